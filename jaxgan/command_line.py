@@ -1,0 +1,94 @@
+"""The command line of `train.py`, and how errors look on it."""
+
+import contextlib
+import io
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from jaxgan.config import Config, available, load
+from jaxgan.errors import UserError
+
+USAGE = """\
+usage: python train.py --config FILE [--workdir DIR] [--dry-run] [--config.FIELD=VALUE ...]
+
+Trains the experiment in FILE, or continues it if DIR holds a run of it.
+python train.py --config FILE --help explains all fields of that experiment.
+
+There are: """
+
+
+@dataclass(frozen=True)
+class TrainArguments:
+    """Trains an experiment, or continues it if the run's folder holds one already."""
+
+    config: Config
+    workdir: Path | None = None
+    """Folder of the run; by default runs/NNNNN-NAME with the next free number and the config's name."""
+    dry_run: bool = False
+    """Only print the config, the parameters of each network and the memory of the state."""
+
+
+def parse(arguments: Sequence[str]) -> tuple[str, TrainArguments]:
+    """Return the name of the config file that was asked for, and everything that was set.
+
+    Raises:
+        UserError: If there is no such file or field, or a value does not fit.
+        SystemExit: After printing what `--help` asks for.
+    """
+    path, rest = _take_config(arguments)
+    if path is None:
+        if "--help" in rest or "-h" in rest:
+            print(USAGE + ", ".join(available()))
+            sys.exit(0)
+        raise UserError(f"no experiment given: pass --config FILE; there are: {', '.join(available())}")
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors):
+            parsed = tyro.cli(
+                TrainArguments,
+                default=TrainArguments(config=load(Path(path))),
+                args=rest,
+                prog=f"train.py --config {path}",
+                config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagCreatePairsOff),
+                use_underscores=True,
+            )
+    except SystemExit as exit:
+        if exit.code:
+            raise UserError(_one_line(errors.getvalue())) from None
+        raise
+    return Path(path).stem, parsed
+
+
+def run(main: Callable[[], int]) -> int:
+    """Return the exit code of `main`; what the user can mend becomes one line and exit code 2."""
+    try:
+        return main()
+    except (UserError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _take_config(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Split off `--config FILE` or `--config=FILE`."""
+    path, rest = None, []
+    remaining = iter(arguments)
+    for argument in remaining:
+        if argument == "--config":
+            path = next(remaining, None)
+        elif argument.startswith("--config="):
+            path = argument.removeprefix("--config=")
+        else:
+            rest.append(argument)
+    return path, rest
+
+
+def _one_line(box: str) -> str:
+    """Turn the framed message of tyro into a single line."""
+    text = re.sub(r"╭.*╮|[─│╰╯]+", " ", box)
+    text = re.sub(r"\s+", " ", text).strip()
+    return re.sub(r" ?For full helptext, (run|see) (.*)", r" (all fields: python \2)", text)

@@ -1,0 +1,113 @@
+"""An experiment as one frozen object, and the file it is written down in."""
+
+import dataclasses
+import pkgutil
+import runpy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxgan.errors import UserError
+from jaxgan.types import Dataset, Method
+from jaxgan.validation import check
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How long to train, and what to write down on the way."""
+
+    steps: int
+    """Steps to train in all, each an update of every network."""
+    batch_size: int = 1
+    """Images (or pairs) a step, over all devices."""
+    seed: int = 0
+    """Seed of initial weights, order of images, augmentation and dropout."""
+    log_every: int = 100
+    """Steps between two entries of metrics.jsonl and lines of progress; 0 for none."""
+    sample_every: int = 1000
+    """Steps between two grids of held-out images; 0 for none."""
+    sample_count: int = 8
+    """Held-out images in a grid."""
+    checkpoint_every: int = 1000
+    """Steps between two checkpoints; 0 for one at the end only."""
+    keep_last: int = 3
+    """Checkpoints to keep, the latest ones."""
+    keep_every: int = 0
+    """Checkpoints to keep besides: those at multiples of so many steps; 0 for none."""
+
+    def __post_init__(self):
+        for name in ("steps", "batch_size", "sample_count", "keep_last"):
+            check(getattr(self, name) >= 1, f"{name} must be at least 1")
+        for name in ("seed", "log_every", "sample_every", "checkpoint_every", "keep_every"):
+            check(getattr(self, name) >= 0, f"{name} must not be negative")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """An experiment: a method, its data, and a run."""
+
+    method: Method
+    data: Dataset
+    train: TrainConfig
+
+
+def load(path: Path) -> Config:
+    """Run a config file and return what its `get_config()` returns.
+
+    Raises:
+        UserError: If there is no such file, or it does not define an experiment.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no config file {path}; there are: {', '.join(available())}")
+    try:
+        config = runpy.run_path(str(path))["get_config"]()
+    except KeyError as error:
+        raise UserError(f"{path} defines no {error.args[0]}()") from error
+    except Exception as error:  # a config file is a program: anything can go wrong in it
+        raise UserError(f"{path} fails: {type(error).__name__}: {error}") from error
+    if not isinstance(config, Config):
+        raise UserError(f"{path}: get_config() must return a Config, not {type(config).__name__}")
+    return config
+
+
+def available() -> list[str]:
+    """Return the config files below the current folder."""
+    return sorted(map(str, Path("configs").glob("*.py"))) or ["none in this folder"]
+
+
+def to_json(value: Any) -> Any:
+    """Turn a config into plain values; every dataclass notes its type."""
+    if not dataclasses.is_dataclass(value):
+        return value
+    fields = {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return {"type": f"{type(value).__module__}.{type(value).__qualname__}"} | fields
+
+
+def from_json(value: Any) -> Any:
+    """Undo `to_json`.
+
+    Raises:
+        UserError: If a type is not one of jaxgan's, or does not have these fields.
+    """
+    if not isinstance(value, dict):
+        return value
+    fields = {name: from_json(field) for name, field in value.items() if name != "type"}
+    name = value.get("type", "")
+    try:
+        if not name.startswith("jaxgan."):
+            raise ValueError("not a part of jaxgan")
+        return pkgutil.resolve_name(name)(**fields)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise UserError(f"the config does not fit this version of jaxgan: {name}: {error}") from error
+
+
+def differences(old: Any, new: Any, path: str = "config") -> list[str]:
+    """Return a line for each field in which two configs, as of `to_json`, differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        names = [*old, *(name for name in new if name not in old)]
+        return [
+            line
+            for name in names
+            for line in differences(old.get(name), new.get(name), f"{path}.{name}")
+        ]
+    return [] if old == new else [f"{path} was {old}, is {new}"]

@@ -1,0 +1,63 @@
+"""Streams batches of decoded images from prepared data sets with Grain."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import grain
+from absl import flags
+
+from jaxgan.types import RawBatch
+
+Record = Mapping[str, Any]
+
+
+class Decoded:
+    """A random-access source of decoded records, which keeps them once decoded if asked to."""
+
+    def __init__(
+        self, records: Sequence[Record], decode: Callable[[Record], RawBatch], *, keep: bool
+    ):
+        self._records = records
+        self._decode = decode
+        self._kept: list[RawBatch | None] | None = [None] * len(records) if keep else None
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __getitem__(self, index: int) -> RawBatch:
+        if self._kept is None:
+            return self._decode(self._records[index])
+        if (kept := self._kept[index]) is None:
+            kept = self._kept[index] = self._decode(self._records[index])
+        return kept
+
+    def __repr__(self) -> str:
+        return f"Decoded({len(self)} records)"
+
+
+def batches(
+    source: Decoded, *, seed: int, batch_size: int, start: int, workers: int
+) -> Iterator[RawBatch]:
+    """Yield batches for ever, every epoch in a new order.
+
+    The sequence is a function of `seed` and `batch_size`, whatever the number of workers, so
+    starting at batch `start` continues it exactly.
+
+    Args:
+        source: Records of equal shapes.
+        seed: Seed of the order.
+        batch_size: Records a batch.
+        start: Number of the first batch to yield.
+        workers: Processes that decode; 0 decodes in threads of this process.
+    """
+    dataset = grain.MapDataset.source(source).shuffle(seed=seed).repeat()
+    dataset = dataset.batch(batch_size, drop_remainder=True)[start:]
+    stream = dataset.to_iter_dataset(
+        grain.ReadOptions(num_threads=os.cpu_count() or 1, prefetch_buffer_size=8)
+    )
+    if workers:
+        if not flags.FLAGS.is_parsed():
+            flags.FLAGS.mark_as_parsed()  # google/grain#1355
+        stream = stream.mp_prefetch(grain.MultiprocessingOptions(num_workers=workers))
+    return iter(stream)

@@ -1,0 +1,96 @@
+"""Images between files, uint8 arrays and the range [-1, 1], and grids of them."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+from PIL import Image, ImageDraw, ImageOps
+
+from jaxgan.types import Images
+
+
+class ImageError(Exception):
+    """A file that cannot be used as an image; the message says why."""
+
+
+def read_rgb(file: Path | bytes) -> Image.Image:
+    """Read any image as 8-bit RGB, upright.
+
+    Transparent parts become white, 16-bit values are scaled to 8 bits, and a rotation noted in EXIF
+    is carried out.
+
+    Raises:
+        ImageError: If the file is broken, or its pixels have no defined range.
+    """
+    try:
+        with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as opened:
+            image = ImageOps.exif_transpose(opened)
+            if image.mode == "F":
+                raise ImageError("floating-point pixels have no defined range")
+            if image.mode.startswith("I"):
+                wide = np.asarray(image)
+                if wide.min() < 0 or wide.max() > 65535:
+                    raise ImageError("32-bit pixels have no defined range")
+                image = Image.fromarray((wide / 257).round().astype(np.uint8))
+            if image.has_transparency_data:
+                image = image.convert("RGBA")
+                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+            return image.convert("RGB")
+    except ImageError:
+        raise
+    except Exception as error:  # Pillow's decoders raise anything on broken files
+        reason = "not an image" if isinstance(error, Image.UnidentifiedImageError) else str(error)
+        raise ImageError(reason.splitlines()[0] if reason else type(error).__name__) from error
+
+
+def encode_png(image: Image.Image) -> bytes:
+    """Return an image as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    image.save(buffer, "png", compress_level=3)
+    return buffer.getvalue()
+
+
+def from_uint8(images: UInt8[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Map 0..255 to [-1, 1]."""
+    return images.astype(jnp.float32) / 127.5 - 1
+
+
+def to_uint8(images: Images) -> UInt8[np.ndarray, "batch height width channels"]:
+    """Map [-1, 1] to 0..255, rounding to the nearest."""
+    return ((np.clip(np.asarray(images), -1, 1) + 1) * 127.5).round().astype(np.uint8)
+
+
+def grid(columns: Mapping[str, Images]) -> Image.Image:
+    """Lay out batches side by side, one row an image, with the names as headings.
+
+    Args:
+        columns: By heading, batches of equal length in [-1, 1]. One channel is shown as gray; of
+            more than three, the first three are shown.
+    """
+    gap, heading = 2, 14
+    shown = {name: _displayable(to_uint8(images)) for name, images in columns.items()}
+    height = max(images.shape[1] for images in shown.values())
+    widths = [max(images.shape[2], 8 * len(name)) for name, images in shown.items()]
+    rows = max(len(images) for images in shown.values())
+    canvas = Image.new(
+        "RGB", (sum(widths) + gap * (len(widths) - 1), heading + rows * (height + gap)), "white"
+    )
+    draw = ImageDraw.Draw(canvas)
+    left = 0
+    for (name, images), width in zip(shown.items(), widths, strict=True):
+        draw.text((left + 1, 1), name, fill="black")
+        for row, image in enumerate(images):
+            canvas.paste(Image.fromarray(image), (left, heading + row * (height + gap)))
+        left += width + gap
+    return canvas
+
+
+def _displayable(
+    images: UInt8[np.ndarray, "batch height width channels"],
+) -> UInt8[np.ndarray, "batch height width 3"]:
+    if images.shape[-1] < 3:
+        return np.repeat(images[..., :1], 3, axis=-1)
+    return images[..., :3]

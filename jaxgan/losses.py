@@ -1,0 +1,54 @@
+"""Adversarial losses and the L1 distance. All return means over every element."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+Logits = Float[Array, "*shape"]
+Scalar = Float[Array, ""]
+
+
+class AdversarialLoss(NamedTuple):
+    """What one formulation of the adversarial game asks of unnormalized discriminator outputs.
+
+    Attributes:
+        real: Loss of the discriminator on real images.
+        fake: Loss of the discriminator on generated images.
+        generator: Loss of the generator on the discriminator's view of its images.
+    """
+
+    real: Callable[[Logits], Scalar]
+    fake: Callable[[Logits], Scalar]
+    generator: Callable[[Logits], Scalar]
+
+
+AdversarialLossName = Literal["vanilla", "least_squares", "hinge"]
+
+ADVERSARIAL_LOSSES: dict[AdversarialLossName, AdversarialLoss] = {
+    # Goodfellow et al. 2014, section 3, with the non-saturating generator loss; from logits.
+    "vanilla": AdversarialLoss(
+        real=lambda logits: jnp.mean(jax.nn.softplus(-logits)),
+        fake=lambda logits: jnp.mean(jax.nn.softplus(logits)),
+        generator=lambda logits: jnp.mean(jax.nn.softplus(-logits)),
+    ),
+    # Mao et al. 2017, equation 9 (labels 0 and 1), without its factor 1/2, as in CycleGAN.
+    "least_squares": AdversarialLoss(
+        real=lambda logits: jnp.mean((logits - 1) ** 2),
+        fake=lambda logits: jnp.mean(logits**2),
+        generator=lambda logits: jnp.mean((logits - 1) ** 2),
+    ),
+    # Lim & Ye 2017; Miyato et al. 2018, equations 16 and 17.
+    "hinge": AdversarialLoss(
+        real=lambda logits: jnp.mean(jax.nn.relu(1 - logits)),
+        fake=lambda logits: jnp.mean(jax.nn.relu(1 + logits)),
+        generator=lambda logits: -jnp.mean(logits),
+    ),
+}
+
+
+def l1(a: Float[Array, "*shape"], b: Float[Array, "*shape"]) -> Scalar:
+    """Return the mean absolute difference."""
+    return jnp.mean(jnp.abs(a - b))

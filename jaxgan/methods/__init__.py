@@ -1,0 +1,1 @@
+"""One file a paper. Methods never import each other."""

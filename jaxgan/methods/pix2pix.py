@@ -1,0 +1,204 @@
+"""Pix2pix: image-to-image translation from pairs (Isola et al. 2017, arXiv 1611.07004)."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import flax.linen as nn
+import jax
+import optax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, l1
+from jaxgan.networks.layers import INITIALIZERS, InitializerName, NormName, concat_channels
+from jaxgan.networks.patchgan import PatchGAN, PixelGAN
+from jaxgan.networks.unet import UNetGenerator
+from jaxgan.schedules import Constant, Schedule
+from jaxgan.types import Batch, Images, Metrics, Spec, TrainState
+from jaxgan.updates import init_state, update
+from jaxgan.validation import check
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pix2pix:
+    """A conditional GAN with an L1 term on batches of `input` and `target` images.
+
+    The step is the reference's (`models/pix2pix_model.py`): the generator runs once, the
+    discriminator is updated on real and fake, then the generator through the updated discriminator.
+    """
+
+    features: int = 64
+    """Channels of the generator's first level (the reference's ngf)."""
+    discriminator_features: int = 64
+    """Channels of the discriminator's first layer (the reference's ndf)."""
+    depth: int = 8
+    """Levels of the U-Net: 8 for images of 256x256 and multiples, 7 for 128, 6 for 64."""
+    discriminator_layers: int = 3
+    """Strided layers of the PatchGAN: 3 judges 70x70 patches; 0 judges single pixels (PixelGAN)."""
+    norm: NormName = "batch"
+    """Norm of both networks."""
+    dropout: float = 0.5
+    """Dropout probability in the generator's middle up blocks; 0 for none."""
+    initializer: InitializerName = "normal"
+    """Initial kernels: normal is N(0, 0.02), the paper's; the others are the reference's."""
+    adversarial_loss: AdversarialLossName = "vanilla"
+    """Formulation of the adversarial loss."""
+    lambda_l1: float = 100.0
+    """Weight of the L1 distance to the target."""
+    learning_rate: float = 2e-4
+    """Adam's learning rate for both networks."""
+    beta1: float = 0.5
+    """Adam's decay of the first moment; the second's is 0.999."""
+    schedule: Schedule = field(default_factory=Constant)
+    """How the learning rate changes over the steps."""
+    sample_dropout: bool = True
+    """Whether dropout stays on when the trained generator is used, as in the paper (section 3.2)."""
+    sample_norm_statistics: Literal["batch", "running"] = "batch"
+    """Batch-norm statistics in use: each image's own, as in the paper (a test batch of one image),
+    or the running averages of training."""
+
+    def __post_init__(self):
+        check(self.features >= 1, "features must be at least 1")
+        check(self.discriminator_features >= 1, "discriminator_features must be at least 1")
+        check(self.depth >= 2, "depth must be at least 2")
+        check(self.discriminator_layers >= 0, "discriminator_layers must not be negative")
+        check(0 <= self.dropout < 1, "dropout must be at least 0 and below 1")
+        check(self.lambda_l1 >= 0, "lambda_l1 must not be negative")
+        check(self.learning_rate > 0, "learning_rate must be positive")
+        check(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
+
+    def init(self, key: PRNGKeyArray, batch_spec: Spec) -> TrainState:
+        """See `Method.init`."""
+        x, y = batch_spec["input"].shape, batch_spec["target"].shape
+        return init_state(
+            key,
+            self._optimizer(),
+            {
+                "generator": (self._generator(y[-1]), x),
+                "discriminator": (self._discriminator(), (*x[:-1], x[-1] + y[-1])),
+            },
+        )
+
+    def train_step(
+        self, state: TrainState, batch: Batch, key: PRNGKeyArray
+    ) -> tuple[TrainState, Metrics]:
+        """See `Method.train_step`."""
+        x, y = batch["input"], batch["target"]
+        loss = ADVERSARIAL_LOSSES[self.adversarial_loss]
+        generator, discriminator = self._generator(y.shape[-1]), self._discriminator()
+
+        def generate(params):
+            variables = {"params": params, "batch_stats": state.batch_stats["generator"]}
+            return generator.apply(
+                variables, x, rngs={"dropout": key}, mutable=["batch_stats"]
+            )
+
+        def judge(params, batch_stats, images):
+            variables = {"params": params, "batch_stats": batch_stats}
+            logits, updates = discriminator.apply(
+                variables, concat_channels(x, images), mutable=["batch_stats"]
+            )
+            return logits, updates.get("batch_stats", {})
+
+        fake, generator_vjp, generator_updates = jax.vjp(
+            generate, state.params["generator"], has_aux=True
+        )
+
+        def discriminator_loss(params):
+            # Fake before real, in separate passes: each has batch statistics of its own.
+            logits, batch_stats = judge(params, state.batch_stats["discriminator"], fake)
+            fake_loss = loss.fake(logits)
+            logits, batch_stats = judge(params, batch_stats, y)
+            real_loss = loss.real(logits)
+            return (real_loss + fake_loss) / 2, (real_loss, fake_loss, batch_stats)
+
+        gradients, (real_loss, fake_loss, discriminator_stats) = jax.grad(
+            discriminator_loss, has_aux=True
+        )(state.params["discriminator"])
+        discriminator_params, discriminator_opt = update(
+            self._optimizer(),
+            gradients,
+            state.opt_state["discriminator"],
+            state.params["discriminator"],
+        )
+
+        def generator_loss(fake):
+            # The discriminator's running statistics stay as its own update left them.
+            logits, _ = judge(discriminator_params, discriminator_stats, fake)
+            gan, distance = loss.generator(logits), self.lambda_l1 * l1(fake, y)
+            return gan + distance, (gan, distance)
+
+        # Only with respect to the image: the discriminator's gradients are not wanted here.
+        fake_gradient, (gan, distance) = jax.grad(generator_loss, has_aux=True)(fake)
+        (gradients,) = generator_vjp(fake_gradient)
+        generator_params, generator_opt = update(
+            self._optimizer(), gradients, state.opt_state["generator"], state.params["generator"]
+        )
+
+        return TrainState(
+            step=state.step + 1,
+            params={"generator": generator_params, "discriminator": discriminator_params},
+            batch_stats={
+                "generator": generator_updates.get("batch_stats", {}),
+                "discriminator": discriminator_stats,
+            },
+            opt_state={"generator": generator_opt, "discriminator": discriminator_opt},
+            memory=state.memory,
+        ), {
+            "loss/generator_gan": gan,
+            "loss/generator_l1": distance,
+            "loss/discriminator_real": real_loss,
+            "loss/discriminator_fake": fake_loss,
+        }
+
+    def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
+        """Translate `input`; show the `target`, where there is one, beside it.
+
+        Every image is normalized by itself, so the result does not depend on its batch mates.
+        """
+        running = self.sample_norm_statistics == "running"
+        variables = {
+            "params": state.params["generator"],
+            "batch_stats": state.batch_stats["generator"],
+        }
+        generator = self._generator(state.params["generator"]["output"]["bias"].size)
+
+        def translate(
+            x: Float[Array, "height width channels"], key: PRNGKeyArray
+        ) -> Float[Array, "height width channels_out"]:
+            # Batch norm in training mode insists on writing its statistics; they are thrown away.
+            output, _ = generator.apply(
+                variables,
+                x[None],
+                use_running_average=running,
+                deterministic=not self.sample_dropout,
+                rngs={"dropout": key},
+                mutable=["batch_stats"],
+            )
+            return output[0]
+
+        keys = jax.random.split(key, len(batch["input"]))
+        output = jax.vmap(translate)(batch["input"], keys)
+        return {"input": batch["input"], "output": output} | (
+            {"target": batch["target"]} if "target" in batch else {}
+        )
+
+    def _generator(self, output_channels: int) -> UNetGenerator:
+        return UNetGenerator(
+            output_channels=output_channels,
+            features=self.features,
+            depth=self.depth,
+            norm=self.norm,
+            dropout=self.dropout,
+            kernel_init=INITIALIZERS[self.initializer],
+        )
+
+    def _discriminator(self) -> nn.Module:
+        kernel_init = INITIALIZERS[self.initializer]
+        if self.discriminator_layers == 0:
+            return PixelGAN(self.discriminator_features, self.norm, kernel_init)
+        return PatchGAN(
+            self.discriminator_features, self.discriminator_layers, self.norm, kernel_init
+        )
+
+    def _optimizer(self) -> optax.GradientTransformation:
+        return optax.adam(self.schedule.scale(self.learning_rate), b1=self.beta1, b2=0.999)

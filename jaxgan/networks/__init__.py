@@ -1,0 +1,1 @@
+"""Flax linen modules. Images in and out are NHWC."""

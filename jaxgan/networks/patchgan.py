@@ -1,0 +1,72 @@
+"""The discriminators of pix2pix and CycleGAN (Isola et al. 2017, section 3.2.2, appendix 6.1.2)."""
+
+import flax.linen as nn
+from jax.nn.initializers import Initializer
+
+from jaxgan.networks.layers import INITIALIZERS, Conv, Features, Norm, NormName, leaky_relu
+
+
+class PatchGAN(nn.Module):
+    """Judges overlapping patches: one unnormalized output per patch.
+
+    The reference's `NLayerDiscriminator` (`models/networks.py`).
+
+    Attributes:
+        features: Channels of the first layer, doubled with each further one up to 8 times.
+        layers: Strided layers; 3 sees patches of 70x70 pixels, 1 of 16x16, 5 of 286x286.
+        norm: Norm after all convolutions but the first and the last.
+        kernel_init: Initializer of all kernels.
+    """
+
+    features: int = 64
+    layers: int = 3
+    norm: NormName = "batch"
+    kernel_init: Initializer = INITIALIZERS["normal"]
+
+    @nn.compact
+    def __call__(self, x: Features, *, use_running_average: bool = False) -> Features:
+        """Return a map of logits with one channel.
+
+        Raises:
+            ValueError: If the image is too small to hold a single patch.
+        """
+        smallest = 3 * 2**self.layers  # for which the last two convolutions leave one output
+        if min(x.shape[1:3]) < smallest:
+            raise ValueError(
+                f"a PatchGAN of {self.layers} layers needs images of at least "
+                f"{smallest}x{smallest}, not {x.shape[1]}x{x.shape[2]}: "
+                "choose larger images or fewer discriminator layers"
+            )
+        use_bias = self.norm == "instance"
+        x = leaky_relu(Conv(self.features, 4, 2, 1, kernel_init=self.kernel_init)(x))
+        for layer in range(1, self.layers + 1):
+            x = Conv(
+                self.features * min(2**layer, 8),
+                4,
+                2 if layer < self.layers else 1,
+                1,
+                use_bias=use_bias,
+                kernel_init=self.kernel_init,
+            )(x)
+            x = leaky_relu(Norm(self.norm)(x, use_running_average=use_running_average))
+        return Conv(1, 4, 1, 1, kernel_init=self.kernel_init)(x)
+
+
+class PixelGAN(nn.Module):
+    """Judges every pixel by itself, the 1x1 case of PatchGAN.
+
+    The reference's `PixelDiscriminator` (`models/networks.py`); attributes as in `PatchGAN`.
+    """
+
+    features: int = 64
+    norm: NormName = "batch"
+    kernel_init: Initializer = INITIALIZERS["normal"]
+
+    @nn.compact
+    def __call__(self, x: Features, *, use_running_average: bool = False) -> Features:
+        """Return a map of logits with one channel, as large as the image."""
+        use_bias = self.norm == "instance"
+        x = leaky_relu(Conv(self.features, 1, kernel_init=self.kernel_init)(x))
+        x = Conv(self.features * 2, 1, use_bias=use_bias, kernel_init=self.kernel_init)(x)
+        x = leaky_relu(Norm(self.norm)(x, use_running_average=use_running_average))
+        return Conv(1, 1, use_bias=use_bias, kernel_init=self.kernel_init)(x)

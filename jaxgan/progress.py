@@ -1,0 +1,64 @@
+"""How far a run is, how fast, and how long it will take."""
+
+import contextlib
+import datetime
+import time
+from collections.abc import Iterator, Mapping
+
+
+class Progress:
+    """Measures the steps between two lines of progress."""
+
+    def __init__(self, *, steps: int, batch_size: int, step: int):
+        """Start the clock.
+
+        Args:
+            steps: Steps of the whole run.
+            batch_size: Images a step.
+            step: Steps taken so far.
+        """
+        self._steps = steps
+        self._batch_size = batch_size
+        self._restart(step)
+
+    def _restart(self, step: int) -> None:
+        self._step = step
+        self._start = time.monotonic()
+        self._waited = 0.0
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count the time inside as spent waiting for data."""
+        start = time.monotonic()
+        yield
+        self._waited += time.monotonic() - start
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Do not count the time inside: it is not spent training."""
+        start = time.monotonic()
+        yield
+        self._start += time.monotonic() - start
+
+    def line(self, step: int, values: Mapping[str, float]) -> dict[str, float]:
+        """Print a line, begin a new measurement, and return what was measured.
+
+        Args:
+            step: Steps taken so far.
+            values: Metrics to print.
+        """
+        seconds = max(time.monotonic() - self._start, 1e-9)
+        steps_per_second = (step - self._step) / seconds
+        speed = {
+            "images_per_second": steps_per_second * self._batch_size,
+            "data_wait": self._waited / seconds,
+        }
+        left = datetime.timedelta(seconds=round((self._steps - step) / steps_per_second))
+        metrics = "  ".join(f"{name.removeprefix('loss/')} {v:.3f}" for name, v in values.items())
+        print(
+            f"step {step}/{self._steps}  {metrics}  {speed['images_per_second']:.1f} images/s  "
+            f"waiting for data {speed['data_wait']:.0%}  {left} left",
+            flush=True,
+        )
+        self._restart(step)
+        return speed

@@ -1,0 +1,133 @@
+"""What a run leaves behind for people: metrics, pictures, and a page that shows them."""
+
+import importlib.resources
+import json
+import string
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects
+import plotly.offline
+import plotly.subplots
+import tensorboardX
+
+from jaxgan.images import grid
+from jaxgan.types import Images
+
+MAX_POINTS = 2000  # a curve, to keep the page light
+
+
+class Report:
+    """Writes `metrics.jsonl`, TensorBoard events, sample grids and `index.html` of a run."""
+
+    def __init__(self, workdir: Path, config: Any, step: int):
+        """Open the report of a run, at the step from which it goes on.
+
+        Args:
+            workdir: The run's folder.
+            config: The run's config as plain values, shown on the page.
+            step: Steps taken so far; entries from after it, by a run that crashed, are removed.
+        """
+        self._workdir = workdir
+        self._config = config
+        (workdir / "samples").mkdir(exist_ok=True)
+        _forget_after(workdir, step)
+        self._metrics = open(workdir / "metrics.jsonl", "a")
+        self._events = tensorboardX.SummaryWriter(
+            str(workdir / "tensorboard"), purge_step=step + 1, flush_secs=10
+        )
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Write down the values of one step."""
+        self._metrics.write(json.dumps({"step": step} | dict(values)) + "\n")
+        self._metrics.flush()
+        for name, value in values.items():
+            self._events.add_scalar(name, value, step)
+
+    def sample(self, step: int, columns: Mapping[str, Images]) -> None:
+        """Write a grid of images, one column a name, and bring the page up to date."""
+        picture = grid(columns)
+        picture.save(self._workdir / "samples" / f"step_{step:08}.png")
+        self._events.add_image("samples", np.asarray(picture), step, dataformats="HWC")
+        self.write_page()
+
+    def write_page(self) -> None:
+        """Write `index.html`, which opens from disk."""
+        write_page(self._workdir, self._config)
+
+    def close(self) -> None:
+        """Finish all files."""
+        self._metrics.close()
+        self._events.close()
+
+
+def write_page(workdir: Path, config: Any) -> None:
+    """Write `index.html` from what a run's folder holds.
+
+    Args:
+        workdir: The run's folder.
+        config: The run's config as plain values.
+    """
+    script = workdir / "plotly.min.js"
+    if not script.exists():
+        script.write_text(plotly.offline.get_plotlyjs(), encoding="utf-8")
+    records = _read_metrics(workdir)
+    samples = sorted(file.name for file in (workdir / "samples").glob("step_*.png"))
+    template = importlib.resources.files("jaxgan").joinpath("report.html").read_text("utf-8")
+    page = string.Template(template).substitute(
+        title=escape(workdir.absolute().name),
+        step=records[-1]["step"] if records else 0,
+        curves=_curves(records),
+        samples=json.dumps(samples),
+        config=escape(json.dumps(config, indent=2)),
+    )
+    (workdir / "index.html").write_text(page, encoding="utf-8")
+
+
+def _read_metrics(workdir: Path) -> list[dict[str, float]]:
+    file = workdir / "metrics.jsonl"
+    if not file.exists():
+        return []
+    lines = file.read_text().splitlines()
+    return [json.loads(line) for line in lines if line.endswith("}")]  # a crash may cut the last
+
+
+def _forget_after(workdir: Path, step: int) -> None:
+    """Remove metrics and samples of steps that will be taken again."""
+    kept = [record for record in _read_metrics(workdir) if record["step"] <= step]
+    text = "".join(json.dumps(record) + "\n" for record in kept)
+    (workdir / "metrics.jsonl").write_text(text)
+    for file in (workdir / "samples").glob("step_*.png"):
+        if int(file.stem.removeprefix("step_")) > step:
+            file.unlink()
+
+
+def _curves(records: list[dict[str, float]]) -> str:
+    """Return one chart a metric, as HTML: thin as measured, thick smoothed."""
+    if not records:
+        return "<p>Nothing was logged yet.</p>"
+    records = records[:: -(-len(records) // MAX_POINTS)]
+    names = [name for name in records[0] if name != "step"]
+    columns = 3
+    rows = -(-len(names) // columns)
+    figure = plotly.subplots.make_subplots(rows, columns, subplot_titles=names)
+    steps = [record["step"] for record in records]
+    window = min(len(records), 1 + len(records) // 20)
+    weights = np.convolve(np.ones(len(records)), np.ones(window), "same")
+    for index, name in enumerate(names):
+        values = np.array([record.get(name, np.nan) for record in records])
+        smooth = np.convolve(values, np.ones(window), "same") / weights
+        for ys, line in ((values, {"color": "#b8c4d6", "width": 1}), (smooth, {"color": "#1f4e8c"})):
+            figure.add_trace(
+                plotly.graph_objects.Scatter(x=steps, y=ys.tolist(), line=line, name=name),
+                row=index // columns + 1,
+                col=index % columns + 1,
+            )
+    figure.update_layout(
+        showlegend=False, height=280 * rows, margin={"l": 50, "r": 20, "t": 40, "b": 30},
+        template="plotly_white",
+    )
+    return figure.to_html(full_html=False, include_plotlyjs="plotly.min.js", default_width="100%")

@@ -1,0 +1,210 @@
+"""The training loop. It knows the `Method` and `Dataset` protocols and no method or data set."""
+
+import contextlib
+import math
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax
+from jax.sharding import Mesh
+from jaxtyping import PRNGKeyArray
+from orbax.checkpoint import CheckpointManager
+
+from jaxgan import partition
+from jaxgan.checkpoint import all_finite, open_checkpoints, restore, save
+from jaxgan.config import Config, to_json
+from jaxgan.errors import UserError
+from jaxgan.progress import Progress
+from jaxgan.report import Report
+from jaxgan.types import Images, Metrics, RawBatch, TrainState
+from jaxgan.workdir import claim
+
+Init = Callable[[PRNGKeyArray], TrainState]
+TrainStep = Callable[[TrainState, RawBatch, PRNGKeyArray], tuple[TrainState, Metrics]]
+Sample = Callable[[TrainState, RawBatch, PRNGKeyArray], dict[str, Images]]
+
+
+def make_init(config: Config) -> Init:
+    """Return the function that makes the state before the first step.
+
+    Raises:
+        UserError: If the networks do not fit the images.
+    """
+    raw = config.data.spec(config.train.batch_size)
+    spec = jax.eval_shape(config.data.augment, raw, jax.random.key(0))
+
+    def init(key):
+        return config.method.init(key, spec)
+
+    try:
+        jax.eval_shape(init, jax.random.key(0))
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    return init
+
+
+def make_train_step(config: Config, mesh: Mesh) -> TrainStep:
+    """Return the compiled step: augmentation and the update of every network.
+
+    It takes the same key at every step, into which it folds the step's number. The state it is
+    given is donated.
+    """
+
+    def train_step(state, raw, key):
+        augment_key, method_key = jax.random.split(jax.random.fold_in(key, state.step))
+        return config.method.train_step(state, config.data.augment(raw, augment_key), method_key)
+
+    everywhere = partition.replicate(mesh)
+    return jax.jit(
+        train_step,
+        in_shardings=(everywhere, partition.split_batch(mesh), everywhere),
+        out_shardings=everywhere,
+        donate_argnums=0,
+    )
+
+
+def make_sample(config: Config) -> Sample:
+    """Return the compiled function from held-out images to the columns of a sample grid."""
+
+    def sample(state, raw, key):
+        return config.method.sample(state, config.data.preprocess(raw), key)
+
+    return jax.jit(sample)
+
+
+def train(config: Config, workdir: Path) -> bool:
+    """Train up to `config.train.steps`, on from the latest checkpoint in `workdir` if there is one.
+
+    Args:
+        config: The experiment.
+        workdir: The run's folder, made if missing.
+
+    Returns:
+        Whether Ctrl-C or SIGTERM ended the run early; its state is saved then.
+
+    Raises:
+        UserError: If something that the user can mend is wrong.
+    """
+    settings, plain = config.train, to_json(config)
+    init = make_init(config)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(claim(workdir, plain))
+        print(f"run: {workdir}  (continue it with --workdir {workdir})")
+        splits = config.data.prepare()
+        mesh = partition.data_mesh(settings.batch_size)
+        print(partition.describe(mesh))
+        checkpoints = stack.enter_context(
+            open_checkpoints(
+                workdir / "checkpoints",
+                keep_last=settings.keep_last,
+                keep_every=settings.keep_every,
+            )
+        )
+        init_key, train_key, sample_key = jax.random.split(jax.random.key(settings.seed), 3)
+        state = _init_or_restore(init, init_key, mesh, checkpoints)
+        start = int(state.step)
+        if start >= settings.steps:
+            print(f"already trained for {start} steps: raise --config.train.steps to go on")
+            return False
+        if start:
+            print(f"continuing after step {start}")
+        report = stack.enter_context(contextlib.closing(Report(workdir, plain, start)))
+        held_out = config.data.held_out(splits, settings.sample_count)
+        stream = config.data.stream(
+            splits, seed=settings.seed, batch_size=settings.batch_size, start=start
+        )
+        train_step, sample = make_train_step(config, mesh), make_sample(config)
+        progress = Progress(steps=settings.steps, batch_size=settings.batch_size, step=start)
+        stopped = stack.enter_context(_stop_on_signals())
+
+        def record(step: int, metrics: Metrics) -> None:
+            values = {name: float(value) for name, value in jax.device_get(metrics).items()}
+            for name, value in values.items():
+                _check_finite(math.isfinite(value), name, step, checkpoints)
+            if _due(step, settings.log_every):
+                report.log(step, values | progress.line(step, values))
+
+        if start == 0 and settings.sample_every:
+            report.sample(0, sample(state, held_out, sample_key))
+        print("compiling the train step, which takes a while the first time", flush=True)
+        previous = None
+        for step in range(start + 1, settings.steps + 1):
+            with progress.waiting():
+                raw = next(stream)
+            state, metrics = train_step(state, raw, train_key)
+            if previous:
+                record(*previous)  # one step late: the device has the next one to work on
+            previous = step, metrics
+            finished = step == settings.steps
+            saving = finished or stopped or _due(step, settings.checkpoint_every)
+            sampling = settings.sample_every and (finished or _due(step, settings.sample_every))
+            if saving or sampling:
+                record(*previous)
+                previous = None
+            with progress.paused():
+                if saving:
+                    _check_finite(bool(all_finite(state.params)), "a parameter", step, checkpoints)
+                    save(checkpoints, state, plain)
+                if sampling:
+                    report.sample(step, sample(state, held_out, sample_key))
+            if stopped:
+                break
+        report.write_page()
+        checkpoints.wait_until_finished()
+        if stopped:
+            print(f"stopped and saved at step {step}; the same command with --workdir continues")
+        else:
+            print(f"done; the report is {workdir / 'index.html'}")
+        return bool(stopped)
+
+
+def _init_or_restore(
+    init: Init, key: PRNGKeyArray, mesh: Mesh, checkpoints: CheckpointManager
+) -> TrainState:
+    """Return the latest saved state, or a new one, laid out on the devices from the start."""
+    everywhere = partition.replicate(mesh)
+    abstract = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere),
+        jax.eval_shape(init, key),
+    )
+    state = restore(checkpoints, abstract)
+    return jax.jit(init, out_shardings=everywhere)(key) if state is None else state
+
+
+def _due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0
+
+
+def _check_finite(finite: bool, what: str, step: int, checkpoints: CheckpointManager) -> None:
+    if not finite:
+        saved = checkpoints.latest_step()
+        kept = "no checkpoint was saved before" if saved is None else f"step {saved} is saved"
+        raise UserError(
+            f"training diverged: at step {step} {what} is not finite ({kept} in "
+            f"{checkpoints.directory}): start another --workdir with a lower "
+            "--config.method.learning_rate"
+        )
+
+
+@contextlib.contextmanager
+def _stop_on_signals() -> Iterator[list[int]]:
+    """Give a list that receives the first Ctrl-C or SIGTERM; a second one ends the process."""
+    received: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def receive(number, frame):
+        print("stopping after this step; once more to stop at once", flush=True)
+        received.append(number)
+        restore_handlers()
+
+    def restore_handlers():
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for number in before:
+        signal.signal(number, receive)
+    try:
+        yield received
+    finally:
+        restore_handlers()

@@ -1,0 +1,114 @@
+"""The types every part of jaxgan shares.
+
+Images are NHWC. On their way to the device they are uint8; inside a method they are float32 in
+[-1, 1].
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+from flax import struct
+from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
+
+PyTree = Any
+Images = Float[Array, "batch height width channels"]
+Batch = Mapping[str, Images]
+RawBatch = Mapping[str, UInt8[Any, "batch height width channels"]]
+Spec = Mapping[str, jax.ShapeDtypeStruct]
+Splits = Mapping[str, Sequence[Mapping[str, Any]]]
+Metrics = dict[str, Float[Array, ""]]
+
+
+@struct.dataclass
+class TrainState:
+    """All that training carries from one step to the next: arrays only, so a checkpoint is the whole.
+
+    Attributes:
+        step: Steps taken so far.
+        params: Parameters by network name (`generator`, `discriminator`, ...).
+        batch_stats: Running batch-norm statistics by network name; empty without batch norm.
+        opt_state: Optimizer state by network name.
+        memory: What else a method carries, such as image pools.
+    """
+
+    step: Int[Array, ""]
+    params: dict[str, PyTree]
+    batch_stats: dict[str, PyTree]
+    opt_state: dict[str, PyTree]
+    memory: dict[str, PyTree]
+
+
+@runtime_checkable
+class Method(Protocol):
+    """One GAN: a frozen dataclass of hyperparameters with pure methods, each safe to `jit`."""
+
+    def init(self, key: PRNGKeyArray, batch_spec: Spec) -> TrainState:
+        """Return the state before the first step.
+
+        Args:
+            key: Root of all initial weights; each network draws from a key of its own.
+            batch_spec: Shapes and dtypes of the batches that `train_step` will get.
+
+        Raises:
+            ValueError: If the networks cannot take images of these shapes.
+        """
+        ...
+
+    def train_step(
+        self, state: TrainState, batch: Batch, key: PRNGKeyArray
+    ) -> tuple[TrainState, Metrics]:
+        """Update every network once.
+
+        Args:
+            state: State before the step; the returned one has the same tree, shapes and dtypes.
+            batch: Images in [-1, 1].
+            key: Fresh randomness for this step alone.
+        """
+        ...
+
+    def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
+        """Return named images in [-1, 1], in the order in which a report shows them side by side."""
+        ...
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Where batches come from and how they are augmented.
+
+    `augment` and `preprocess` are pure and run inside the jitted step; the rest runs on the host.
+    """
+
+    def spec(self, batch_size: int) -> Spec:
+        """Return shapes and dtypes of the batches of `stream`, without reading any data."""
+        ...
+
+    def prepare(self) -> Splits:
+        """Return the prepared data set, after writing it to disk if it is not there yet.
+
+        Raises:
+            jaxgan.errors.UserError: If the images cannot be had; it says what to do.
+        """
+        ...
+
+    def stream(
+        self, splits: Splits, *, seed: int, batch_size: int, start: int
+    ) -> Iterator[RawBatch]:
+        """Yield training batches for ever, from batch number `start` on.
+
+        The sequence depends on `seed` and `batch_size` alone, so the number of a batch is the whole
+        state of the iterator.
+        """
+        ...
+
+    def held_out(self, splits: Splits, count: int) -> RawBatch:
+        """Return the first `count` images (or fewer) that training does not see, for `preprocess`."""
+        ...
+
+    def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
+        """Turn a batch of `stream` into what a method trains on."""
+        ...
+
+    def preprocess(self, raw: RawBatch) -> Batch:
+        """Turn a batch of `held_out` into what a method translates."""
+        ...

@@ -1,0 +1,22 @@
+"""Trains the experiment of a config file: `python train.py --config configs/quickstart.py`."""
+
+import sys
+from pathlib import Path
+
+from jaxgan import command_line, dry_run
+from jaxgan.trainer import train
+from jaxgan.workdir import next_workdir
+
+
+def main() -> int:
+    """Train as the command line says; return the exit code."""
+    name, arguments = command_line.parse(sys.argv[1:])
+    if arguments.dry_run:
+        print(dry_run.describe(arguments.config))
+        return 0
+    interrupted = train(arguments.config, arguments.workdir or next_workdir(Path("runs"), name))
+    return 130 if interrupted else 0
+
+
+if __name__ == "__main__":
+    sys.exit(command_line.run(main))
