@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -26,10 +27,10 @@ There are: """
 class TrainArguments:
     """Trains an experiment, or continues it if the run's folder holds one already."""
 
-    config: Config
+    config: Annotated[Config, tyro.conf.FlagConversionOff]
     workdir: Path | None = None
     """Folder of the run; by default runs/NNNNN-NAME with the next free number and the config's name."""
-    dry_run: bool = False
+    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Only print the config, the parameters of each network and the memory of the state."""
 
 
@@ -46,20 +47,22 @@ def parse(arguments: Sequence[str]) -> tuple[str, TrainArguments]:
             print(USAGE + ", ".join(available()))
             sys.exit(0)
         raise UserError(f"no experiment given: pass --config FILE; there are: {', '.join(available())}")
+    config = load(Path(path))
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors):
             parsed = tyro.cli(
                 TrainArguments,
-                default=TrainArguments(config=load(Path(path))),
+                default=TrainArguments(config=config),
                 args=rest,
                 prog=f"train.py --config {path}",
-                config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagCreatePairsOff),
+                config=(tyro.conf.AvoidSubcommands,),
                 use_underscores=True,
             )
     except SystemExit as exit:
         if exit.code:
-            raise UserError(_one_line(errors.getvalue())) from None
+            message = f"{_one_line(errors.getvalue())} (--help explains all fields)"
+            raise UserError(message) from None
         raise
     return Path(path).stem, parsed
 
@@ -88,7 +91,8 @@ def _take_config(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
 
 
 def _one_line(box: str) -> str:
-    """Turn the framed message of tyro into a single line."""
+    """Return the message in tyro's frame as a single line, with the first of its suggestions."""
     text = re.sub(r"╭.*╮|[─│╰╯]+", " ", box)
     text = re.sub(r"\s+", " ", text).strip()
-    return re.sub(r" ?For full helptext, (run|see) (.*)", r" (all fields: python \2)", text)
+    text = re.sub(r" ?(Argument helptext|For full helptext).*", "", text)
+    return re.sub(r" Perhaps you meant: (\S+).*", r"; perhaps you meant \1", text)

@@ -53,9 +53,9 @@ def encode_png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def from_uint8(images: UInt8[Array, "*shape"]) -> Float[Array, "*shape"]:
+def from_uint8(images: UInt8[Array | np.ndarray, "*shape"]) -> Float[Array, "*shape"]:
     """Map 0..255 to [-1, 1]."""
-    return images.astype(jnp.float32) / 127.5 - 1
+    return jnp.asarray(images, jnp.float32) / 127.5 - 1
 
 
 def to_uint8(images: Images) -> UInt8[np.ndarray, "batch height width channels"]:

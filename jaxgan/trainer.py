@@ -3,6 +3,7 @@
 import contextlib
 import math
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -44,8 +45,8 @@ def make_init(config: Config) -> Init:
     return init
 
 
-def make_train_step(config: Config, mesh: Mesh) -> TrainStep:
-    """Return the compiled step: augmentation and the update of every network.
+def make_train_step(config: Config, mesh: Mesh) -> jax.stages.Wrapped:
+    """Return the jitted `TrainStep`: augmentation and the update of every network.
 
     It takes the same key at every step, into which it folds the step's number. The state it is
     given is donated.
@@ -114,7 +115,10 @@ def train(config: Config, workdir: Path) -> bool:
         stream = config.data.stream(
             splits, seed=settings.seed, batch_size=settings.batch_size, start=start
         )
-        train_step, sample = make_train_step(config, mesh), make_sample(config)
+        sample = make_sample(config)
+        if start == 0 and settings.sample_every:
+            report.sample(0, sample(state, held_out, sample_key))
+        train_step = _compile(config, mesh, state, train_key)
         progress = Progress(steps=settings.steps, batch_size=settings.batch_size, step=start)
         stopped = stack.enter_context(_stop_on_signals())
 
@@ -125,9 +129,6 @@ def train(config: Config, workdir: Path) -> bool:
             if _due(step, settings.log_every):
                 report.log(step, values | progress.line(step, values))
 
-        if start == 0 and settings.sample_every:
-            report.sample(0, sample(state, held_out, sample_key))
-        print("compiling the train step, which takes a while the first time", flush=True)
         previous = None
         for step in range(start + 1, settings.steps + 1):
             with progress.waiting():
@@ -170,6 +171,15 @@ def _init_or_restore(
     )
     state = restore(checkpoints, abstract)
     return jax.jit(init, out_shardings=everywhere)(key) if state is None else state
+
+
+def _compile(config: Config, mesh: Mesh, state: TrainState, key: PRNGKeyArray) -> TrainStep:
+    """Compile the train step and say how long it took."""
+    start = time.monotonic()
+    raw = config.data.spec(config.train.batch_size)
+    compiled = make_train_step(config, mesh).lower(state, raw, key).compile()
+    print(f"compiled the train step in {time.monotonic() - start:.1f} s", flush=True)
+    return compiled
 
 
 def _due(step: int, every: int) -> bool:

@@ -9,12 +9,12 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 from flax import struct
-from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
+from jaxtyping import Array, Float, PRNGKeyArray, UInt8
 
 PyTree = Any
 Images = Float[Array, "batch height width channels"]
-Batch = Mapping[str, Images]
-RawBatch = Mapping[str, UInt8[Any, "batch height width channels"]]
+Batch = Mapping[str, Float[Array, "batch _ _ _"]]
+RawBatch = Mapping[str, UInt8[Any, "batch _ _ _"]]
 Spec = Mapping[str, jax.ShapeDtypeStruct]
 Splits = Mapping[str, Sequence[Mapping[str, Any]]]
 Metrics = dict[str, Float[Array, ""]]
@@ -25,14 +25,14 @@ class TrainState:
     """All that training carries from one step to the next: arrays only, so a checkpoint is the whole.
 
     Attributes:
-        step: Steps taken so far.
+        step: Steps taken so far, a scalar int32.
         params: Parameters by network name (`generator`, `discriminator`, ...).
         batch_stats: Running batch-norm statistics by network name; empty without batch norm.
         opt_state: Optimizer state by network name.
         memory: What else a method carries, such as image pools.
     """
 
-    step: Int[Array, ""]
+    step: Any
     params: dict[str, PyTree]
     batch_stats: dict[str, PyTree]
     opt_state: dict[str, PyTree]

@@ -19,8 +19,8 @@ FREE = (
     "config.train.steps", "config.train.log_every", "config.train.sample_every",
     "config.train.sample_count", "config.train.checkpoint_every", "config.train.keep_last",
     "config.train.keep_every", "config.data.cache_gib", "config.data.workers",
-    "config.data.data_dir", "config.data.source.root", "config.data.source.mirror",
-    "config.data.source.archive",
+    "config.data.data_dir", "config.data.root", "config.data.mirror",
+    "config.data.archive",
 )  # fmt: skip
 
 

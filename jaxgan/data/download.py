@@ -56,11 +56,10 @@ def _reason(error: Exception) -> str:
         return f"the server answers {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout):
         return f"no answer for {TIMEOUT} seconds"
-    if isinstance(error, requests.ConnectionError):
-        cause = str(error)
-        for known in ("Connection refused", "Name or service not known", "Network is unreachable"):
-            if known in cause:
-                return known.lower()
-        if "IncompleteRead" in cause:
-            return "the connection broke off"
-    return str(error).splitlines()[0] or type(error).__name__
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off"
+    text = str(error)
+    for cause in ("Connection refused", "Name or service not known", "Network is unreachable"):
+        if cause in text:
+            return cause.lower()
+    return text or type(error).__name__

@@ -5,27 +5,30 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import grain
+import numpy as np
 from absl import flags
+from jaxtyping import UInt8
 
 from jaxgan.types import RawBatch
 
 Record = Mapping[str, Any]
+DecodedRecord = Mapping[str, UInt8[np.ndarray, "height width channels"]]
 
 
 class Decoded:
     """A random-access source of decoded records, which keeps them once decoded if asked to."""
 
     def __init__(
-        self, records: Sequence[Record], decode: Callable[[Record], RawBatch], *, keep: bool
+        self, records: Sequence[Record], decode: Callable[[Record], DecodedRecord], *, keep: bool
     ):
         self._records = records
         self._decode = decode
-        self._kept: list[RawBatch | None] | None = [None] * len(records) if keep else None
+        self._kept: list[DecodedRecord | None] | None = [None] * len(records) if keep else None
 
     def __len__(self) -> int:
         return len(self._records)
 
-    def __getitem__(self, index: int) -> RawBatch:
+    def __getitem__(self, index: int) -> DecodedRecord:
         if self._kept is None:
             return self._decode(self._records[index])
         if (kept := self._kept[index]) is None:

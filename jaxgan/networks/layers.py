@@ -15,7 +15,7 @@ from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float
 
 Features = Float[Array, "batch height width channels"]
-Kernel = Float[Array, "kernel_height kernel_width in_channels out_channels"]
+NewFeatures = Float[Array, "batch new_height new_width new_channels"]
 
 InitializerName = Literal["normal", "xavier", "kaiming", "orthogonal"]
 NormName = Literal["batch", "instance"]
@@ -29,7 +29,9 @@ INITIALIZERS: dict[InitializerName, Initializer] = {
 }
 
 
-def strided_conv(x: Features, kernel: Kernel, stride: int, padding: int) -> Features:
+def strided_conv(
+    x: Features, kernel: Float[Array, "size size channels new_channels"], stride: int, padding: int
+) -> NewFeatures:
     """Convolve with equal zero padding on all four sides, which `SAME` does not give."""
     return jax.lax.conv_general_dilated(
         x,
@@ -42,8 +44,12 @@ def strided_conv(x: Features, kernel: Kernel, stride: int, padding: int) -> Feat
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def conv_transpose(
-    x: Features, kernel: Kernel, stride: int, padding: int, output_padding: int
-) -> Features:
+    x: Features,
+    kernel: Float[Array, "size size new_channels channels"],
+    stride: int,
+    padding: int,
+    output_padding: int,
+) -> NewFeatures:
     """Apply the transpose of `strided_conv` with the same kernel, stride and padding.
 
     The gradients are those of that strided convolution. Left to automatic differentiation, the
@@ -100,14 +106,14 @@ class Conv(nn.Module):
     kernel_init: Initializer = INITIALIZERS["normal"]
 
     @nn.compact
-    def __call__(self, x: Features) -> Features:
+    def __call__(self, x: Features) -> NewFeatures:
         """Return the convolved input."""
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
         x = strided_conv(
             x, self.param("kernel", self.kernel_init, shape), self.stride, self.padding
         )
         if self.use_bias:
-            x += self.param("bias", nn.initializers.zeros, (self.features,))
+            x += self.param("bias", nn.initializers.zeros, (self.features,)).reshape(1, 1, 1, -1)
         return x
 
 
@@ -123,7 +129,7 @@ class ConvTranspose(nn.Module):
     kernel_init: Initializer = INITIALIZERS["normal"]
 
     @nn.compact
-    def __call__(self, x: Features) -> Features:
+    def __call__(self, x: Features) -> NewFeatures:
         """Return the enlarged input."""
         shape = (self.kernel_size, self.kernel_size, self.features, x.shape[-1])
         x = conv_transpose(
@@ -134,7 +140,7 @@ class ConvTranspose(nn.Module):
             self.output_padding,
         )
         if self.use_bias:
-            x += self.param("bias", nn.initializers.zeros, (self.features,))
+            x += self.param("bias", nn.initializers.zeros, (self.features,)).reshape(1, 1, 1, -1)
         return x
 
 
@@ -171,6 +177,6 @@ def leaky_relu(x: Features) -> Features:
     return jax.nn.leaky_relu(x, 0.2)
 
 
-def concat_channels(*images: Features) -> Features:
+def concat_channels(*images: Float[Array, "batch height width _"]) -> Features:
     """Stack feature maps of equal size along the channels."""
     return jnp.concatenate(images, axis=-1)

@@ -2,6 +2,7 @@
 
 import flax.linen as nn
 from jax.nn.initializers import Initializer
+from jaxtyping import Array, Float
 
 from jaxgan.networks.layers import INITIALIZERS, Conv, Features, Norm, NormName, leaky_relu
 
@@ -24,7 +25,9 @@ class PatchGAN(nn.Module):
     kernel_init: Initializer = INITIALIZERS["normal"]
 
     @nn.compact
-    def __call__(self, x: Features, *, use_running_average: bool = False) -> Features:
+    def __call__(
+        self, x: Features, *, use_running_average: bool = False
+    ) -> Float[Array, "batch rows columns 1"]:
         """Return a map of logits with one channel.
 
         Raises:
@@ -63,7 +66,9 @@ class PixelGAN(nn.Module):
     kernel_init: Initializer = INITIALIZERS["normal"]
 
     @nn.compact
-    def __call__(self, x: Features, *, use_running_average: bool = False) -> Features:
+    def __call__(
+        self, x: Features, *, use_running_average: bool = False
+    ) -> Float[Array, "batch height width 1"]:
         """Return a map of logits with one channel, as large as the image."""
         use_bias = self.norm == "instance"
         x = leaky_relu(Conv(self.features, 1, kernel_init=self.kernel_init)(x))

@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
+from jaxtyping import Array, Float
 
 from jaxgan.networks.layers import (
     INITIALIZERS,
@@ -43,7 +44,7 @@ class UNetGenerator(nn.Module):
     @nn.compact
     def __call__(
         self, x: Features, *, use_running_average: bool = False, deterministic: bool = False
-    ) -> Features:
+    ) -> Float[Array, "batch height width {self.output_channels}"]:
         """Translate images in [-1, 1].
 
         Args:
@@ -64,7 +65,7 @@ class UNetGenerator(nn.Module):
         widths = [self.features * min(2**level, 8) for level in range(self.depth)]
         use_bias = self.norm == "instance"  # batch norm has a bias of its own
 
-        def normalize(x: Features) -> Features:
+        def normalize(x):
             return Norm(self.norm)(x, use_running_average=use_running_average)
 
         skips = []

@@ -1,0 +1,35 @@
+import os
+from pathlib import Path
+
+import jax
+import pytest
+
+from jaxgan.data.paired import Paired
+from jaxgan.data.procedural import ProceduralFacades
+
+jax.config.update("jax_num_cpu_devices", 8)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+CACHE = Path(__file__).parent.parent / ".cache"
+jax.config.update("jax_compilation_cache_dir", str(CACHE / "xla"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+# Programs that tests start share the cache.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(CACHE / "xla")
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory):
+    """A folder of prepared data sets, shared by all tests."""
+    return tmp_path_factory.mktemp("tfds")
+
+
+@pytest.fixture(scope="session")
+def facades(data_dir):
+    """A small data set of 32x32 facades."""
+    return Paired(
+        source=ProceduralFacades(size=32, train_count=12, test_count=3),
+        load_size=36,
+        crop_size=32,
+        label_maps="a",
+        data_dir=str(data_dir),
+    )

@@ -1,0 +1,48 @@
+"""Every method, small: the entry here puts a new one through the whole conformance suite."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxgan.methods.pix2pix import Pix2pix
+from jaxgan.types import Images, Method
+
+
+class Case(NamedTuple):
+    method: Method
+    shapes: Mapping[str, tuple[int, int, int]]
+
+    def spec(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
+        return {
+            name: jax.ShapeDtypeStruct((batch_size, *shape), jnp.float32)
+            for name, shape in self.shapes.items()
+        }
+
+    def batch(self, batch_size: int, seed: int = 0) -> dict[str, Images]:
+        keys = jax.random.split(jax.random.key(seed), len(self.shapes))
+        return {
+            name: jax.random.uniform(key, spec.shape, minval=-1, maxval=1)
+            for key, (name, spec) in zip(keys, self.spec(batch_size).items(), strict=True)
+        }
+
+
+PIX2PIX_IMAGES = {"input": (32, 32, 3), "target": (32, 32, 3)}
+
+METHODS = {
+    "pix2pix": Case(
+        Pix2pix(features=4, discriminator_features=4, depth=5, discriminator_layers=2),
+        PIX2PIX_IMAGES,
+    ),
+    "pix2pix-instance-pixel": Case(
+        Pix2pix(
+            features=4,
+            discriminator_features=4,
+            depth=4,
+            discriminator_layers=0,
+            norm="instance",
+            adversarial_loss="least_squares",
+        ),
+        {"input": (32, 32, 1), "target": (32, 32, 2)},
+    ),
+}

@@ -1,0 +1,138 @@
+"""The pix2pix data sets, served by a real server on localhost."""
+
+import functools
+import http.server
+import io
+import socket
+import tarfile
+import threading
+import time
+
+import pytest
+from PIL import Image
+
+from jaxgan.data.pix2pix import Pix2pixDownload
+from jaxgan.errors import UserError
+
+
+def make_archive(counts=(("train", 3), ("val", 2), ("test", 1))):
+    """Return a tar.gz of the original layout: facades/SPLIT/N.jpg, A left of B."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for split, count in counts:
+            for number in range(1, count + 1):
+                picture = io.BytesIO()
+                Image.effect_noise((64, 32), 50).convert("RGB").save(picture, "jpeg")
+                entry = tarfile.TarInfo(f"facades/{split}/{number}.jpg")
+                entry.size = len(picture.getvalue())
+                archive.addfile(entry, io.BytesIO(picture.getvalue()))
+    return buffer.getvalue()
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder; below /broken-off/ it closes the connection half way."""
+
+    def do_GET(self):
+        if not self.path.startswith("/broken-off/"):
+            return super().do_GET()
+        content = make_archive()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2])
+        return None
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path):
+    """The folder that is served, and its address."""
+    folder = tmp_path / "www"
+    folder.mkdir()
+    handler = functools.partial(Handler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield folder, f"http://127.0.0.1:{httpd.server_port}"
+        httpd.shutdown()
+
+
+def sizes(splits):
+    return {split: len(source) for split, source in splits.items()}
+
+
+def test_a_whole_archive_is_downloaded_once(server, tmp_path):
+    folder, address = server
+    (folder / "facades.tar.gz").write_bytes(make_archive())
+    source = Pix2pixDownload(mirror=address)
+    expected = {"train": 3, "val": 2, "test": 1}
+    assert sizes(source.prepare(tmp_path / "data")) == expected
+    (folder / "facades.tar.gz").unlink()
+    assert sizes(source.prepare(tmp_path / "data")) == expected
+    assert not list((tmp_path / "data").glob(".extracted-*"))
+
+
+def test_a_missing_file_ends_in_a_line_that_says_what_to_do(server, tmp_path):
+    with pytest.raises(UserError) as error:
+        Pix2pixDownload(name="maps", mirror=server[1]).prepare(tmp_path)
+    message = str(error.value)
+    assert "\n" not in message
+    for part in ("404", "maps.tar.gz", "data.archive=", "data.root=", "data.mirror="):
+        assert part in message
+
+
+def test_a_truncated_archive_is_not_kept(server, tmp_path):
+    folder, address = server
+    whole = make_archive()
+    (folder / "facades.tar.gz").write_bytes(whole[: len(whole) // 2])
+    source = Pix2pixDownload(mirror=address)
+    with pytest.raises(UserError, match=r"facades.tar.gz is damaged"):
+        source.prepare(tmp_path / "data")
+    (folder / "facades.tar.gz").write_bytes(whole)
+    assert sizes(source.prepare(tmp_path / "data"))["train"] == 3
+
+
+def test_a_connection_that_breaks_off_is_told(server, tmp_path):
+    source = Pix2pixDownload(mirror=server[1] + "/broken-off")
+    with pytest.raises(UserError, match="broke off"):
+        source.prepare(tmp_path)
+
+
+def test_a_server_that_is_down_fails_at_once(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start = time.monotonic()
+    with pytest.raises(UserError, match="connection refused"):
+        Pix2pixDownload(mirror=f"http://127.0.0.1:{port}").prepare(tmp_path)
+    assert time.monotonic() - start < 60
+
+
+def test_a_server_that_never_answers_is_given_up_within_a_minute(tmp_path, monkeypatch):
+    monkeypatch.setattr("jaxgan.data.download.TIMEOUT", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(UserError, match="no answer for 1 seconds"):
+            Pix2pixDownload(mirror=address).prepare(tmp_path)
+
+
+def test_a_local_archive_or_its_extracted_folder_stand_in(tmp_path):
+    archive = tmp_path / "facades.tar.gz"
+    archive.write_bytes(make_archive())
+    expected = {"train": 3, "val": 2, "test": 1}
+    assert sizes(Pix2pixDownload(archive=str(archive)).prepare(tmp_path / "data")) == expected
+    with tarfile.open(archive) as opened:
+        opened.extractall(tmp_path, filter="data")
+    source = Pix2pixDownload(root=str(tmp_path / "facades"))
+    assert sizes(source.prepare(tmp_path / "data")) == expected
+
+
+def test_a_local_archive_that_is_missing_or_damaged_is_named(tmp_path):
+    archive = tmp_path / "mine.tar.gz"
+    with pytest.raises(UserError, match=r"no file .*mine.tar.gz"):
+        Pix2pixDownload(archive=str(archive)).prepare(tmp_path)
+    archive.write_bytes(b"not an archive")
+    with pytest.raises(UserError, match=r"mine.tar.gz is damaged or not"):
+        Pix2pixDownload(archive=str(archive)).prepare(tmp_path)
+    assert archive.exists()

@@ -1,0 +1,104 @@
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgan.networks.layers import INITIALIZERS, Norm, conv_transpose, strided_conv
+
+# kernel, stride, padding, output padding: U-Net, ResNet, DCGAN's first layer, and odd ones.
+GEOMETRIES = [(4, 2, 1, 0), (3, 2, 1, 1), (4, 1, 0, 0), (5, 3, 2, 1), (3, 1, 1, 0)]
+
+
+def plain_conv_transpose(x, kernel, stride, padding, output_padding):
+    """The textbook form: a convolution of the dilated input with the flipped kernel."""
+    low = kernel.shape[0] - 1 - padding
+    return jax.lax.conv_general_dilated(
+        x,
+        kernel[::-1, ::-1].swapaxes(2, 3),
+        window_strides=(1, 1),
+        padding=((low, low + output_padding),) * 2,
+        lhs_dilation=(stride, stride),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize("shape", [(2, 5, 7, 3), (1, 1, 1, 3), (1, 8, 8, 3)])
+def test_conv_transpose_and_its_gradients_are_those_of_the_plain_form(geometry, shape):
+    size, *rest = geometry
+    with jax.enable_x64(True):
+        keys = jax.random.split(jax.random.key(0), 3)
+        x = jax.random.normal(keys[0], shape, jnp.float64)
+        kernel = jax.random.normal(keys[1], (size, size, 4, 3), jnp.float64)
+        y, vjp = jax.vjp(lambda x, kernel: conv_transpose(x, kernel, *rest), x, kernel)
+        plain, plain_vjp = jax.vjp(
+            lambda x, kernel: plain_conv_transpose(x, kernel, *rest), x, kernel
+        )
+        np.testing.assert_allclose(y, plain, rtol=1e-12, atol=1e-12)
+        gradient = jax.random.normal(keys[2], y.shape, jnp.float64)
+        for ours, theirs in zip(vjp(gradient), plain_vjp(gradient), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+def test_conv_transpose_is_the_transpose_of_the_strided_convolution():
+    keys = jax.random.split(jax.random.key(0), 3)
+    kernel = jax.random.normal(keys[0], (4, 4, 3, 5))
+    image = jax.random.normal(keys[1], (2, 8, 8, 3))
+    features = jax.random.normal(keys[2], (2, 4, 4, 5))
+    forward = jnp.vdot(strided_conv(image, kernel, 2, 1), features)
+    backward = jnp.vdot(image, conv_transpose(features, kernel, 2, 1, 0))
+    np.testing.assert_allclose(forward, backward, rtol=1e-5)
+
+
+def test_batch_norm_has_the_references_momentum_epsilon_and_initial_scale():
+    norm = Norm("batch")
+    x = 3 + 2 * jax.random.normal(jax.random.key(0), (4, 8, 8, 2000))
+    apply = partial(norm.apply, use_running_average=False, mutable=["batch_stats"])
+    variables = norm.init(jax.random.key(1), x, use_running_average=False)
+    scale, bias = (variables["params"]["BatchNorm_0"][name] for name in ("scale", "bias"))
+    np.testing.assert_allclose([scale.mean(), scale.std()], [1, 0.02], atol=2e-3)
+    assert not bias.any()
+    y, updates = apply(variables, x)
+    mean, variance = (f((0, 1, 2), keepdims=True) for f in (x.mean, x.var))
+    expected = (x - mean) / jnp.sqrt(variance + 1e-5) * scale.reshape(1, 1, 1, -1)
+    np.testing.assert_allclose(y, expected, atol=1e-4)
+    stats = updates["batch_stats"]["BatchNorm_0"]
+    np.testing.assert_allclose(stats["mean"], 0.1 * mean.ravel(), rtol=1e-4)
+    np.testing.assert_allclose(stats["var"], 0.9 + 0.1 * variance.ravel(), rtol=1e-4)
+
+
+def test_instance_norm_has_no_parameters_and_keeps_images_apart():
+    norm = Norm("instance")
+    x = jax.random.normal(jax.random.key(0), (2, 8, 8, 3))
+    variables = norm.init(jax.random.key(1), x, use_running_average=False)
+    assert not jax.tree.leaves(variables)
+    y = norm.apply(variables, x, use_running_average=True)
+    mean, variance = x.mean((1, 2), keepdims=True), x.var((1, 2), keepdims=True)
+    np.testing.assert_allclose(y, (x - mean) / jnp.sqrt(variance + 1e-5), atol=1e-5)
+
+
+# PyTorch's formulas for a convolution of 64 to 128 channels with a 4x4 kernel, gain 0.02.
+FAN_IN, FAN_OUT = 64 * 16, 128 * 16
+
+
+@pytest.mark.parametrize(
+    ("name", "deviation"),
+    [
+        ("normal", 0.02),
+        ("xavier", 0.02 * np.sqrt(2 / (FAN_IN + FAN_OUT))),
+        ("kaiming", np.sqrt(2 / FAN_IN)),
+        ("orthogonal", 0.02 / np.sqrt(FAN_IN)),
+    ],
+)
+def test_initial_kernels_have_the_references_deviation(name, deviation):
+    kernel = INITIALIZERS[name](jax.random.key(0), (4, 4, 64, 128), jnp.float32)
+    np.testing.assert_allclose(kernel.std(), deviation, rtol=0.01)
+    np.testing.assert_allclose(kernel.mean(), 0, atol=deviation / 50)
+
+
+def test_orthogonal_kernels_are_orthogonal():
+    kernel = INITIALIZERS["orthogonal"](jax.random.key(0), (4, 4, 64, 128), jnp.float32)
+    flat = kernel.reshape(-1, 128)
+    np.testing.assert_allclose(flat.T @ flat, 0.02**2 * np.eye(128), atol=1e-6)
