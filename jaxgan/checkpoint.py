@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, UInt32
 
 from jaxgan.errors import UserError
 from jaxgan.types import PyTree, TrainState
@@ -22,7 +22,7 @@ def open_checkpoints(directory: Path, *, keep_last: int, keep_every: int) -> ocp
     """
     options = ocp.CheckpointManagerOptions(max_to_keep=keep_last, keep_period=keep_every or None)
     return ocp.CheckpointManager(
-        directory.absolute(), options=options, item_names=("state", "config")
+        directory.absolute(), options=options, item_names=("state", "config", "digest")
     )
 
 
@@ -37,7 +37,9 @@ def save(manager: ocp.CheckpointManager, state: TrainState, config: Any) -> None
     manager.save(
         int(state.step),
         args=ocp.args.Composite(
-            state=ocp.args.StandardSave(state), config=ocp.args.JsonSave(config)
+            state=ocp.args.StandardSave(state),
+            config=ocp.args.JsonSave(config),
+            digest=ocp.args.JsonSave(int(digest(state))),
         ),
     )
 
@@ -57,8 +59,13 @@ def restore(manager: ocp.CheckpointManager, abstract_state: TrainState) -> Train
     for step in steps:
         try:
             restored = manager.restore(
-                step, args=ocp.args.Composite(state=ocp.args.StandardRestore(abstract_state))
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardRestore(abstract_state), digest=ocp.args.JsonRestore()
+                ),
             )
+            if restored["digest"] != int(digest(restored["state"])):
+                raise ValueError("its content has changed since it was written")
         except Exception as error:  # Orbax and TensorStore raise all kinds on damaged files
             reasons.append(f"step {step}: {str(error).splitlines()[0]}")
             print(f"checkpoint {manager.directory / str(step)} cannot be read, trying an older one")
@@ -72,6 +79,18 @@ def restore(manager: ocp.CheckpointManager, abstract_state: TrainState) -> Train
             "restore the folder, or start again with another --workdir"
         )
     return None
+
+
+@jax.jit
+def digest(tree: PyTree) -> UInt32[Array, ""]:
+    """Return a checksum of all arrays: any single changed element changes it."""
+    total = jnp.zeros((), jnp.uint32)
+    for leaf in jax.tree.leaves(tree):
+        words = jax.lax.bitcast_convert_type(leaf, f"uint{8 * leaf.dtype.itemsize}")
+        words = words.astype(jnp.uint32).ravel()
+        # Odd weights, so that no change is multiplied to zero; sums modulo 2**32 have no order.
+        total = 31 * total + jnp.sum(words * (2 * jnp.arange(words.size, dtype=jnp.uint32) + 1))
+    return total
 
 
 @jax.jit

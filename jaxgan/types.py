@@ -26,17 +26,18 @@ class TrainState:
 
     Attributes:
         step: Steps taken so far, a scalar int32.
-        params: Parameters by network name (`generator`, `discriminator`, ...).
-        batch_stats: Running batch-norm statistics by network name; empty without batch norm.
-        opt_state: Optimizer state by network name.
-        memory: What else a method carries, such as image pools.
+        params: Dict of parameters by network name (`generator`, `discriminator`, ...).
+        batch_stats: Dict of running batch-norm statistics by network name.
+        opt_state: Dict of optimizer states by network name.
+        memory: Dict of what else a method carries, such as image pools.
     """
 
+    # Unannotated within: JAX and Orbax also build this tree of shapes, shardings and options.
     step: Any
-    params: dict[str, PyTree]
-    batch_stats: dict[str, PyTree]
-    opt_state: dict[str, PyTree]
-    memory: dict[str, PyTree]
+    params: PyTree
+    batch_stats: PyTree
+    opt_state: PyTree
+    memory: PyTree
 
 
 @runtime_checkable
