@@ -1,5 +1,6 @@
 """Trains the experiment of a config file: `python train.py --config configs/quickstart.py`."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -14,8 +15,8 @@ def main() -> int:
     if arguments.dry_run:
         print(dry_run.describe(arguments.config))
         return 0
-    interrupted = train(arguments.config, arguments.workdir or next_workdir(Path("runs"), name))
-    return 130 if interrupted else 0
+    received = train(arguments.config, arguments.workdir or next_workdir(Path("runs"), name))
+    return 130 if received == signal.SIGINT else 0  # a preempted run ends well
 
 
 if __name__ == "__main__":

@@ -1,22 +1,32 @@
-"""Pix2pix on drawn facades, label map to picture: a first run that needs no download.
+"""Pix2pix on drawn facades, label map to picture: a first run, with nothing to download.
 
 Run:      python train.py --config configs/quickstart.py
+Takes:    about 5 minutes on 2 CPU cores.
+Expect:   held-out facades with windows, doors and balconies where the label map has them.
+Differs from the paper: 128x128, a quarter of the features, batches of 2, twice the learning rate.
 """
 
 from jaxgan.config import Config, TrainConfig
 from jaxgan.data.paired import Paired
 from jaxgan.data.procedural import ProceduralFacades
 from jaxgan.methods.pix2pix import Pix2pix
+from jaxgan.schedules import LinearDecay
 
 
 def get_config() -> Config:
     return Config(
-        method=Pix2pix(features=16, discriminator_features=16, depth=7),
+        method=Pix2pix(
+            features=16,
+            discriminator_features=16,
+            depth=7,
+            learning_rate=4e-4,
+            schedule=LinearDecay(constant_steps=2000, decay_steps=2000),
+        ),
         data=Paired(
             source=ProceduralFacades(size=128, train_count=800, test_count=32),
             load_size=128,
             crop_size=128,
             label_maps="a",
         ),
-        train=TrainConfig(steps=3000, batch_size=4, sample_every=500, checkpoint_every=500),
+        train=TrainConfig(steps=4000, batch_size=2, sample_every=500, checkpoint_every=500),
     )

@@ -39,7 +39,7 @@ def save(manager: ocp.CheckpointManager, state: TrainState, config: Any) -> None
         args=ocp.args.Composite(
             state=ocp.args.StandardSave(state),
             config=ocp.args.JsonSave(config),
-            digest=ocp.args.JsonSave(int(digest(state))),
+            digest=ocp.args.JsonSave({"sum": int(digest(state))}),
         ),
     )
 
@@ -64,7 +64,7 @@ def restore(manager: ocp.CheckpointManager, abstract_state: TrainState) -> Train
                     state=ocp.args.StandardRestore(abstract_state), digest=ocp.args.JsonRestore()
                 ),
             )
-            if restored["digest"] != int(digest(restored["state"])):
+            if restored["digest"]["sum"] != int(digest(restored["state"])):
                 raise ValueError("its content has changed since it was written")
         except Exception as error:  # Orbax and TensorStore raise all kinds on damaged files
             reasons.append(f"step {step}: {str(error).splitlines()[0]}")

@@ -29,7 +29,7 @@ class TrainArguments:
 
     config: Annotated[Config, tyro.conf.FlagConversionOff]
     workdir: Path | None = None
-    """Folder of the run; by default runs/NNNNN-NAME with the next free number and the config's name."""
+    """Folder of the run, by default the next free runs/NNNNN-NAME after the config's name."""
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Only print the config, the parameters of each network and the memory of the state."""
 
@@ -46,7 +46,9 @@ def parse(arguments: Sequence[str]) -> tuple[str, TrainArguments]:
         if "--help" in rest or "-h" in rest:
             print(USAGE + ", ".join(available()))
             sys.exit(0)
-        raise UserError(f"no experiment given: pass --config FILE; there are: {', '.join(available())}")
+        raise UserError(
+            f"no experiment given: pass --config FILE; there are: {', '.join(available())}"
+        )
     config = load(Path(path))
     errors = io.StringIO()
     try:

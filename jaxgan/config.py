@@ -79,7 +79,9 @@ def to_json(value: Any) -> Any:
     """Turn a config into plain values; every dataclass notes its type."""
     if not dataclasses.is_dataclass(value):
         return value
-    fields = {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    fields = {
+        field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)
+    }
     return {"type": f"{type(value).__module__}.{type(value).__qualname__}"} | fields
 
 
@@ -98,7 +100,9 @@ def from_json(value: Any) -> Any:
             raise ValueError("not a part of jaxgan")
         return pkgutil.resolve_name(name)(**fields)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise UserError(f"the config does not fit this version of jaxgan: {name}: {error}") from error
+        raise UserError(
+            f"the config does not fit this version of jaxgan: {name}: {error}"
+        ) from error
 
 
 def differences(old: Any, new: Any, path: str = "config") -> list[str]:

@@ -35,7 +35,7 @@ class Report:
         self._config = config
         (workdir / "samples").mkdir(exist_ok=True)
         _forget_after(workdir, step)
-        self._metrics = open(workdir / "metrics.jsonl", "a")
+        self._metrics = (workdir / "metrics.jsonl").open("a")
         self._events = tensorboardX.SummaryWriter(
             str(workdir / "tensorboard"), purge_step=step + 1, flush_secs=10
         )
@@ -120,14 +120,19 @@ def _curves(records: list[dict[str, float]]) -> str:
     for index, name in enumerate(names):
         values = np.array([record.get(name, np.nan) for record in records])
         smooth = np.convolve(values, np.ones(window), "same") / weights
-        for ys, line in ((values, {"color": "#b8c4d6", "width": 1}), (smooth, {"color": "#1f4e8c"})):
+        for ys, line in (
+            (values, {"color": "#b8c4d6", "width": 1}),
+            (smooth, {"color": "#1f4e8c"}),
+        ):
             figure.add_trace(
                 plotly.graph_objects.Scatter(x=steps, y=ys.tolist(), line=line, name=name),
                 row=index // columns + 1,
                 col=index % columns + 1,
             )
     figure.update_layout(
-        showlegend=False, height=280 * rows, margin={"l": 50, "r": 20, "t": 40, "b": 30},
+        showlegend=False,
+        height=280 * rows,
+        margin={"l": 50, "r": 20, "t": 40, "b": 30},
         template="plotly_white",
     )
     return figure.to_html(full_html=False, include_plotlyjs="plotly.min.js", default_width="100%")

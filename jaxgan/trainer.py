@@ -74,7 +74,7 @@ def make_sample(config: Config) -> Sample:
     return jax.jit(sample)
 
 
-def train(config: Config, workdir: Path) -> bool:
+def train(config: Config, workdir: Path) -> int | None:
     """Train up to `config.train.steps`, on from the latest checkpoint in `workdir` if there is one.
 
     Args:
@@ -82,7 +82,7 @@ def train(config: Config, workdir: Path) -> bool:
         workdir: The run's folder, made if missing.
 
     Returns:
-        Whether Ctrl-C or SIGTERM ended the run early; its state is saved then.
+        The signal (SIGINT, SIGTERM) that ended the run early, its state saved; None if it finished.
 
     Raises:
         UserError: If something that the user can mend is wrong.
@@ -107,7 +107,7 @@ def train(config: Config, workdir: Path) -> bool:
         start = int(state.step)
         if start >= settings.steps:
             print(f"already trained for {start} steps: raise --config.train.steps to go on")
-            return False
+            return None
         if start:
             print(f"continuing after step {start}")
         report = stack.enter_context(contextlib.closing(Report(workdir, plain, start)))
@@ -129,7 +129,7 @@ def train(config: Config, workdir: Path) -> bool:
             if _due(step, settings.log_every):
                 report.log(step, values | progress.line(step, values))
 
-        previous = None
+        step, previous = start, None
         for step in range(start + 1, settings.steps + 1):
             with progress.waiting():
                 raw = next(stream)
@@ -157,7 +157,7 @@ def train(config: Config, workdir: Path) -> bool:
             print(f"stopped and saved at step {step}; the same command with --workdir continues")
         else:
             print(f"done; the report is {workdir / 'index.html'}")
-        return bool(stopped)
+        return stopped[0] if stopped else None
 
 
 def _init_or_restore(

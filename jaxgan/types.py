@@ -22,7 +22,7 @@ Metrics = dict[str, Float[Array, ""]]
 
 @struct.dataclass
 class TrainState:
-    """All that training carries from one step to the next: arrays only, so a checkpoint is the whole.
+    """All that training carries from one step to the next, in arrays: a checkpoint is the whole.
 
     Attributes:
         step: Steps taken so far, a scalar int32.
@@ -69,7 +69,7 @@ class Method(Protocol):
         ...
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
-        """Return named images in [-1, 1], in the order in which a report shows them side by side."""
+        """Return named images in [-1, 1], in the order in which to show them side by side."""
         ...
 
 
@@ -103,7 +103,7 @@ class Dataset(Protocol):
         ...
 
     def held_out(self, splits: Splits, count: int) -> RawBatch:
-        """Return the first `count` images (or fewer) that training does not see, for `preprocess`."""
+        """Return the first `count` images (or fewer) that training does not see."""
         ...
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:

@@ -46,15 +46,17 @@ def claim(workdir: Path, config: Any) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UserError(f"another process is training in {workdir}: choose another --workdir") \
-                from error
+            raise UserError(
+                f"another process is training in {workdir}: choose another --workdir"
+            ) from error
         file = workdir / "config.json"
         if file.exists():
             try:
                 old = json.loads(file.read_text())["config"]
             except (ValueError, KeyError) as error:
-                raise UserError(f"{file} is damaged: restore it or choose another --workdir") \
-                    from error
+                raise UserError(
+                    f"{file} is damaged: restore it or choose another --workdir"
+                ) from error
             changed = [line for line in differences(old, config) if not line.startswith(FREE)]
             if changed:
                 raise UserError(

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+
 from jaxgan.methods.pix2pix import Pix2pix
 from jaxgan.types import Images, Method
 

@@ -78,7 +78,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_that_is_said(tmp_path, capsys):
 
 def test_nothing_but_damaged_checkpoints_is_an_error(tmp_path):
     damage(write(tmp_path, [1]) / "1")
-    with pytest.raises(UserError, match="no checkpoint in .* can be read"):
+    with pytest.raises(UserError, match=r"no checkpoint in .* can be read"):
         read(tmp_path)
 
 

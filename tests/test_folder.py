@@ -91,7 +91,7 @@ def test_a_changed_folder_is_prepared_anew(tmp_path, data_dir):
 
 
 def test_folders_without_anything_to_train_on_say_what_is_wanted(tmp_path, data_dir):
-    with pytest.raises(UserError, match="--config.data.root=DIR"):
+    with pytest.raises(UserError, match=r"--config\.data\.root=DIR"):
         PairedFolder().prepare(data_dir)
     with pytest.raises(UserError, match="no folder"):
         prepare(tmp_path / "nowhere", data_dir)
@@ -101,7 +101,7 @@ def test_folders_without_anything_to_train_on_say_what_is_wanted(tmp_path, data_
     with pytest.raises(UserError, match="no pairs to train on"):
         prepare(tmp_path, data_dir)
     (tmp_path / "train" / "bad.png").touch()
-    with pytest.raises(UserError, match="bad.png: not an image"):
+    with pytest.raises(UserError, match=r"bad\.png: not an image"):
         prepare(tmp_path, data_dir)
     (tmp_path / "train" / "bad.png").unlink()
     combined(tmp_path / "train" / "good.png")

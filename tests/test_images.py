@@ -64,7 +64,9 @@ def test_a_rotation_noted_in_exif_is_carried_out(tmp_path):
 
 
 def test_files_that_are_no_images_say_why(tmp_path):
-    whole = encode_png(Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)))
+    whole = encode_png(
+        Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+    )
     jpeg = io.BytesIO()
     Image.fromarray(COLORS).resize((200, 200)).save(jpeg, "jpeg")
     broken = {

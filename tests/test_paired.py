@@ -79,7 +79,9 @@ def test_input_and_target_are_cropped_and_mirrored_alike(facades):
     np.testing.assert_array_equal(batch["input"], batch["target"])
     crops = {image.tobytes() for image in np.asarray(batch["input"])}
     assert len(crops) > 48  # of 9 x 9 places and 2 mirrorings
-    windows = np.lib.stride_tricks.sliding_window_view(ramp[0, ..., 0], (32, 32)).reshape(-1, 32, 32)
+    windows = np.lib.stride_tricks.sliding_window_view(ramp[0, ..., 0], (32, 32)).reshape(
+        -1, 32, 32
+    )
     pixels = np.asarray((batch["input"][..., 0] + 1) * 127.5).round()
     kinds = [
         (windows == image).all((1, 2)).any() - 2 * (windows == image[:, ::-1]).all((1, 2)).any()

@@ -1,19 +1,20 @@
 """Image data sets on disk: written once as ArrayRecord by a TFDS builder, read at random."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from jaxgan.errors import UserError
 from jaxgan.types import Splits
 
 Examples = Iterator[tuple[str, Mapping[str, bytes]]]
 
 
-class Split(NamedTuple):
+@dataclass(frozen=True)
+class Split:
     """Examples to write: an identifier, and PNG bytes by image name, of each."""
 
     count: int
@@ -43,7 +44,7 @@ class ImageBuilder(tfds.core.GeneratorBasedBuilder):
             splits: What to write. The count is for the progress bar; fewer examples may come.
             left_out: Where `splits` notes what it could not use; kept with the data set.
         """
-        self.name = name
+        self.name = name  # pyright: ignore[reportAttributeAccessIssue]
         self._image_names = image_names
         self._splits = splits
         self._left_out = [] if left_out is None else left_out
@@ -63,8 +64,9 @@ class ImageBuilder(tfds.core.GeneratorBasedBuilder):
         return {split: self._generate_examples(split) for split in self._splits}
 
     def _generate_examples(self, split):
-        count, examples = self._splits[split]
-        progress = tqdm(examples(), f"preparing {split}", count, unit=" examples")
+        examples = self._splits[split].examples()
+        count = self._splits[split].count
+        progress = tqdm(examples, f"preparing {split}", count, unit=" examples")
         for index, (identifier, images) in enumerate(progress):
             yield index, {"id": identifier, **images}
 
@@ -81,7 +83,8 @@ def open_or_prepare(build: Callable[[], None], data_dir: Path, name: str) -> Spl
     if not (directory / "dataset_info.json").exists():
         tfds.disable_progress_bar()  # ours counts examples, and says of which split
         try:
-            build()
+            with contextlib.redirect_stdout(None):  # TFDS announces sizes it does not know
+                build()
         except FileExistsError:
             if not directory.exists():  # else another process was faster
                 raise
@@ -89,15 +92,15 @@ def open_or_prepare(build: Callable[[], None], data_dir: Path, name: str) -> Spl
     left_out = list((builder.info.metadata or {}).get("left_out", []))
     if left_out:
         print(f"{len(left_out)} files left out: " + "; ".join(left_out))
-    image_names = [key for key in builder.info.features if key != "id"]
+    features = builder.info.features
+    assert isinstance(features, tfds.features.FeaturesDict)
+    image_names = [name for name in features.keys() if name != "id"]  # noqa: SIM118
     skip = dict.fromkeys(image_names, tfds.decode.SkipDecoding())
     splits = {
-        split: builder.as_data_source(split, decoders=skip)
+        split: builder.as_data_source(split, decoders=skip)  # pyright: ignore[reportCallIssue]
         for split, info in builder.info.splits.items()
         if info.num_examples
     }
-    if "train" not in splits:
-        raise UserError(f"{directory} holds no training images: delete it and run again")
     counts = ", ".join(f"{len(source)} {split}" for split, source in splits.items())
     print(f"data: {counts}, in {directory}")
     return splits

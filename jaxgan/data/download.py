@@ -4,6 +4,7 @@ import shutil
 import tarfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pooch
 import requests
@@ -20,7 +21,7 @@ def download(url: str, folder: Path) -> Path:
         UserError: If it cannot be had; the message says which file is wanted and where to put it.
     """
     file = url.rpartition("/")[2]
-    downloader = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
+    downloader: Any = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
     try:
         # The authors publish no checksums.
         path = pooch.retrieve(url, None, fname=file, path=folder, downloader=downloader)
@@ -52,7 +53,7 @@ def extract(archive: Path, folder: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"the server answers {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout):
         return f"no answer for {TIMEOUT} seconds"

@@ -5,6 +5,7 @@ pix2pix data set shows them. A facade is planned on the pixel grid of the label 
 painted larger and averaged down, so thin frames and bars survive at small sizes.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -165,7 +166,8 @@ def _wall(drawing: Drawing, house: Box) -> Style:
     region[:] = wall * (0.92 + 0.16 * drawing.noise(region.shape, 7, 7))
     if material > 0:
         height, width = (
-            (drawing.fine(6), drawing.fine(14)) if material == 1
+            (drawing.fine(6), drawing.fine(14))
+            if material == 1
             else (drawing.fine(15), drawing.fine(32))
         )
         course = rows // height
@@ -209,9 +211,7 @@ def _floors(drawing: Drawing, house: Box, style: Style) -> None:
     for floor in range(floors - 1):
         top = round(eaves + floor * height)
         if has["belt"] and floor:
-            _molding(
-                drawing, MOLDING, Box(top, house.left, top + pixels(4), house.right), style
-            )
+            _molding(drawing, MOLDING, Box(top, house.left, top + pixels(4), house.right), style)
         for bay in range(bays):
             left = (edges[bay] + edges[bay + 1] - window_width) // 2
             opening = top + round((height - window_height) * 0.55)
@@ -250,21 +250,30 @@ def _ground_floor(
         drawing.shade_below(sign, 6, 0.4)
     else:
         _molding(drawing, MOLDING, Box(top, house.left, top + pixels(5), house.right), style)
-    for bay, (left, right) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for bay, (left, right) in enumerate(pairwise(edges)):
         gap = max(1, (right - left) // 12)
         if bay == door:
             width = min(right - left - 2 * gap, round(height * 0.55))
             left = (left + right - width) // 2
-            _door(drawing, Box(house.bottom - round(height * 0.72), left, house.bottom, left + width),
-                  style)
+            _door(
+                drawing,
+                Box(house.bottom - round(height * 0.72), left, house.bottom, left + width),
+                style,
+            )
         elif shop:
-            _shop(drawing, Box(top + pixels(14), left + gap, house.bottom - pixels(6), right - gap),
-                  style)
+            _shop(
+                drawing,
+                Box(top + pixels(14), left + gap, house.bottom - pixels(6), right - gap),
+                style,
+            )
         else:
             left = (left + right - window_width) // 2
             middle = top + round(height * 0.3)
-            _window(drawing, Box(middle, left, middle + round(height * 0.42), left + window_width),
-                    style)
+            _window(
+                drawing,
+                Box(middle, left, middle + round(height * 0.42), left + window_width),
+                style,
+            )
 
 
 def _glass(drawing: Drawing, region: Picture) -> None:
@@ -311,15 +320,20 @@ def _molding(drawing: Drawing, label: int, box: Box, style: Style) -> None:
 
 def _sill(drawing: Drawing, window: Box, style: Style) -> None:
     pixels = drawing.pixels
-    box = Box(window.bottom, window.left - pixels(3), window.bottom + pixels(4),
-              window.right + pixels(3))
+    box = Box(
+        window.bottom, window.left - pixels(3), window.bottom + pixels(4), window.right + pixels(3)
+    )
     _molding(drawing, SILL, box, style)
 
 
 def _head(drawing: Drawing, window: Box, style: Style) -> None:
     pixels = drawing.pixels
-    box = Box(window.top - pixels(6), window.left - pixels(3), window.top - pixels(1),
-              window.right + pixels(3))
+    box = Box(
+        window.top - pixels(6),
+        window.left - pixels(3),
+        window.top - pixels(1),
+        window.right + pixels(3),
+    )
     _molding(drawing, DECO, box, style)
 
 
@@ -360,8 +374,10 @@ def _door(drawing: Drawing, box: Box, style: Style) -> None:
     _glass(drawing, leaf[: height // 5])
     for left in (0.12, 0.58):
         for top, bottom in ((0.28, 0.58), (0.64, 0.92)):
-            panel = leaf[round(top * height) : round(bottom * height),
-                         round(left * width) : round((left + 0.3) * width)]
+            panel = leaf[
+                round(top * height) : round(bottom * height),
+                round(left * width) : round((left + 0.3) * width),
+            ]
             panel *= 0.75
     line = drawing.fine(1)
     leaf[height // 5 : height // 5 + line] = style.trim
@@ -385,7 +401,7 @@ def _shop(drawing: Drawing, box: Box, style: Style) -> None:
 
 
 def _light(drawing: Drawing) -> None:
-    """Light the whole scene from one side, sometimes with the shadow of a house across the street."""
+    """Light the scene from one side, sometimes with the shadow of a house across the street."""
     rng, picture = drawing.rng, drawing.picture
     rows, columns = np.mgrid[: len(picture), : len(picture)].astype(np.float32) / len(picture)
     picture *= (1 + rng.uniform(-0.12, 0.12) * (columns - 0.5))[..., None]

@@ -76,9 +76,7 @@ def build_from_folder(root: Path, data_dir: Path, name: str) -> None:
         name=name,
         data_dir=data_dir,
         image_names=("a", "b"),
-        splits={
-            split: Split(len(pairs[split]), partial(read, split)) for split in pairs
-        },
+        splits={split: Split(len(pairs[split]), partial(read, split)) for split in pairs},
         left_out=left_out,
     ).download_and_prepare()
 

@@ -23,7 +23,8 @@ class Decoded:
     ):
         self._records = records
         self._decode = decode
-        self._kept: list[DecodedRecord | None] | None = [None] * len(records) if keep else None
+        kept: list[DecodedRecord | None] = [None] * len(records)
+        self._kept = kept if keep else None
 
     def __len__(self) -> int:
         return len(self._records)

@@ -88,9 +88,7 @@ class Paired:
         decoded = Decoded(
             train, partial(self._decode, size=self.load_size), keep=size_gib <= self.cache_gib
         )
-        return batches(
-            decoded, seed=seed, batch_size=batch_size, start=start, workers=self.workers
-        )
+        return batches(decoded, seed=seed, batch_size=batch_size, start=start, workers=self.workers)
 
     def held_out(self, splits: Splits, count: int) -> RawBatch:
         """See `Dataset.held_out`. Without a test or val split, these are training images."""

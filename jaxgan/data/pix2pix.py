@@ -14,11 +14,11 @@ from jaxgan.types import Splits
 
 @dataclass(frozen=True, kw_only=True)
 class Pix2pixDownload:
-    """One of the data sets that the authors offer for download, each one archive of A|B pictures."""
+    """One of the data sets that the authors offer for download, as A|B pictures."""
 
-    name: Literal[
-        "facades", "cityscapes", "maps", "edges2shoes", "edges2handbags", "night2day"
-    ] = "facades"
+    name: Literal["facades", "cityscapes", "maps", "edges2shoes", "edges2handbags", "night2day"] = (
+        "facades"
+    )
     """Which data set."""
     mirror: str = "https://efrosgans.eecs.berkeley.edu/pix2pix/datasets"
     """Address below which the archive lies, as NAME.tar.gz."""

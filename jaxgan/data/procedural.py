@@ -46,16 +46,17 @@ class ProceduralFacades:
         def draw(split: str) -> Examples:
             for index in indices[split]:
                 labels, picture = facade(self.seed, index, self.size)
-                yield str(index), {
-                    "a": encode_png(Image.fromarray(labels)),
-                    "b": encode_png(Image.fromarray(picture)),
-                }
+                yield (
+                    str(index),
+                    {
+                        "a": encode_png(Image.fromarray(labels)),
+                        "b": encode_png(Image.fromarray(picture)),
+                    },
+                )
 
         ImageBuilder(
             name=name,
             data_dir=data_dir,
             image_names=("a", "b"),
-            splits={
-                split: Split(len(indices[split]), partial(draw, split)) for split in indices
-            },
+            splits={split: Split(len(indices[split]), partial(draw, split)) for split in indices},
         ).download_and_prepare()

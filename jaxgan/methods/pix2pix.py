@@ -51,7 +51,7 @@ class Pix2pix:
     schedule: Schedule = field(default_factory=Constant)
     """How the learning rate changes over the steps."""
     sample_dropout: bool = True
-    """Whether dropout stays on when the trained generator is used, as in the paper (section 3.2)."""
+    """Whether dropout stays on in use after training, as in the paper (section 3.2)."""
     sample_norm_statistics: Literal["batch", "running"] = "batch"
     """Batch-norm statistics in use: each image's own, as in the paper (a test batch of one image),
     or the running averages of training."""
@@ -88,9 +88,7 @@ class Pix2pix:
 
         def generate(params):
             variables = {"params": params, "batch_stats": state.batch_stats["generator"]}
-            return generator.apply(
-                variables, x, rngs={"dropout": key}, mutable=["batch_stats"]
-            )
+            return generator.apply(variables, x, rngs={"dropout": key}, mutable=["batch_stats"])
 
         def judge(params, batch_stats, images):
             variables = {"params": params, "batch_stats": batch_stats}

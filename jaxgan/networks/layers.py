@@ -158,7 +158,7 @@ class Norm(nn.Module):
 
     @nn.compact
     def __call__(self, x: Features, *, use_running_average: bool) -> Features:
-        """Normalize by the batch's statistics or the running ones; instance norm has only its own."""
+        """Normalize; only batch norm has running averages to use."""
         if self.kind == "instance":
             return nn.InstanceNorm(
                 epsilon=1e-5, use_bias=False, use_scale=False, use_fast_variance=False

@@ -1,0 +1,22 @@
+"""Pix2pix on own pairs of images, at 256x256.
+
+Paper:    Isola et al. 2017, arXiv 1611.07004; its settings for a few hundred pairs.
+Run:      python train.py --config configs/pix2pix_folder.py --config.data.root=DIR
+Data:     DIR/train holds pictures with A left and B right; or DIR/trainA and DIR/trainB hold images
+          of the same names. DIR/test (testA, testB) is optional and shown in the samples.
+Smaller:  --config.data.load_size=72 --config.data.crop_size=64 --config.method.depth=6
+"""
+
+from jaxgan.config import Config, TrainConfig
+from jaxgan.data.folder import PairedFolder
+from jaxgan.data.paired import Paired
+from jaxgan.methods.pix2pix import Pix2pix
+from jaxgan.schedules import LinearDecay
+
+
+def get_config() -> Config:
+    return Config(
+        method=Pix2pix(schedule=LinearDecay(constant_steps=20_000, decay_steps=20_000)),
+        data=Paired(source=PairedFolder()),
+        train=TrainConfig(steps=40_000),
+    )

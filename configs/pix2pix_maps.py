@@ -1,0 +1,26 @@
+"""Pix2pix on aerial photos and Google Maps, photo to map, at 256x256.
+
+Paper:    Isola et al. 2017, arXiv 1611.07004, appendix 6.2: 200 epochs, batch size 1, random jitter
+          and mirroring. The learning rate's decay over the second half is the reference's.
+Run:      python train.py --config configs/pix2pix_maps.py
+          Map to photo: --config.data.direction=ba
+Data:     250 MB, downloaded once; --config.data.archive, .root or .mirror if the host is down.
+Expect:   published FIDs of photo to map are 150 (the authors' weights) and 123 (MMagic's training),
+          of map to photo 102 and 88.
+"""
+
+from jaxgan.config import Config, TrainConfig
+from jaxgan.data.paired import Paired
+from jaxgan.data.pix2pix import Pix2pixDownload
+from jaxgan.methods.pix2pix import Pix2pix
+from jaxgan.schedules import LinearDecay
+
+EPOCH = 1096  # training pairs, and steps at batch size 1
+
+
+def get_config() -> Config:
+    return Config(
+        method=Pix2pix(schedule=LinearDecay(constant_steps=100 * EPOCH, decay_steps=100 * EPOCH)),
+        data=Paired(source=Pix2pixDownload(name="maps")),
+        train=TrainConfig(steps=200 * EPOCH, checkpoint_every=5 * EPOCH),
+    )

@@ -1,0 +1,132 @@
+"""`train.py` as a user starts, stops and kills it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import tiny
+
+from jaxgan.checkpoint import open_checkpoints, restore
+from jaxgan.trainer import make_init
+
+ROOT = Path(__file__).parent.parent
+COMMAND = [sys.executable, str(ROOT / "train.py"), "--config", str(ROOT / "tests" / "tiny.py")]
+
+
+def start(workdir, data_dir, *arguments, prefix=()):
+    command = [*prefix, *COMMAND, "--workdir", str(workdir), f"--config.data.data_dir={data_dir}"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([*command, *arguments], cwd=ROOT, **pipes)
+
+
+def run(workdir, data_dir, *arguments, prefix=()):
+    process = start(workdir, data_dir, *arguments, prefix=prefix)
+    output, errors = process.communicate(timeout=300)
+    return process.returncode, output, errors
+
+
+def wait_for(condition, process):
+    deadline = time.monotonic() + 300
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def final_state(workdir):
+    with open_checkpoints(workdir / "checkpoints", keep_last=3, keep_every=0) as checkpoints:
+        return restore(checkpoints, jax.eval_shape(make_init(tiny.get_config()), jax.random.key(0)))
+
+
+def losses(workdir):
+    records = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
+    return [(r["step"], r["loss/generator_gan"], r["loss/discriminator_real"]) for r in records]
+
+
+def test_killed_during_a_save_it_continues_bit_for_bit(tmp_path, data_dir):
+    steps = "--config.train.steps=20"
+    assert run(tmp_path / "whole", data_dir, steps)[0] == 0
+
+    killed = start(tmp_path / "killed", data_dir, steps)
+    checkpoints = tmp_path / "killed" / "checkpoints"
+
+    def saving():  # the tenth step or a later one, not finished
+        names = [path.name for path in checkpoints.glob("*")]
+        return any("tmp" in name and int(name.partition(".")[0]) >= 10 for name in names)
+
+    wait_for(saving, killed)
+    killed.kill()
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
+    unfinished = [path for path in checkpoints.glob("*") if "tmp" in path.name]
+    assert unfinished
+
+    code, output, errors = run(tmp_path / "killed", data_dir, steps)
+    assert code == 0, errors
+    assert "continuing after step" in output
+    whole, continued = final_state(tmp_path / "whole"), final_state(tmp_path / "killed")
+    assert whole.step == 20
+    jax.tree.map(np.testing.assert_array_equal, continued, whole)
+    assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_saves_and_stops(tmp_path, data_dir, number, code):
+    process = start(tmp_path, data_dir, "--config.train.steps=100000")
+    wait_for(lambda: (tmp_path / "metrics.jsonl").exists() and losses(tmp_path), process)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "stopped and saved at step" in output
+    assert "Traceback" not in errors
+    saved = int(output.rpartition("saved at step ")[2].partition(";")[0])
+    assert final_state(tmp_path).step == saved
+
+
+def test_two_processes_do_not_share_a_folder(tmp_path, data_dir):
+    first = start(tmp_path, data_dir, "--config.train.steps=100000")
+    wait_for((tmp_path / "config.json").exists, first)
+    code, _, errors = run(tmp_path, data_dir)
+    first.kill()
+    first.communicate()
+    assert code == 2
+    assert "another process is training" in errors
+
+
+def test_a_folder_that_cannot_be_written_ends_in_one_line(tmp_path, data_dir):
+    (tmp_path / "file").touch()
+    code, _, errors = run(tmp_path / "file" / "run", data_dir)
+    assert code == 2
+    assert errors.startswith("error: ")
+    assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_ends_in_one_line(tmp_path, data_dir):
+    tmp_path.chmod(0o500)
+    code, _, errors = run(tmp_path / "run", data_dir)
+    assert code == 2
+    assert "Permission denied" in errors
+    assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize("kibibytes", [10, 3000])
+def test_a_disk_that_takes_no_more_ends_in_one_line(tmp_path, data_dir, kibibytes):
+    """A limit on the size of files fails writes as a full disk does, at different places."""
+    run(tmp_path, data_dir, "--config.train.steps=2")
+    (tmp_path / "plotly.min.js").unlink()
+    limited = ["bash", "-c", f'ulimit -f {kibibytes}; exec "$@"', "bash"]
+    code, _, errors = run(tmp_path, data_dir, prefix=limited)
+    assert code == 2
+    assert "Traceback" not in errors
+    assert errors.splitlines()[-1].startswith("error: ")
+    code, output, _ = run(tmp_path, data_dir)
+    assert code == 0
+    assert "continuing after step" in output or "already trained" in output

@@ -1,0 +1,145 @@
+import dataclasses
+import json
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tiny
+
+from jaxgan.checkpoint import all_finite, open_checkpoints, restore
+from jaxgan.config import Config
+from jaxgan.errors import UserError
+from jaxgan.trainer import make_init, train
+
+
+@pytest.fixture
+def config(facades):
+    return dataclasses.replace(tiny.get_config(), data=facades)
+
+
+def change(config: Config, **fields) -> Config:
+    return dataclasses.replace(config, train=dataclasses.replace(config.train, **fields))
+
+
+def final_state(config, workdir):
+    with open_checkpoints(workdir / "checkpoints", keep_last=3, keep_every=0) as checkpoints:
+        return restore(checkpoints, jax.eval_shape(make_init(config), jax.random.key(0)))
+
+
+def records(workdir):
+    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(workdir):
+    return [
+        {name: value for name, value in record.items() if name.startswith(("step", "loss"))}
+        for record in records(workdir)
+    ]
+
+
+def test_a_run_leaves_everything_behind(config, tmp_path, capsys):
+    assert train(config, tmp_path) is None
+    assert [record["step"] for record in records(tmp_path)] == [1, 2, 3, 4, 5, 6]
+    assert all(math.isfinite(value) for record in records(tmp_path) for value in record.values())
+    assert {file.name for file in (tmp_path / "samples").iterdir()} == {
+        f"step_{step:08}.png" for step in (0, 3, 6)
+    }
+    assert (tmp_path / "index.html").exists()
+    assert list((tmp_path / "tensorboard").iterdir())
+    assert json.loads((tmp_path / "config.json").read_text())["config"]["train"]["steps"] == 6
+    assert final_state(config, tmp_path).step == 6
+    printed = capsys.readouterr().out
+    for part in ("step 6/6", "images/s", "waiting for data", "left", "index.html", "compiled"):
+        assert part in printed
+
+
+def test_resuming_is_bitwise_equal_to_not_stopping(config, tmp_path):
+    train(config, tmp_path / "whole")
+    train(change(config, steps=3), tmp_path / "parts")
+    more_workers = dataclasses.replace(config, data=dataclasses.replace(config.data, workers=1))
+    train(more_workers, tmp_path / "parts")
+    whole, parts = (final_state(config, tmp_path / name) for name in ("whole", "parts"))
+    jax.tree.map(np.testing.assert_array_equal, parts, whole)
+    assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
+    for step in (0, 3, 6):
+        file = f"samples/step_{step:08}.png"
+        assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+
+
+def test_a_finished_run_says_so_and_changes_nothing(config, tmp_path, capsys):
+    train(config, tmp_path)
+    before = (tmp_path / "metrics.jsonl").read_text()
+    capsys.readouterr()
+    train(config, tmp_path)
+    assert "already trained for 6 steps" in capsys.readouterr().out
+    assert (tmp_path / "metrics.jsonl").read_text() == before
+
+
+def test_intervals_count_steps_whatever_the_batch_size(config, tmp_path):
+    train(change(config, batch_size=5, log_every=2, sample_every=4, steps=5), tmp_path)
+    assert [record["step"] for record in records(tmp_path)] == [2, 4]
+    assert sorted(int(file.stem[5:]) for file in (tmp_path / "samples").iterdir()) == [0, 4, 5]
+
+
+def test_zero_switches_things_off(config, tmp_path):
+    train(change(config, log_every=0, sample_every=0, checkpoint_every=0, steps=2), tmp_path)
+    assert records(tmp_path) == []
+    assert not list((tmp_path / "samples").iterdir())
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["2"]
+
+
+def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(config, tmp_path):
+    @dataclasses.dataclass(frozen=True)
+    class Explodes:
+        """Multiplies the weights by infinity at the fourth step."""
+
+        inner: object
+
+        def __getattr__(self, name):
+            return getattr(self.inner, name)
+
+        def train_step(self, state, batch, key):
+            state, metrics = self.inner.train_step(state, batch, key)
+            factor = jnp.where(state.step == 4, jnp.inf, 1.0)
+            return state.replace(params=jax.tree.map(lambda x: x * factor, state.params)), metrics
+
+    exploding = dataclasses.replace(config, method=Explodes(config.method))
+    with pytest.raises(UserError, match=r"diverged: at step 4 .*step 2 is saved"):
+        train(exploding, tmp_path)
+    state = final_state(config, tmp_path)
+    assert state.step == 2
+    assert all_finite(state.params)
+
+
+def test_a_folder_of_another_config_is_refused(config, tmp_path):
+    train(change(config, steps=1), tmp_path)
+    other = dataclasses.replace(config, method=dataclasses.replace(config.method, features=8))
+    with pytest.raises(UserError, match=r"config.method.features was 4, is 8"):
+        train(other, tmp_path)
+    with pytest.raises(UserError, match=r"config.train.batch_size was 2, is 4"):
+        train(change(config, batch_size=4), tmp_path)
+
+
+def test_networks_that_do_not_fit_the_images_are_told_before_anything_is_written(config, tmp_path):
+    method = dataclasses.replace(config.method, depth=6)
+    with pytest.raises(UserError, match="multiples of 64, not 32x32"):
+        train(dataclasses.replace(config, method=method), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_damaged_checkpoint_costs_only_the_steps_since_the_one_before(config, tmp_path, capsys):
+    train(config, tmp_path / "whole")
+    train(change(config, steps=4), tmp_path / "hurt")
+    for file in (tmp_path / "hurt" / "checkpoints" / "4" / "state").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"")
+    capsys.readouterr()
+    train(config, tmp_path / "hurt")
+    printed = capsys.readouterr().out
+    assert "cannot be read" in printed
+    assert "continuing after step 2" in printed
+    whole, hurt = (final_state(config, tmp_path / name) for name in ("whole", "hurt"))
+    jax.tree.map(np.testing.assert_array_equal, hurt, whole)
+    assert losses(tmp_path / "hurt") == losses(tmp_path / "whole")
