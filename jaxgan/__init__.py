@@ -1,3 +1,3 @@
-"""DCGAN, Pix2pix and CycleGAN in pure JAX."""
+"""Image-to-image GANs in pure JAX."""
 
 __version__ = "0.1.0"

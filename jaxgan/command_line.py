@@ -94,7 +94,7 @@ def _take_config(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
 
 def _one_line(box: str) -> str:
     """Return the message in tyro's frame as a single line, with the first of its suggestions."""
-    text = re.sub(r"╭.*╮|[─│╰╯]+", " ", box)
-    text = re.sub(r"\s+", " ", text).strip()
+    lines = [line.strip("│ ") for line in box.splitlines()[1:]]  # the first is a title
+    text = " ".join(line for line in lines if line.strip("─-╰╯ "))
     text = re.sub(r" ?(Argument helptext|For full helptext).*", "", text)
     return re.sub(r" Perhaps you meant: (\S+).*", r"; perhaps you meant \1", text)

@@ -60,9 +60,12 @@ def load(path: Path) -> Config:
     if not path.is_file():
         raise UserError(f"there is no config file {path}; there are: {', '.join(available())}")
     try:
-        config = runpy.run_path(str(path))["get_config"]()
-    except KeyError as error:
-        raise UserError(f"{path} defines no {error.args[0]}()") from error
+        names = runpy.run_path(str(path))
+        if "get_config" not in names:
+            raise UserError(f"{path} defines no get_config()")
+        config = names["get_config"]()
+    except UserError:
+        raise
     except Exception as error:  # a config file is a program: anything can go wrong in it
         raise UserError(f"{path} fails: {type(error).__name__}: {error}") from error
     if not isinstance(config, Config):

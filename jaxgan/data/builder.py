@@ -1,6 +1,7 @@
 """Image data sets on disk: written once as ArrayRecord by a TFDS builder, read at random."""
 
 import contextlib
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,7 @@ def open_or_prepare(build: Callable[[], None], data_dir: Path, name: str) -> Spl
     if not (directory / "dataset_info.json").exists():
         tfds.disable_progress_bar()  # ours counts examples, and says of which split
         try:
-            with contextlib.redirect_stdout(None):  # TFDS announces sizes it does not know
+            with contextlib.redirect_stdout(io.StringIO()):  # TFDS announces sizes it does not know
                 build()
         except FileExistsError:
             if not directory.exists():  # else another process was faster

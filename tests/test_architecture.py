@@ -1,0 +1,60 @@
+"""Who may import whom."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "jaxgan"
+
+# Parts of the package, and what each may import of it. What is not listed may import nothing.
+ALLOWED = {
+    "types": [],
+    "errors": [],
+    "validation": [],
+    "losses": [],
+    "partition": [],
+    "progress": [],
+    "schedules": ["validation"],
+    "networks": ["networks"],
+    "updates": ["types"],
+    "methods": ["networks", "losses", "schedules", "updates", "types", "validation"],
+    "images": ["types"],
+    "data": ["data", "images", "types", "errors", "validation"],
+    "config": ["types", "errors", "validation"],
+    "checkpoint": ["types", "errors"],
+    "report": ["images", "types"],
+    "workdir": ["config", "errors"],
+    "trainer": [
+        *("checkpoint", "config", "errors", "partition", "progress", "report", "types", "workdir")
+    ],
+    "dry_run": ["config", "trainer", "types"],
+    "command_line": ["config", "errors"],
+}
+
+
+def imports(file):
+    """Return the modules of jaxgan that a file imports."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("jaxgan"))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("jaxgan"):
+            if node.module == "jaxgan":
+                yield from (f"jaxgan.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+@pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.py")), ids=lambda f: str(f.name))
+def test_imports_go_down_and_never_sideways(file):
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    if parts == ("__init__",):
+        return
+    allowed = {f"jaxgan.{part}" for part in ALLOWED[parts[0]]}
+    for module in imports(file):
+        assert ".".join(module.split(".")[:2]) in allowed, f"{file} imports {module}"
+
+
+def test_methods_do_not_import_each_other():
+    for file in (PACKAGE / "methods").glob("*.py"):
+        assert not [module for module in imports(file) if module.startswith("jaxgan.methods")]

@@ -1,0 +1,38 @@
+"""The commands of README and the configs parse, and the files they name exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from jaxgan import command_line
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+COMMANDS = re.findall(r"python (train\.py .*)", README)
+
+
+def test_there_are_commands():
+    assert len(COMMANDS) >= 6
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if "--help" not in c])
+def test_commands_parse(command, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    command_line.parse(shlex.split(command)[1:])
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_paths_in_tables_exist():
+    for path in re.findall(r"`((?:jaxgan|configs)/[^`]*)`", README):
+        assert (ROOT / path).exists(), path
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    assert sum(line.endswith("bin/pytest") for line in README.splitlines()) == 1
+    assert "grep -m 1 'bin/pytest$' README.md" in (ROOT / ".ci" / "run").read_text()

@@ -1,0 +1,77 @@
+import json
+import re
+
+import jax.numpy as jnp
+import pytest
+
+from jaxgan.report import Report, write_page
+
+
+def fill(workdir, steps, start=0):
+    report = Report(workdir, {"lesson": "<b>"}, start)
+    for step in steps:
+        report.log(step, {"loss/a": 1.0 / step, "images_per_second": 5.0})
+        report.sample(step, {"input": jnp.zeros((1, 8, 8, 3))})
+    report.write_page()
+    report.close()
+
+
+def logged(workdir):
+    return [
+        json.loads(line)["step"] for line in (workdir / "metrics.jsonl").read_text().splitlines()
+    ]
+
+
+def test_the_page_shows_curves_samples_and_config(tmp_path):
+    fill(tmp_path, [1, 2, 3])
+    page = (tmp_path / "index.html").read_text()
+    for part in (
+        "loss\\u002fa",
+        "images_per_second",
+        "step_00000002.png",
+        "&lt;b&gt;",
+        "plotly.min.js",
+    ):
+        assert part in page
+    assert "<b>" not in page
+    assert not re.search(r"(src|href)=\"https?:", page)  # it opens without a network
+    assert (tmp_path / "plotly.min.js").stat().st_size > 1e6
+
+
+def test_a_run_without_logs_still_has_a_page(tmp_path):
+    fill(tmp_path, [])
+    assert "Nothing was logged yet" in (tmp_path / "index.html").read_text()
+
+
+def test_entries_after_the_step_that_is_resumed_are_forgotten(tmp_path):
+    fill(tmp_path, [1, 2, 3])
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 4, "loss/')  # a power cut
+    fill(tmp_path, [3, 4], start=2)
+    assert logged(tmp_path) == [1, 2, 3, 4]
+    assert len(list((tmp_path / "samples").iterdir())) == 4
+
+
+def test_tensorboard_events_hold_the_same_values(tmp_path):
+    from tensorboardX.proto.event_pb2 import Event
+
+    fill(tmp_path, [1, 2])
+    (file,) = (tmp_path / "tensorboard").iterdir()
+    content, values, position = file.read_bytes(), {}, 0
+    while position < len(content):  # length, its checksum, an event, its checksum
+        size = int.from_bytes(content[position : position + 8], "little")
+        event = Event.FromString(content[position + 12 : position + 12 + size])
+        position += 12 + size + 4
+        for value in event.summary.value:
+            if value.tag == "loss/a":
+                values[event.step] = value.simple_value
+    assert values == pytest.approx({1: 1.0, 2: 0.5})
+
+
+def test_long_runs_keep_the_page_light(tmp_path):
+    with (tmp_path / "metrics.jsonl").open("w") as file:
+        for step in range(1, 100_001):
+            file.write(f'{{"step": {step}, "loss/a": 0.123456}}\n')
+    (tmp_path / "samples").mkdir()
+    write_page(tmp_path, {})
+    assert (tmp_path / "index.html").stat().st_size < 500_000

@@ -1,0 +1,42 @@
+import json
+
+import pytest
+
+from jaxgan.errors import UserError
+from jaxgan.workdir import claim, next_workdir
+
+CONFIG = {"method": {"features": 4}, "train": {"steps": 5}, "data": {"source": {"root": "a"}}}
+
+
+def test_folders_are_numbered(tmp_path):
+    assert next_workdir(tmp_path, "maps").name == "00000-maps"
+    (tmp_path / "00007-facades").mkdir()
+    (tmp_path / "notes").mkdir()
+    assert next_workdir(tmp_path, "maps").name == "00008-maps"
+
+
+def test_the_config_versions_and_devices_are_written_down(tmp_path):
+    with claim(tmp_path / "new" / "run", CONFIG):
+        pass
+    record = json.loads((tmp_path / "new" / "run" / "config.json").read_text())
+    assert record["config"] == CONFIG
+    assert {"jaxgan", "jax", "python"} <= record["versions"].keys()
+    assert len(record["devices"]) == 8
+
+
+def test_what_does_not_change_the_numbers_may_change(tmp_path):
+    with claim(tmp_path, CONFIG):
+        pass
+    with claim(tmp_path, CONFIG | {"train": {"steps": 9}, "data": {"source": {"root": "b"}}}):
+        pass
+    with (
+        pytest.raises(UserError, match=r"config.method.features was 4, is 5"),
+        claim(tmp_path, CONFIG | {"method": {"features": 5}}),
+    ):
+        pass
+
+
+def test_a_damaged_config_is_told(tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(UserError, match=r"config\.json is damaged"), claim(tmp_path, CONFIG):
+        pass
