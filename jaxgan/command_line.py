@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import jax
 import tyro
 
 from jaxgan.config import Config, available, load
@@ -74,8 +75,16 @@ def run(main: Callable[[], int]) -> int:
     try:
         return main()
     except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        message = str(error)
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        message = "the device is out of memory: lower --config.train.batch_size or the image size"
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    print(f"error: {message}", file=sys.stderr)
+    return 2
 
 
 def _take_config(arguments: Sequence[str]) -> tuple[str | None, list[str]]:

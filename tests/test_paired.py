@@ -9,6 +9,7 @@ from PIL import Image
 from jaxgan.data.facades import PALETTE
 from jaxgan.data.folder import PairedFolder
 from jaxgan.data.paired import Paired
+from jaxgan.errors import UserError
 
 
 def take(data, count, **options):
@@ -120,3 +121,14 @@ def test_one_image_is_enough(tmp_path, data_dir):
 def test_sizes_that_cannot_be_are_refused(facades):
     with pytest.raises(ValueError, match="load_size"):
         dataclasses.replace(facades, load_size=16)
+
+
+def test_damaged_data_says_what_to_do(tmp_path, facades):
+    data = dataclasses.replace(facades, data_dir=str(tmp_path))
+    data.prepare()
+    for file in tmp_path.rglob("*train*.array_record*"):
+        content = bytearray(file.read_bytes())
+        content[len(content) // 3 : len(content) // 2] = bytes(len(content) // 2 - len(content) // 3)
+        file.write_bytes(content)
+    with pytest.raises(UserError, match=r"damaged .* delete the data's folder"):
+        take(data, 6)

@@ -9,6 +9,8 @@ import numpy as np
 from absl import flags
 from jaxtyping import UInt8
 
+from jaxgan.errors import UserError
+from jaxgan.images import ImageError
 from jaxgan.types import RawBatch
 
 Record = Mapping[str, Any]
@@ -30,11 +32,23 @@ class Decoded:
         return len(self._records)
 
     def __getitem__(self, index: int) -> DecodedRecord:
-        if self._kept is None:
-            return self._decode(self._records[index])
-        if (kept := self._kept[index]) is None:
-            kept = self._kept[index] = self._decode(self._records[index])
-        return kept
+        """Return a decoded record.
+
+        Raises:
+            UserError: If the prepared data was damaged since it was written.
+        """
+        if self._kept is not None and (kept := self._kept[index]) is not None:
+            return kept
+        try:
+            decoded = self._decode(self._records[index])
+        except (RuntimeError, ImageError) as error:
+            raise UserError(
+                f"record {index} of the prepared data is damaged ({str(error).splitlines()[0]}): "
+                "delete the data's folder, named above, and run again"
+            ) from error
+        if self._kept is not None:
+            self._kept[index] = decoded
+        return decoded
 
     def __repr__(self) -> str:
         return f"Decoded({len(self)} records)"
