@@ -1,5 +1,8 @@
 """Checkpoints: the whole TrainState and the config, written by Orbax in the background."""
 
+import contextlib
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +14,32 @@ from jaxtyping import Array, Bool, UInt32
 from jaxgan.errors import UserError
 from jaxgan.types import PyTree, TrainState
 
+MARGIN = 16 * 2**20  # bytes to leave free for all that is written beside the arrays
 
-def open_checkpoints(directory: Path, *, keep_last: int, keep_every: int) -> ocp.CheckpointManager:
+
+@contextlib.contextmanager
+def open_checkpoints(
+    directory: Path, *, keep_last: int, keep_every: int
+) -> Iterator[ocp.CheckpointManager]:
     """Open a folder of checkpoints; one that was not finished, after a crash, is removed.
 
     Args:
         directory: The folder, made if missing.
         keep_last: How many of the latest to keep.
         keep_every: Keep also those at multiples of so many steps; 0 for none.
+
+    Raises:
+        UserError: On leaving, if a checkpoint could not be written.
     """
     options = ocp.CheckpointManagerOptions(max_to_keep=keep_last, keep_period=keep_every or None)
-    return ocp.CheckpointManager(
+    manager = ocp.CheckpointManager(
         directory.absolute(), options=options, item_names=("state", "config", "digest")
     )
+    try:
+        yield manager
+    finally:
+        with _writing(manager):
+            manager.close()
 
 
 def save(manager: ocp.CheckpointManager, state: TrainState, config: Any) -> None:
@@ -33,15 +49,48 @@ def save(manager: ocp.CheckpointManager, state: TrainState, config: Any) -> None
         manager: Where to.
         state: What to save, under its own step.
         config: The config as plain values, which makes the checkpoint usable by itself.
+
+    Raises:
+        UserError: If there is no room for it, or the previous one could not be written.
     """
-    manager.save(
-        int(state.step),
-        args=ocp.args.Composite(
-            state=ocp.args.StandardSave(state),
-            config=ocp.args.JsonSave(config),
-            digest=ocp.args.JsonSave({"sum": int(digest(state))}),
-        ),
-    )
+    needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + MARGIN
+    free = shutil.disk_usage(manager.directory).free
+    if free < needed:
+        raise UserError(
+            f"the disk of {manager.directory} is full: a checkpoint needs {needed >> 20} MiB, and "
+            f"{free >> 20} MiB are free: make room, and the same command continues from the last one"
+        )
+    with _writing(manager):
+        manager.save(
+            int(state.step),
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(state),
+                config=ocp.args.JsonSave(config),
+                digest=ocp.args.JsonSave({"sum": int(digest(state))}),
+            ),
+        )
+
+
+def wait(manager: ocp.CheckpointManager) -> None:
+    """Wait until all checkpoints are on disk.
+
+    Raises:
+        UserError: If one could not be written.
+    """
+    with _writing(manager):
+        manager.wait_until_finished()
+
+
+@contextlib.contextmanager
+def _writing(manager: ocp.CheckpointManager) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:  # TensorStore's, for a full disk too
+        reason = str(error).rpartition(": ")[2]
+        raise UserError(
+            f"cannot write a checkpoint to {manager.directory} ({reason}): "
+            "once it can be written to, the same command continues from the last one that is whole"
+        ) from error
 
 
 def restore(manager: ocp.CheckpointManager, abstract_state: TrainState) -> TrainState | None:

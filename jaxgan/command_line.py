@@ -1,6 +1,7 @@
 """The command line of `train.py`, and how errors look on it."""
 
 import contextlib
+import errno
 import io
 import re
 import sys
@@ -76,6 +77,8 @@ def run(main: Callable[[], int]) -> int:
         return main()
     except (UserError, OSError) as error:
         message = str(error)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            message += ": make room, and run the same command again"
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise

@@ -17,6 +17,7 @@ import tensorboardX
 from jaxgan.images import grid
 from jaxgan.types import Images
 
+BARE = {"displayModeBar": False}  # its buttons hide the titles
 MAX_POINTS = 2000  # a curve, to keep the page light
 
 
@@ -135,4 +136,4 @@ def _curves(records: list[dict[str, float]]) -> str:
         margin={"l": 50, "r": 20, "t": 40, "b": 30},
         template="plotly_white",
     )
-    return figure.to_html(full_html=False, include_plotlyjs="plotly.min.js", default_width="100%")
+    return figure.to_html(full_html=False, include_plotlyjs="plotly.min.js", default_width="100%", config=BARE)

@@ -13,7 +13,7 @@ from jaxtyping import PRNGKeyArray
 from orbax.checkpoint import CheckpointManager
 
 from jaxgan import partition
-from jaxgan.checkpoint import all_finite, open_checkpoints, restore, save
+from jaxgan.checkpoint import all_finite, open_checkpoints, restore, save, wait
 from jaxgan.config import Config, to_json
 from jaxgan.errors import UserError
 from jaxgan.progress import Progress
@@ -152,7 +152,7 @@ def train(config: Config, workdir: Path) -> int | None:
             if stopped:
                 break
         report.write_page()
-        checkpoints.wait_until_finished()
+        wait(checkpoints)
         if stopped:
             print(f"stopped and saved at step {step}; the same command with --workdir continues")
         else:

@@ -172,6 +172,11 @@ class Norm(nn.Module):
         )(x)
 
 
+def reflect_pad(x: Features, padding: int) -> NewFeatures:
+    """Mirror so many rows and columns over every edge, without repeating the edge itself."""
+    return jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)), mode="reflect")
+
+
 def leaky_relu(x: Features) -> Features:
     """Leaky ReLU with slope 0.2 (DCGAN, section 4; Flax's own default is 0.01)."""
     return jax.nn.leaky_relu(x, 0.2)

@@ -1,0 +1,95 @@
+"""The ResNet generator of CycleGAN (Zhu et al. 2017, appendix 7.2; after Johnson et al. 2016)."""
+
+from typing import Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.nn.initializers import Initializer
+from jaxtyping import Array, Float
+
+from jaxgan.networks.layers import (
+    INITIALIZERS,
+    Conv,
+    ConvTranspose,
+    Features,
+    Norm,
+    NormName,
+    reflect_pad,
+)
+
+UpsampleName = Literal["transpose", "resize"]
+
+
+class ResNetGenerator(nn.Module):
+    """Two strided convolutions, residual blocks, and two up-sampling layers.
+
+    Layer for layer the reference's `ResnetGenerator` (`models/networks.py`).
+
+    Attributes:
+        output_channels: Channels of the images to make.
+        features: Channels of the first layer; the blocks have 4 times as many.
+        blocks: Residual blocks; the paper has 9 for 256x256 and 6 for 128x128.
+        norm: Norm after all convolutions but the last.
+        dropout: Probability of dropping a feature within a block; 0 for none.
+        upsample: Transposed convolutions as in the paper, or enlargement by nearest neighbour and
+            a convolution, which leaves no checkerboards (Odena et al. 2016).
+        kernel_init: Initializer of all kernels.
+    """
+
+    output_channels: int
+    features: int = 64
+    blocks: int = 9
+    norm: NormName = "instance"
+    dropout: float = 0.0
+    upsample: UpsampleName = "transpose"
+    kernel_init: Initializer = INITIALIZERS["normal"]
+
+    @nn.compact
+    def __call__(
+        self, x: Features, *, use_running_average: bool = False, deterministic: bool = False
+    ) -> Float[Array, "batch height width {self.output_channels}"]:
+        """Translate images in [-1, 1].
+
+        Args:
+            x: Images whose height and width are multiples of 4, and at least 8.
+            use_running_average: Whether batch norm uses its running statistics.
+            deterministic: Whether to leave dropout out; else it draws from the rng `dropout`.
+
+        Raises:
+            ValueError: If the image does not fit.
+        """
+        _, height, width, _ = x.shape
+        if height % 4 or width % 4 or min(height, width) < 8:
+            raise ValueError(
+                "a ResNet generator needs images whose height and width are multiples of 4 and at "
+                f"least 8, not {height}x{width}: choose another size"
+            )
+        use_bias = self.norm == "instance"  # batch norm has a bias of its own
+
+        def conv(x, channels, size, stride=1, padding=0):
+            x = Conv(
+                channels, size, stride, padding, use_bias=use_bias, kernel_init=self.kernel_init
+            )(x)
+            return Norm(self.norm)(x, use_running_average=use_running_average)
+
+        def enlarge(x, channels):
+            if self.upsample == "resize":
+                x = reflect_pad(x.repeat(2, axis=1).repeat(2, axis=2), 1)
+                return conv(x, channels, 3)
+            x = ConvTranspose(
+                channels, 3, 2, 1, 1, use_bias=use_bias, kernel_init=self.kernel_init
+            )(x)
+            return Norm(self.norm)(x, use_running_average=use_running_average)
+
+        x = jax.nn.relu(conv(reflect_pad(x, 3), self.features, 7))
+        x = jax.nn.relu(conv(x, 2 * self.features, 3, 2, 1))
+        x = jax.nn.relu(conv(x, 4 * self.features, 3, 2, 1))
+        for _ in range(self.blocks):
+            y = jax.nn.relu(conv(reflect_pad(x, 1), 4 * self.features, 3))
+            y = nn.Dropout(self.dropout, deterministic=deterministic)(y)
+            x += conv(reflect_pad(y, 1), 4 * self.features, 3)
+        x = jax.nn.relu(enlarge(x, 2 * self.features))
+        x = jax.nn.relu(enlarge(x, self.features))
+        output = Conv(self.output_channels, 7, kernel_init=self.kernel_init, name="output")
+        return jnp.tanh(output(reflect_pad(x, 3)))
