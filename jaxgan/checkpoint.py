@@ -58,7 +58,7 @@ def save(manager: ocp.CheckpointManager, state: TrainState, config: Any) -> None
     if free < needed:
         raise UserError(
             f"the disk of {manager.directory} is full: a checkpoint needs {needed >> 20} MiB, and "
-            f"{free >> 20} MiB are free: make room, and the same command continues from the last one"
+            f"{free >> 20} MiB are free. Make room: the same command continues from the last one"
         )
     with _writing(manager):
         manager.save(

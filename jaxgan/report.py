@@ -136,4 +136,6 @@ def _curves(records: list[dict[str, float]]) -> str:
         margin={"l": 50, "r": 20, "t": 40, "b": 30},
         template="plotly_white",
     )
-    return figure.to_html(full_html=False, include_plotlyjs="plotly.min.js", default_width="100%", config=BARE)
+    return figure.to_html(
+        full_html=False, include_plotlyjs="plotly.min.js", default_width="100%", config=BARE
+    )

@@ -16,7 +16,7 @@ Images = Float[Array, "batch height width channels"]
 Batch = Mapping[str, Float[Array, "batch _ _ _"]]
 RawBatch = Mapping[str, UInt8[Any, "batch _ _ _"]]
 Spec = Mapping[str, jax.ShapeDtypeStruct]
-Splits = Mapping[str, Sequence[Mapping[str, Any]]]
+Splits = Mapping[str, Sequence[Any]]  # records, by name of the split, read at random
 Metrics = dict[str, Float[Array, ""]]
 
 

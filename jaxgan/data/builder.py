@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from tqdm import tqdm
 
 from jaxgan.types import Splits
 
+SHARD_SIZE = 1000  # examples a file; TFDS holds one file's in memory
 Examples = Iterator[tuple[str, Mapping[str, bytes]]]
 
 
@@ -22,8 +24,12 @@ class Split:
     examples: Callable[[], Examples]
 
 
-class ImageBuilder(tfds.core.GeneratorBasedBuilder):
-    """Writes examples that each hold the same named images, as PNG."""
+class ImageBuilder(tfds.core.ShardBasedBuilder):
+    """Writes examples that each hold the same named images, as PNG.
+
+    They are written in the order they come in. The builders that shuffle need TensorFlow for more
+    than a gigabyte, and shuffling is done when reading.
+    """
 
     VERSION = tfds.core.Version("1.0.0")
 
@@ -58,18 +64,20 @@ class ImageBuilder(tfds.core.GeneratorBasedBuilder):
             builder=self,
             features=tfds.features.FeaturesDict(features),
             metadata=tfds.core.MetadataDict(left_out=self._left_out),
-            disable_shuffling=True,  # examples are read in a shuffled order anyway
         )
 
-    def _split_generators(self, dl_manager):
-        return {split: self._generate_examples(split) for split in self._splits}
+    def _shard_iterators_per_split(self, dl_manager):
+        return {name: self._shards(name, split) for name, split in self._splits.items()}
 
-    def _generate_examples(self, split):
-        examples = self._splits[split].examples()
-        count = self._splits[split].count
-        progress = tqdm(examples, f"preparing {split}", count, unit=" examples")
-        for index, (identifier, images) in enumerate(progress):
-            yield index, {"id": identifier, **images}
+    def _shards(self, name: str, split: Split) -> list[Callable[[], Iterator]]:
+        def examples():
+            progress = tqdm(split.examples(), f"preparing {name}", split.count, unit=" examples")
+            for index, (identifier, images) in enumerate(progress):
+                yield index, {"id": identifier, **images}
+
+        remaining = examples()
+        shards = -(-split.count // SHARD_SIZE)
+        return [lambda: itertools.islice(remaining, SHARD_SIZE)] * shards
 
 
 def open_or_prepare(build: Callable[[], None], data_dir: Path, name: str) -> Splits:
