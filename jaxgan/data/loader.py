@@ -13,7 +13,6 @@ from jaxgan.errors import UserError
 from jaxgan.images import ImageError
 from jaxgan.types import RawBatch
 
-Record = Mapping[str, Any]
 DecodedRecord = Mapping[str, UInt8[np.ndarray, "height width channels"]]
 
 
@@ -21,7 +20,7 @@ class Decoded:
     """A random-access source of decoded records, which keeps them once decoded if asked to."""
 
     def __init__(
-        self, records: Sequence[Record], decode: Callable[[Record], DecodedRecord], *, keep: bool
+        self, records: Sequence[Any], decode: Callable[[Any], DecodedRecord], *, keep: bool
     ):
         self._records = records
         self._decode = decode
