@@ -8,8 +8,8 @@ Smaller:  --config.data.load_size=72 --config.data.crop_size=64 --config.method.
 """
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.folder import PairedFolder
 from jaxgan.data.paired import Paired
+from jaxgan.data.paired_folder import PairedFolder
 from jaxgan.methods.pix2pix import Pix2pix
 from jaxgan.schedules import LinearDecay
 

@@ -6,9 +6,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxgan.types import PyTree, TrainState
+from jaxgan.types import Images, PyTree, TrainState
 
 
 def init_state(
@@ -36,6 +36,28 @@ def init_state(
         opt_state={name: optimizer.init(params[name]) for name in networks},
         memory={},
     )
+
+
+def run(
+    network: nn.Module,
+    params: PyTree,
+    batch_stats: PyTree,
+    x: Images,
+    dropout_key: PRNGKeyArray | None = None,
+) -> tuple[Float[Array, "batch new_height new_width new_channels"], PyTree]:
+    """Return a network's output in training mode, and its new running statistics.
+
+    Args:
+        network: The network.
+        params: Its parameters.
+        batch_stats: Its running statistics; empty without batch norm.
+        x: Its input.
+        dropout_key: Randomness of its dropout; without one there is none.
+    """
+    variables = {"params": params, "batch_stats": batch_stats}
+    rngs = {} if dropout_key is None else {"dropout": dropout_key}
+    y, updated = network.apply(variables, x, rngs=rngs, mutable=["batch_stats"])
+    return y, updated.get("batch_stats", {})
 
 
 def update(

@@ -1,11 +1,13 @@
 """Every method, small: the entry here puts a new one through the whole conformance suite."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from jaxgan.methods.cyclegan import CycleGAN
 from jaxgan.methods.pix2pix import Pix2pix
 from jaxgan.types import Images, Method
 
@@ -30,6 +32,10 @@ class Case(NamedTuple):
 
 PIX2PIX_IMAGES = {"input": (32, 32, 3), "target": (32, 32, 3)}
 
+CYCLEGAN = CycleGAN(
+    features=4, discriminator_features=4, blocks=1, discriminator_layers=2, pool_size=3
+)
+
 METHODS = {
     "pix2pix": Case(
         Pix2pix(features=4, discriminator_features=4, depth=5, discriminator_layers=2),
@@ -45,5 +51,18 @@ METHODS = {
             adversarial_loss="least_squares",
         ),
         {"input": (32, 32, 1), "target": (32, 32, 2)},
+    ),
+    "cyclegan": Case(CYCLEGAN, {"a": (16, 16, 3), "b": (16, 16, 3)}),
+    "cyclegan-batch-unet": Case(
+        dataclasses.replace(
+            CYCLEGAN,
+            generator="unet",
+            depth=3,
+            norm="batch",
+            pool_size=0,
+            discriminator_layers=0,
+            lambda_identity=0.0,
+        ),
+        {"a": (16, 16, 1), "b": (16, 16, 3)},
     ),
 }

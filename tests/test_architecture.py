@@ -13,12 +13,15 @@ ALLOWED = {
     "errors": [],
     "validation": [],
     "losses": [],
+    "image_pool": ["types"],
     "partition": [],
     "progress": [],
     "schedules": ["validation"],
     "networks": ["networks"],
     "updates": ["types"],
-    "methods": ["networks", "losses", "schedules", "updates", "types", "validation"],
+    "methods": [
+        *("image_pool", "networks", "losses", "schedules", "updates", "types", "validation")
+    ],
     "images": ["types"],
     "data": ["data", "images", "types", "errors", "validation"],
     "config": ["types", "errors", "validation"],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.data.folder import PairedFolder
+from jaxgan.data.paired_folder import PairedFolder
 from jaxgan.errors import UserError
 from jaxgan.images import read_rgb
 

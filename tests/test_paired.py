@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from jaxgan.data.facades import PALETTE
-from jaxgan.data.folder import PairedFolder
 from jaxgan.data.paired import Paired
+from jaxgan.data.paired_folder import PairedFolder
 from jaxgan.errors import UserError
 
 

@@ -1,7 +1,8 @@
-"""Archives from the network or from disk."""
+"""Data sets from an archive, which is downloaded or lies on disk already."""
 
 import shutil
 import tarfile
+import tempfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -9,22 +10,55 @@ from typing import Any
 import pooch
 import requests
 
+from jaxgan.data.builder import open_or_prepare
+from jaxgan.data.folder import Layout, build_from_folder, fingerprint
 from jaxgan.errors import UserError
+from jaxgan.types import Splits
 
 TIMEOUT = 20  # seconds without an answer after which a download is given up
 
 
-def download(url: str, folder: Path) -> Path:
-    """Download a file, unless it is there already, and return its path.
+def prepare_archive(
+    url: str, sha256: str | None, archive: str | None, name: str, data_dir: Path, layout: Layout
+) -> Splits:
+    """Prepare the data set in an archive.
+
+    Args:
+        url: Where to download the archive.
+        sha256: Checksum of the download, where there is one.
+        archive: The archive on disk, in place of a download.
+        name: Name of the data set's folder in `data_dir`.
+        data_dir: Folder of all prepared data sets.
+        layout: How images lie in the archive.
 
     Raises:
-        UserError: If it cannot be had; the message says which file is wanted and where to put it.
+        UserError: If the archive cannot be had, or is damaged.
     """
+    if archive is None:
+
+        def download_and_build():
+            file = _download(url, sha256, data_dir / "downloads" / name)
+            try:
+                _build(file, data_dir, name, layout)
+            except UserError:
+                file.unlink()  # the next run shall not meet the same damaged file
+                raise
+
+        return open_or_prepare(download_and_build, data_dir, name)
+    file = Path(archive).expanduser()
+    if not file.is_file():
+        raise UserError(f"there is no file {file}, given as --config.data.archive")
+    name += "_" + fingerprint([file])
+    return open_or_prepare(lambda: _build(file, data_dir, name, layout), data_dir, name)
+
+
+def _download(url: str, sha256: str | None, folder: Path) -> Path:
+    """Download a file, unless it is there already, and return its path."""
     file = url.rpartition("/")[2]
     downloader: Any = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
+    known_hash = sha256 and f"sha256:{sha256}"
     try:
-        # The authors publish no checksums.
-        path = pooch.retrieve(url, None, fname=file, path=folder, downloader=downloader)
+        path = pooch.retrieve(url, known_hash, fname=file, path=folder, downloader=downloader)
     except (requests.RequestException, ValueError) as error:
         raise UserError(
             f"could not download {url} ({_reason(error)}): get {file} elsewhere and pass "
@@ -34,12 +68,16 @@ def download(url: str, folder: Path) -> Path:
     return Path(path)
 
 
-def extract(archive: Path, folder: Path) -> None:
-    """Extract a tar or zip archive.
+def _build(archive: Path, data_dir: Path, name: str, layout: Layout) -> None:
+    """Write the data set in an archive; the folder it is extracted to is removed again."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".extracted-", dir=data_dir) as folder:
+        _extract(archive, Path(folder))
+        root = next((path.parent for path in Path(folder).rglob("train*")), Path(folder))
+        build_from_folder(root, data_dir, name, layout)
 
-    Raises:
-        UserError: If it is damaged.
-    """
+
+def _extract(archive: Path, folder: Path) -> None:
     try:
         if tarfile.is_tarfile(archive):
             with tarfile.open(archive) as opened:
@@ -60,6 +98,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke off"
     text = str(error)
+    if text.startswith("SHA256 hash"):
+        return "its SHA-256 is not the one on record"
     for cause in ("Connection refused", "Name or service not known", "Network is unreachable"):
         if cause in text:
             return cause.lower()

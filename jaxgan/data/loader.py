@@ -54,21 +54,29 @@ class Decoded:
 
 
 def batches(
-    source: Decoded, *, seed: int, batch_size: int, start: int, workers: int
+    sources: Sequence[Decoded], *, seed: int, batch_size: int, start: int, workers: int
 ) -> Iterator[RawBatch]:
-    """Yield batches for ever, every epoch in a new order.
+    """Yield batches for ever, every source in a new order each time it is through.
 
-    The sequence is a function of `seed` and `batch_size`, whatever the number of workers, so
-    starting at batch `start` continues it exactly.
+    An example holds the images of one record from every source. The sequence is a function of
+    `seed` and `batch_size`, whatever the number of workers, so starting at batch `start` continues
+    it exactly.
 
     Args:
-        source: Records of equal shapes.
-        seed: Seed of the order.
-        batch_size: Records a batch.
+        sources: Sources of records of equal shapes, each shuffled and repeated by itself.
+        seed: Seed of the orders.
+        batch_size: Examples a batch.
         start: Number of the first batch to yield.
         workers: Processes that decode; 0 decodes in threads of this process.
     """
-    dataset = grain.MapDataset.source(source).shuffle(seed=seed).repeat()
+    # Different seeds: equal ones would pair sources of equal length.
+    seeds = np.random.SeedSequence(seed).generate_state(len(sources)).tolist()
+    dataset = grain.experimental.ZipMapDataset(
+        [
+            grain.MapDataset.source(source).shuffle(seed=source_seed).repeat()
+            for source, source_seed in zip(sources, seeds, strict=True)
+        ]
+    ).map(_merge)  # pyright: ignore[reportArgumentType]
     dataset = dataset.batch(batch_size, drop_remainder=True)[start:]
     stream = dataset.to_iter_dataset(
         grain.ReadOptions(num_threads=os.cpu_count() or 1, prefetch_buffer_size=8)
@@ -78,3 +86,7 @@ def batches(
             flags.FLAGS.mark_as_parsed()  # google/grain#1355
         stream = stream.mp_prefetch(grain.MultiprocessingOptions(num_workers=workers))
     return iter(stream)
+
+
+def _merge(records: tuple[DecodedRecord, ...]) -> DecodedRecord:
+    return {name: image for record in records for name, image in record.items()}

@@ -15,7 +15,8 @@ from PIL import Image
 from tensorflow_datasets.core.constants import DATA_DIR
 
 from jaxgan.data.loader import Decoded, batches
-from jaxgan.images import from_uint8, read_rgb
+from jaxgan.data.transforms import crop_and_flip, normalize
+from jaxgan.images import read_rgb
 from jaxgan.types import Batch, RawBatch, Spec, Splits
 from jaxgan.validation import check
 
@@ -88,7 +89,9 @@ class Paired:
         decoded = Decoded(
             train, partial(self._decode, size=self.load_size), keep=size_gib <= self.cache_gib
         )
-        return batches(decoded, seed=seed, batch_size=batch_size, start=start, workers=self.workers)
+        return batches(
+            [decoded], seed=seed, batch_size=batch_size, start=start, workers=self.workers
+        )
 
     def held_out(self, splits: Splits, count: int) -> RawBatch:
         """See `Dataset.held_out`. Without a test or val split, these are training images."""
@@ -99,25 +102,11 @@ class Paired:
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
         """See `Dataset.augment`."""
-        offset_key, flip_key = jax.random.split(key)
-        batch_size = len(raw["input"])
-        slack = self.load_size - self.crop_size
-        offsets = jax.random.randint(offset_key, (batch_size, 2), 0, slack + 1)
-        mirrored = jax.random.bernoulli(flip_key, 0.5 if self.flip else 0.0, (batch_size,))
-
-        def crop(image, offset, mirror):
-            size = (self.crop_size, self.crop_size, image.shape[-1])
-            image = jax.lax.dynamic_slice(image, (*offset, 0), size)
-            return jnp.where(mirror, image[:, ::-1], image)
-
-        return {
-            name: from_uint8(jax.vmap(crop)(images, offsets, mirrored))
-            for name, images in raw.items()
-        }
+        return crop_and_flip(raw, key, crop_size=self.crop_size, flip=self.flip)
 
     def preprocess(self, raw: RawBatch) -> Batch:
         """See `Dataset.preprocess`."""
-        return {name: from_uint8(images) for name, images in raw.items()}
+        return normalize(raw)
 
     def _decode(self, record: Mapping[str, Any], size: int) -> dict[str, np.ndarray]:
         images = {}

@@ -14,7 +14,7 @@ from jaxgan.networks.patchgan import PatchGAN, PixelGAN
 from jaxgan.networks.unet import UNetGenerator
 from jaxgan.schedules import Constant, Schedule
 from jaxgan.types import Batch, Images, Metrics, Spec, TrainState
-from jaxgan.updates import init_state, update
+from jaxgan.updates import init_state, run, update
 from jaxgan.validation import check
 
 
@@ -87,17 +87,12 @@ class Pix2pix:
         generator, discriminator = self._generator(y.shape[-1]), self._discriminator()
 
         def generate(params):
-            variables = {"params": params, "batch_stats": state.batch_stats["generator"]}
-            return generator.apply(variables, x, rngs={"dropout": key}, mutable=["batch_stats"])
+            return run(generator, params, state.batch_stats["generator"], x, key)
 
         def judge(params, batch_stats, images):
-            variables = {"params": params, "batch_stats": batch_stats}
-            logits, updates = discriminator.apply(
-                variables, concat_channels(x, images), mutable=["batch_stats"]
-            )
-            return logits, updates.get("batch_stats", {})
+            return run(discriminator, params, batch_stats, concat_channels(x, images))
 
-        fake, generator_vjp, generator_updates = jax.vjp(
+        fake, generator_vjp, generator_stats = jax.vjp(
             generate, state.params["generator"], has_aux=True
         )
 
@@ -136,7 +131,7 @@ class Pix2pix:
             step=state.step + 1,
             params={"generator": generator_params, "discriminator": discriminator_params},
             batch_stats={
-                "generator": generator_updates.get("batch_stats", {}),
+                "generator": generator_stats,
                 "discriminator": discriminator_stats,
             },
             opt_state={"generator": generator_opt, "discriminator": discriminator_opt},

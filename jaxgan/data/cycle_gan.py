@@ -1,0 +1,51 @@
+"""The data sets of the CycleGAN paper (Zhu et al. 2017, appendix 7.1)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tensorflow_datasets as tfds
+
+from jaxgan.data.download import prepare_archive
+from jaxgan.data.folder import prepare_folder
+from jaxgan.data.unpaired_folder import DOMAINS
+from jaxgan.types import Splits
+
+HOST = "https://efrosgans.eecs.berkeley.edu/cyclegan/datasets"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CycleGANDownload:
+    """One of the data sets that the authors offer for download, checked by its SHA-256."""
+
+    name: Literal[
+        "apple2orange",
+        "summer2winter_yosemite",
+        "horse2zebra",
+        "monet2photo",
+        "cezanne2photo",
+        "ukiyoe2photo",
+        "vangogh2photo",
+        "maps",
+        "cityscapes",
+        "facades",
+        "iphone2dslr_flower",
+    ] = "horse2zebra"
+    """Which data set."""
+    mirror: str = HOST
+    """Address below which the archive lies, as NAME.zip."""
+    archive: str | None = None
+    """The archive as a local file, in place of a download; it is not checked."""
+    root: str | None = None
+    """The archive's extracted folder, which holds trainA and trainB, in place of a download."""
+
+    def prepare(self, data_dir: Path) -> Splits:
+        """See `DomainSource.prepare`."""
+        if self.root is not None:
+            return prepare_folder(self.root, data_dir, DOMAINS)
+        # The sums that TFDS records with its own builder of these data sets.
+        records = tfds.builder_cls("cycle_gan").url_infos or {}
+        sha256 = records[f"{HOST}/{self.name}.zip"].checksum
+        url = f"{self.mirror.rstrip('/')}/{self.name}.zip"
+        name = f"cycle_gan_{self.name}"
+        return prepare_archive(url, sha256, self.archive, name, data_dir, DOMAINS)
