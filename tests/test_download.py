@@ -1,4 +1,4 @@
-"""The pix2pix data sets, served by a real server on localhost."""
+"""The papers' data sets, served by a real server on localhost."""
 
 import functools
 import http.server
@@ -7,10 +7,12 @@ import socket
 import tarfile
 import threading
 import time
+import zipfile
 
 import pytest
 from PIL import Image
 
+from jaxgan.data.cycle_gan import CycleGANDownload
 from jaxgan.data.pix2pix import Pix2pixDownload
 from jaxgan.errors import UserError
 
@@ -126,6 +128,25 @@ def test_a_local_archive_or_its_extracted_folder_stand_in(tmp_path):
         opened.extractall(tmp_path, filter="data")
     source = Pix2pixDownload(root=str(tmp_path / "facades"))
     assert sizes(source.prepare(tmp_path / "data")) == expected
+
+
+def test_cyclegan_downloads_are_checked_by_their_sum(server, tmp_path):
+    folder, address = server
+    with zipfile.ZipFile(folder / "horse2zebra.zip", "w") as archive:
+        archive.writestr("horse2zebra/trainA/1.jpg", b"")
+    with pytest.raises(UserError, match="SHA-256 is not the one on record"):
+        CycleGANDownload(mirror=address).prepare(tmp_path / "data")
+    assert not list((tmp_path / "data").rglob("horse2zebra.zip"))
+
+
+def test_a_cyclegan_archive_of_the_users_own_is_taken_as_it_is(tmp_path):
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(picture, "jpeg")
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+        for name in ("trainA/1", "trainA/2", "trainB/1", "testA/1"):
+            archive.writestr(f"horse2zebra/{name}.jpg", picture.getvalue())
+    splits = CycleGANDownload(archive=str(tmp_path / "mine.zip")).prepare(tmp_path / "data")
+    assert sizes(splits) == {"trainA": 2, "trainB": 1, "testA": 1}
 
 
 def test_a_local_archive_that_is_missing_or_damaged_is_named(tmp_path):

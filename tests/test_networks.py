@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgan.networks.patchgan import PatchGAN, PixelGAN
+from jaxgan.networks.resnet import ResNetGenerator
 from jaxgan.networks.unet import UNetGenerator
 
 
@@ -24,6 +25,7 @@ def count(variables):
     ("module", "shape", "parameters"),
     [
         (UNetGenerator(3, depth=8), (1, 256, 256, 3), 54_413_955),
+        (ResNetGenerator(3, blocks=9), (1, 256, 256, 3), 11_378_179),
         (PatchGAN(), (1, 256, 256, 6), 2_768_705),
         (PatchGAN(norm="instance"), (1, 256, 256, 3), 2_764_737),
         (PixelGAN(), (1, 256, 256, 6), (6 * 64 + 64) + 64 * 128 + 2 * 128 + 128),
@@ -41,6 +43,8 @@ def test_parameter_counts(module, shape, parameters):
         (UNetGenerator(1, depth=7), (1, 128, 128, 3), (1, 128, 128, 1)),
         (UNetGenerator(5, depth=6), (1, 64, 64, 4), (1, 64, 64, 5)),
         (UNetGenerator(3, depth=2, features=4), (1, 4, 8, 3), (1, 4, 8, 3)),
+        (ResNetGenerator(3, blocks=1), (2, 64, 100, 1), (2, 64, 100, 3)),
+        (ResNetGenerator(1, blocks=6, upsample="resize"), (1, 32, 32, 3), (1, 32, 32, 1)),
         (PatchGAN(), (2, 256, 256, 6), (2, 30, 30, 1)),
         (PatchGAN(layers=1), (1, 64, 64, 3), (1, 30, 30, 1)),
         (PatchGAN(layers=3), (1, 24, 24, 3), (1, 1, 1, 1)),
@@ -67,6 +71,8 @@ def test_one_output_of_the_patchgan_sees_70_by_70_pixels():
 def test_images_that_do_not_fit_are_refused_with_a_way_out():
     with pytest.raises(ValueError, match="multiples of 64, not 64x96"):
         shapes(UNetGenerator(3, depth=6), 1, 64, 96, 3)
+    with pytest.raises(ValueError, match="multiples of 4 and at least 8, not 64x66"):
+        shapes(ResNetGenerator(3), 1, 64, 66, 3)
     with pytest.raises(ValueError, match="at least 24x24, not 23x64"):
         shapes(PatchGAN(), 1, 23, 64, 3)
 

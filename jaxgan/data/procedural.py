@@ -1,5 +1,6 @@
-"""Drawn facades as a data set: nothing to download."""
+"""Drawn facades as data sets: nothing to download."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,36 +28,87 @@ class ProceduralFacades:
     """Drawings held out."""
 
     def __post_init__(self):
-        check(self.size >= 32, "size must be at least 32: smaller facades have no room for windows")
-        check(self.seed >= 0, "seed must not be negative")
-        check(self.train_count >= 1, "train_count must be at least 1")
-        check(self.test_count >= 1, "test_count must be at least 1")
+        _check(self)
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `PairSource.prepare`."""
-        name = f"procedural_facades_{self.size}_{self.seed}_{self.train_count}_{self.test_count}"
-        return open_or_prepare(lambda: self._build(data_dir, name), data_dir, name)
+        pair = {"a": 0, "b": 1}
+        return _prepare(
+            self, data_dir, {"train": (pair, self.train_count), "test": (pair, self.test_count)}
+        )
 
-    def _build(self, data_dir: Path, name: str) -> None:
-        indices = {
-            "train": range(self.train_count),
-            "test": range(self.train_count, self.train_count + self.test_count),
-        }
 
-        def draw(split: str) -> Examples:
-            for index in indices[split]:
-                labels, picture = facade(self.seed, index, self.size)
-                yield (
-                    str(index),
-                    {
-                        "a": encode_png(Image.fromarray(labels)),
-                        "b": encode_png(Image.fromarray(picture)),
-                    },
-                )
+@dataclass(frozen=True, kw_only=True)
+class UnpairedFacades:
+    """The same drawings as two domains: A holds label maps, B pictures of other facades."""
 
+    size: int = 256
+    """Height and width of the drawings, in pixels."""
+    seed: int = 0
+    """Seed of the series of drawings."""
+    train_count: int = 400
+    """Drawings of each domain to train on."""
+    test_count: int = 106
+    """Drawings of each domain held out."""
+
+    def __post_init__(self):
+        _check(self)
+
+    def prepare(self, data_dir: Path) -> Splits:
+        """See `DomainSource.prepare`."""
+        counts = {"train": self.train_count, "test": self.test_count}
+        return _prepare(
+            self,
+            data_dir,
+            {
+                f"{split}{domain}": ({"image": image}, counts[split])
+                for split in counts
+                for image, domain in enumerate("AB")
+            },
+        )
+
+
+def _check(source: ProceduralFacades | UnpairedFacades) -> None:
+    check(source.size >= 32, "size must be at least 32: smaller facades have no room for windows")
+    check(source.seed >= 0, "seed must not be negative")
+    check(source.train_count >= 1, "train_count must be at least 1")
+    check(source.test_count >= 1, "test_count must be at least 1")
+
+
+def _prepare(
+    source: ProceduralFacades | UnpairedFacades,
+    data_dir: Path,
+    splits: Mapping[str, tuple[Mapping[str, int], int]],
+) -> Splits:
+    """Prepare splits of consecutive facades.
+
+    Args:
+        source: Size, seed and counts.
+        data_dir: Folder of all prepared data sets.
+        splits: By split, its images as places in what `facade` returns, and how many examples.
+    """
+    fields = (source.size, source.seed, source.train_count, source.test_count)
+    name = "_".join(map(str, (type(source).__name__, *fields)))
+
+    def draw(first: int, images: Mapping[str, int], count: int) -> Examples:
+        for index in range(first, first + count):
+            drawn = facade(source.seed, index, source.size)
+            yield (
+                str(index),
+                {
+                    image: encode_png(Image.fromarray(drawn[place]))
+                    for image, place in images.items()
+                },
+            )
+
+    def build():
+        first, written = 0, {}
+        for split, (images, count) in splits.items():
+            written[split] = Split(count, partial(draw, first, images, count))
+            first += count
+        image_names = next(iter(splits.values()))[0]
         ImageBuilder(
-            name=name,
-            data_dir=data_dir,
-            image_names=("a", "b"),
-            splits={split: Split(len(indices[split]), partial(draw, split)) for split in indices},
+            name=name, data_dir=data_dir, image_names=tuple(image_names), splits=written
         ).download_and_prepare()
+
+    return open_or_prepare(build, data_dir, name)

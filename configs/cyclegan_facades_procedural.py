@@ -1,0 +1,27 @@
+"""CycleGAN on drawn facades, label maps and pictures: nothing to download.
+
+Paper:    Zhu et al. 2017, arXiv 1703.10593, appendix 7.1, trains on the CMP Facades at 256x256.
+Run:      python train.py --config configs/cyclegan_facades_procedural.py
+Differs from the paper: 64x64, 6 blocks, half the features, a tenth of the steps.
+"""
+
+from jaxgan.config import Config, TrainConfig
+from jaxgan.data.procedural import UnpairedFacades
+from jaxgan.data.unpaired import Unpaired
+from jaxgan.methods.cyclegan import CycleGAN
+from jaxgan.schedules import LinearDecay
+
+EPOCH = 400  # drawings of each domain, and steps at batch size 1
+
+
+def get_config() -> Config:
+    return Config(
+        method=CycleGAN(
+            features=32,
+            discriminator_features=32,
+            blocks=6,
+            schedule=LinearDecay(constant_steps=10 * EPOCH, decay_steps=10 * EPOCH),
+        ),
+        data=Unpaired(source=UnpairedFacades(size=64), load_size=72, crop_size=64),
+        train=TrainConfig(steps=20 * EPOCH),
+    )

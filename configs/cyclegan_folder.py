@@ -1,0 +1,21 @@
+"""CycleGAN on own images of two domains, at 256x256.
+
+Paper:    Zhu et al. 2017, arXiv 1703.10593; its settings for about a thousand images.
+Run:      python train.py --config configs/cyclegan_folder.py --config.data.root=DIR
+Data:     DIR/trainA and DIR/trainB; DIR/testA and DIR/testB are optional and shown in the samples.
+Smaller:  --config.data.load_size=72 --config.data.crop_size=64 --config.method.blocks=6
+"""
+
+from jaxgan.config import Config, TrainConfig
+from jaxgan.data.unpaired import Unpaired
+from jaxgan.data.unpaired_folder import UnpairedFolder
+from jaxgan.methods.cyclegan import CycleGAN
+from jaxgan.schedules import LinearDecay
+
+
+def get_config() -> Config:
+    return Config(
+        method=CycleGAN(schedule=LinearDecay(constant_steps=100_000, decay_steps=100_000)),
+        data=Unpaired(source=UnpairedFolder()),
+        train=TrainConfig(steps=200_000),
+    )
