@@ -18,11 +18,20 @@ class AdversarialLoss(NamedTuple):
         real: Loss of the discriminator on real images.
         fake: Loss of the discriminator on generated images.
         generator: Loss of the generator on the discriminator's view of its images.
+        boundary: The output that is as far from real as from fake.
     """
 
     real: Callable[[Logits], Scalar]
     fake: Callable[[Logits], Scalar]
     generator: Callable[[Logits], Scalar]
+    boundary: float
+
+    def accuracy(self, name: str, real: Logits, fake: Logits) -> dict[str, Scalar]:
+        """Return how often a discriminator, called `name`, is right on real and on fake images."""
+        return {
+            f"accuracy/{name}_real": jnp.mean(real > self.boundary),
+            f"accuracy/{name}_fake": jnp.mean(fake < self.boundary),
+        }
 
 
 AdversarialLossName = Literal["vanilla", "least_squares", "hinge"]
@@ -33,18 +42,21 @@ ADVERSARIAL_LOSSES: dict[AdversarialLossName, AdversarialLoss] = {
         real=lambda logits: jnp.mean(jax.nn.softplus(-logits)),
         fake=lambda logits: jnp.mean(jax.nn.softplus(logits)),
         generator=lambda logits: jnp.mean(jax.nn.softplus(-logits)),
+        boundary=0.0,
     ),
     # Mao et al. 2017, equation 9 (labels 0 and 1), without its factor 1/2, as in CycleGAN.
     "least_squares": AdversarialLoss(
         real=lambda logits: jnp.mean((logits - 1) ** 2),
         fake=lambda logits: jnp.mean(logits**2),
         generator=lambda logits: jnp.mean((logits - 1) ** 2),
+        boundary=0.5,
     ),
     # Lim & Ye 2017; Miyato et al. 2018, equations 16 and 17.
     "hinge": AdversarialLoss(
         real=lambda logits: jnp.mean(jax.nn.relu(1 - logits)),
         fake=lambda logits: jnp.mean(jax.nn.relu(1 + logits)),
         generator=lambda logits: -jnp.mean(logits),
+        boundary=0.0,
     ),
 }
 
@@ -52,3 +64,11 @@ ADVERSARIAL_LOSSES: dict[AdversarialLossName, AdversarialLoss] = {
 def l1(a: Float[Array, "*shape"], b: Float[Array, "*shape"]) -> Scalar:
     """Return the mean absolute difference."""
     return jnp.mean(jnp.abs(a - b))
+
+
+def correlation(
+    a: Float[Array, "batch height width _"], b: Float[Array, "batch height width _"]
+) -> Scalar:
+    """Return the correlation of the brightness of corresponding pixels, in [-1, 1]."""
+    x, y = (images.mean(-1) - images.mean() for images in (a, b))
+    return jnp.sum(x * y) / jnp.maximum(jnp.sqrt(jnp.sum(x**2) * jnp.sum(y**2)), 1e-12)

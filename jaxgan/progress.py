@@ -6,6 +6,12 @@ import time
 from collections.abc import Iterator, Mapping
 
 
+def warnings_in(values: Mapping[str, float]) -> str:
+    """Return the warnings among metrics, each after two spaces."""
+    names = [name for name, value in values.items() if name.startswith("warning/") and value]
+    return "".join(f"  WARNING: {name.removeprefix('warning/')}" for name in names)
+
+
 class Progress:
     """Measures the steps between two lines of progress."""
 
@@ -54,10 +60,14 @@ class Progress:
             "data_wait": self._waited / seconds,
         }
         left = datetime.timedelta(seconds=round((self._steps - step) / steps_per_second))
-        metrics = "  ".join(f"{name.removeprefix('loss/')} {v:.3f}" for name, v in values.items())
+        losses = "  ".join(
+            f"{name.removeprefix('loss/')} {value:.3f}"
+            for name, value in values.items()
+            if name.startswith("loss/")
+        )
         print(
-            f"step {step}/{self._steps}  {metrics}  {speed['images_per_second']:.1f} images/s  "
-            f"waiting for data {speed['data_wait']:.0%}  {left} left",
+            f"step {step}/{self._steps}  {losses}  {speed['images_per_second']:.1f} images/s  "
+            f"waiting for data {speed['data_wait']:.0%}  {left} left{warnings_in(values)}",
             flush=True,
         )
         self._restart(step)

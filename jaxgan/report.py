@@ -15,6 +15,7 @@ import plotly.subplots
 import tensorboardX
 
 from jaxgan.images import grid
+from jaxgan.progress import warnings_in
 from jaxgan.types import Images
 
 BARE = {"displayModeBar": False}  # its buttons hide the titles
@@ -81,6 +82,7 @@ def write_page(workdir: Path, config: Any) -> None:
     page = string.Template(template).substitute(
         title=escape(workdir.absolute().name),
         step=records[-1]["step"] if records else 0,
+        warnings=escape(warnings_in(records[-1])) if records else "",
         curves=_curves(records),
         samples=json.dumps(samples),
         config=escape(json.dumps(config, indent=2)),

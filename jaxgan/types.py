@@ -65,6 +65,10 @@ class Method(Protocol):
             state: State before the step; the returned one has the same tree, shapes and dtypes.
             batch: Images in [-1, 1].
             key: Fresh randomness for this step alone.
+
+        Returns:
+            The state after the step, and metrics by name: `loss/...` for terms as they enter the
+            total, `warning/...` for what should be zero and is shown when it is not.
         """
         ...
 

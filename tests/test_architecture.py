@@ -26,7 +26,7 @@ ALLOWED = {
     "data": ["data", "images", "types", "errors", "validation"],
     "config": ["types", "errors", "validation"],
     "checkpoint": ["types", "errors"],
-    "report": ["images", "types"],
+    "report": ["images", "progress", "types"],
     "workdir": ["config", "errors"],
     "trainer": [
         *("checkpoint", "config", "errors", "partition", "progress", "report", "types", "workdir")

@@ -7,11 +7,12 @@ from typing import Literal
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import optax
 from jaxtyping import PRNGKeyArray
 
 from jaxgan.image_pool import empty_pool, query
-from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, l1
+from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, correlation, l1
 from jaxgan.networks.layers import INITIALIZERS, InitializerName, NormName
 from jaxgan.networks.patchgan import PatchGAN, PixelGAN
 from jaxgan.networks.resnet import ResNetGenerator, UpsampleName
@@ -21,6 +22,7 @@ from jaxgan.types import Batch, Images, Metrics, Spec, TrainState
 from jaxgan.updates import init_state, run, update
 from jaxgan.validation import check
 
+INVERTED = -0.5  # correlation of input and output below which colors are likely inverted
 GENERATORS = ("generator_ab", "generator_ba")
 
 
@@ -144,14 +146,21 @@ class CycleGAN:
             # Real before fake, in separate passes: each has batch statistics of its own.
             real_logits, stats = run(networks[name], params, state.batch_stats[name], real)
             fake_logits, stats = run(networks[name], params, stats, fake)
-            return (loss.real(real_logits) + loss.fake(fake_logits)) / 2, stats
+            metrics = loss.accuracy(name, real_logits, fake_logits)
+            total = (loss.real(real_logits) + loss.fake(fake_logits)) / 2
+            return total, (metrics | {f"loss/{name}": total}, stats)
 
         for domain, real, fake in (("a", a, old_fake_a), ("b", b, old_fake_b)):
             name = f"discriminator_{domain}"
-            (value, batch_stats[name]), gradients[name] = jax.value_and_grad(
+            gradients[name], (measured, batch_stats[name]) = jax.grad(
                 discriminator_loss, has_aux=True
             )(state.params[name], name, real, fake)
-            metrics[f"loss/{name}"] = value
+            metrics |= measured
+
+        for direction, x, y in (("ab", a, fake_b), ("ba", b, fake_a)):
+            metrics[f"correlation/{direction}"] = similarity = correlation(x, y)
+            inverted = similarity < INVERTED
+            metrics[f"warning/colors_inverted_{direction}"] = inverted.astype(jnp.float32)
 
         params, opt_state = {}, {}
         for name in networks:

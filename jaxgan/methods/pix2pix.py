@@ -98,15 +98,19 @@ class Pix2pix:
 
         def discriminator_loss(params):
             # Fake before real, in separate passes: each has batch statistics of its own.
-            logits, batch_stats = judge(params, state.batch_stats["discriminator"], fake)
-            fake_loss = loss.fake(logits)
-            logits, batch_stats = judge(params, batch_stats, y)
-            real_loss = loss.real(logits)
-            return (real_loss + fake_loss) / 2, (real_loss, fake_loss, batch_stats)
+            fake_logits, batch_stats = judge(params, state.batch_stats["discriminator"], fake)
+            real_logits, batch_stats = judge(params, batch_stats, y)
+            metrics = {
+                "loss/discriminator_real": loss.real(real_logits),
+                "loss/discriminator_fake": loss.fake(fake_logits),
+            }
+            metrics |= loss.accuracy("discriminator", real_logits, fake_logits)
+            total = metrics["loss/discriminator_real"] + metrics["loss/discriminator_fake"]
+            return total / 2, (metrics, batch_stats)
 
-        gradients, (real_loss, fake_loss, discriminator_stats) = jax.grad(
-            discriminator_loss, has_aux=True
-        )(state.params["discriminator"])
+        gradients, (metrics, discriminator_stats) = jax.grad(discriminator_loss, has_aux=True)(
+            state.params["discriminator"]
+        )
         discriminator_params, discriminator_opt = update(
             self._optimizer(),
             gradients,
@@ -136,12 +140,7 @@ class Pix2pix:
             },
             opt_state={"generator": generator_opt, "discriminator": discriminator_opt},
             memory=state.memory,
-        ), {
-            "loss/generator_gan": gan,
-            "loss/generator_l1": distance,
-            "loss/discriminator_real": real_loss,
-            "loss/discriminator_fake": fake_loss,
-        }
+        ), metrics | {"loss/generator_gan": gan, "loss/generator_l1": distance}
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
         """Translate `input`; show the `target`, where there is one, beside it.
