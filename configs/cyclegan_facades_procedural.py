@@ -6,7 +6,8 @@ Differs from the paper: 64x64, 6 blocks, half the features, a tenth of the steps
 """
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.procedural import UnpairedFacades
+from jaxgan.data.crops import Crops
+from jaxgan.data.procedural import ProceduralFacades, UnpairedFacades
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.methods.cyclegan import CycleGAN
 from jaxgan.schedules import LinearDecay
@@ -22,6 +23,9 @@ def get_config() -> Config:
             blocks=6,
             schedule=LinearDecay(constant_steps=10 * EPOCH, decay_steps=10 * EPOCH),
         ),
-        data=Unpaired(source=UnpairedFacades(size=64), load_size=72, crop_size=64),
+        data=Unpaired(
+            source=UnpairedFacades(facades=ProceduralFacades(size=64)),
+            crops=Crops(load_size=72, crop_size=64),
+        ),
         train=TrainConfig(steps=20 * EPOCH),
     )

@@ -7,6 +7,7 @@ Differs from the paper: 128x128, a quarter of the features, batches of 2, twice 
 """
 
 from jaxgan.config import Config, TrainConfig
+from jaxgan.data.crops import Crops
 from jaxgan.data.paired import Paired
 from jaxgan.data.procedural import ProceduralFacades
 from jaxgan.methods.pix2pix import Pix2pix
@@ -24,9 +25,8 @@ def get_config() -> Config:
         ),
         data=Paired(
             source=ProceduralFacades(size=128, train_count=800, test_count=32),
-            load_size=128,
-            crop_size=128,
             label_maps="a",
+            crops=Crops(load_size=128, crop_size=128),
         ),
         train=TrainConfig(steps=4000, batch_size=2, sample_every=500, checkpoint_every=500),
     )

@@ -111,7 +111,7 @@ def from_json(value: Any) -> Any:
 def differences(old: Any, new: Any, path: str = "config") -> list[str]:
     """Return a line for each field in which two configs, as of `to_json`, differ.
 
-    Fields are named as on the command line, where a data set's source has no name of its own.
+    Fields are named as on the command line, where the parts of a data set have no names.
     """
     if isinstance(old, dict) and isinstance(new, dict):
         names = [*old, *(name for name in new if name not in old)]
@@ -120,4 +120,8 @@ def differences(old: Any, new: Any, path: str = "config") -> list[str]:
             for name in names
             for line in differences(old.get(name), new.get(name), f"{path}.{name}")
         ]
-    return [] if old == new else [f"{path.replace('.source', '')} was {old}, is {new}"]
+    if old == new:
+        return []
+    for part in (".source", ".facades", ".crops"):
+        path = path.replace(part, "")
+    return [f"{path} was {old}, is {new}"]

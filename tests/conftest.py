@@ -4,6 +4,7 @@ from pathlib import Path
 import jax
 import pytest
 
+from jaxgan.data.crops import Crops
 from jaxgan.data.paired import Paired
 from jaxgan.data.procedural import ProceduralFacades
 
@@ -28,8 +29,6 @@ def facades(data_dir):
     """A small data set of 32x32 facades."""
     return Paired(
         source=ProceduralFacades(size=32, train_count=12, test_count=3),
-        load_size=36,
-        crop_size=32,
         label_maps="a",
-        data_dir=str(data_dir),
+        crops=Crops(load_size=36, crop_size=32, data_dir=str(data_dir)),
     )

@@ -33,7 +33,7 @@ def test_the_papers_settings(name):
     assert (method.learning_rate, method.beta1, method.lambda_l1) == (2e-4, 0.5, 100)
     assert (method.features, method.depth, method.discriminator_layers) == (64, 8, 3)
     assert (method.norm, method.dropout, method.sample_dropout) == ("batch", 0.5, True)
-    assert (data.load_size, data.crop_size, data.flip) == (286, 256, True)
+    assert (data.crops.load_size, data.crops.crop_size, data.crops.flip) == (286, 256, True)
     images, epochs, batch_size = {
         "facades": (400, 200, 1),
         "maps": (1096, 200, 1),

@@ -18,6 +18,10 @@ def take(data, count, **options):
     return [next(stream) for _ in range(count)]
 
 
+def change(data, **fields):
+    return dataclasses.replace(data, crops=dataclasses.replace(data.crops, **fields))
+
+
 def assert_equal(actual, expected):
     for a, b in zip(actual, expected, strict=True):
         for name in b:
@@ -36,7 +40,7 @@ def test_batches_are_as_the_spec_says(facades):
 @pytest.mark.parametrize("cache_gib", [0, 1])
 def test_the_number_of_a_batch_is_the_whole_state_of_the_stream(facades, workers, cache_gib):
     expected = take(facades, 12)
-    data = dataclasses.replace(facades, workers=workers, cache_gib=cache_gib)
+    data = change(facades, workers=workers, cache_gib=cache_gib)
     assert_equal(take(data, 5, start=7), expected[7:])
 
 
@@ -67,13 +71,13 @@ def test_direction_swaps_input_and_target(facades):
 def test_label_maps_are_resized_without_new_colors(facades):
     palette = {tuple(color) for color in PALETTE.tolist()}
     for side, only_labels in (("a", True), ("none", False)):
-        (batch,) = take(dataclasses.replace(facades, label_maps=side, load_size=47), 1)
+        (batch,) = take(dataclasses.replace(change(facades, load_size=47), label_maps=side), 1)
         colors = {tuple(color) for color in batch["input"].reshape(-1, 3).tolist()}
         assert (colors <= palette) is only_labels
 
 
 def test_input_and_target_are_cropped_and_mirrored_alike(facades):
-    data = dataclasses.replace(facades, load_size=40)
+    data = change(facades, load_size=40)
     ramp = np.arange(40 * 40).reshape(1, 40, 40, 1) % 251
     raw = np.broadcast_to(ramp, (64, 40, 40, 3)).astype(np.uint8)
     batch = data.augment({"input": raw, "target": raw}, jax.random.key(0))
@@ -92,7 +96,7 @@ def test_input_and_target_are_cropped_and_mirrored_alike(facades):
 
 
 def test_without_flip_nothing_is_mirrored(facades):
-    data = dataclasses.replace(facades, flip=False, load_size=32)
+    data = change(facades, flip=False, load_size=32)
     raw = {name: np.zeros(x.shape, np.uint8) for name, x in data.spec(16).items()}
     raw["input"][:, :, :16] = 255
     batch = data.augment(raw, jax.random.key(0))
@@ -108,11 +112,11 @@ def test_held_out_images_come_from_the_test_split(facades):
     assert jnp.abs(facades.preprocess(held_out)["input"]).max() <= 1
 
 
-def test_one_image_is_enough(tmp_path, data_dir):
+def test_one_image_is_enough(tmp_path, facades):
     (tmp_path / "train").mkdir()
     Image.new("RGB", (20, 10), "red").save(tmp_path / "train" / "only.png")
     source = PairedFolder(root=str(tmp_path))
-    data = Paired(source=source, load_size=36, crop_size=32, data_dir=str(data_dir))
+    data = Paired(source=source, crops=facades.crops)
     (batch,) = take(data, 1)
     assert (batch["input"] == [255, 0, 0]).all()
     assert data.held_out(data.prepare(), 8)["input"].shape[0] == 1
@@ -120,11 +124,11 @@ def test_one_image_is_enough(tmp_path, data_dir):
 
 def test_sizes_that_cannot_be_are_refused(facades):
     with pytest.raises(ValueError, match="load_size"):
-        dataclasses.replace(facades, load_size=16)
+        change(facades, load_size=16)
 
 
 def test_damaged_data_says_what_to_do(tmp_path, facades):
-    data = dataclasses.replace(facades, data_dir=str(tmp_path))
+    data = change(facades, data_dir=str(tmp_path))
     data.prepare()
     for file in tmp_path.rglob("*train*.array_record*"):
         content = bytearray(file.read_bytes())

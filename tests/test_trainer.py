@@ -58,7 +58,8 @@ def test_a_run_leaves_everything_behind(config, tmp_path, capsys):
 def test_resuming_is_bitwise_equal_to_not_stopping(config, tmp_path):
     train(config, tmp_path / "whole")
     train(change(config, steps=3), tmp_path / "parts")
-    more_workers = dataclasses.replace(config, data=dataclasses.replace(config.data, workers=1))
+    crops = dataclasses.replace(config.data.crops, workers=1)
+    more_workers = dataclasses.replace(config, data=dataclasses.replace(config.data, crops=crops))
     train(more_workers, tmp_path / "parts")
     whole, parts = (final_state(config, tmp_path / name) for name in ("whole", "parts"))
     jax.tree.map(np.testing.assert_array_equal, parts, whole)

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxgan.data.crops import Crops
 from jaxgan.data.facades import PALETTE
-from jaxgan.data.procedural import UnpairedFacades
+from jaxgan.data.procedural import ProceduralFacades, UnpairedFacades
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.data.unpaired_folder import UnpairedFolder
 from jaxgan.errors import UserError
@@ -22,7 +23,7 @@ def data(tmp_path, data_dir):
             color = (10 * number, 255 * split.endswith("B"), 255 * split.startswith("test"))
             Image.new("RGB", (20, 30), color).save(tmp_path / split / f"{number:02}.png")
     source = UnpairedFolder(root=str(tmp_path))
-    return Unpaired(source=source, load_size=18, crop_size=16, data_dir=str(data_dir))
+    return Unpaired(source=source, crops=Crops(load_size=18, crop_size=16, data_dir=str(data_dir)))
 
 
 def take(data, count, **options):
@@ -57,7 +58,7 @@ def test_domains_of_equal_size_are_not_paired(data, tmp_path):
 @pytest.mark.parametrize("workers", [0, 1])
 def test_the_number_of_a_batch_is_the_whole_state_of_the_stream(data, workers):
     expected = take(data, 10)
-    data = dataclasses.replace(data, workers=workers)
+    data = dataclasses.replace(data, crops=dataclasses.replace(data.crops, workers=workers))
     for actual, batch in zip(take(data, 4, start=6), expected[6:], strict=True):
         for name in batch:
             np.testing.assert_array_equal(actual[name], batch[name])
@@ -91,7 +92,7 @@ def test_a_missing_domain_is_told(data, tmp_path):
 
 
 def test_drawn_domains_are_label_maps_and_pictures_of_other_facades(data_dir):
-    source = UnpairedFacades(size=32, train_count=3, test_count=2)
+    source = UnpairedFacades(facades=ProceduralFacades(size=32, train_count=3, test_count=2))
     splits = source.prepare(data_dir)
     assert {name: len(split) for name, split in splits.items()} == {
         "trainA": 3,

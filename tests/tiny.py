@@ -1,6 +1,7 @@
 """A config that trains in seconds."""
 
 from jaxgan.config import Config, TrainConfig
+from jaxgan.data.crops import Crops
 from jaxgan.data.paired import Paired
 from jaxgan.data.procedural import ProceduralFacades
 from jaxgan.methods.pix2pix import Pix2pix
@@ -11,9 +12,8 @@ def get_config() -> Config:
         method=Pix2pix(features=4, discriminator_features=4, depth=5, discriminator_layers=2),
         data=Paired(
             source=ProceduralFacades(size=32, train_count=12, test_count=3),
-            load_size=36,
-            crop_size=32,
             label_maps="a",
+            crops=Crops(load_size=36, crop_size=32),
         ),
         train=TrainConfig(
             steps=6,

@@ -1,10 +1,12 @@
 """Drawn facades as data sets: nothing to download."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
+import tyro
 from PIL import Image
 
 from jaxgan.data.builder import Examples, ImageBuilder, Split, open_or_prepare
@@ -28,55 +30,40 @@ class ProceduralFacades:
     """Drawings held out."""
 
     def __post_init__(self):
-        _check(self)
+        check(self.size >= 32, "size must be at least 32: smaller facades have no room for windows")
+        check(self.seed >= 0, "seed must not be negative")
+        check(self.train_count >= 1, "train_count must be at least 1")
+        check(self.test_count >= 1, "test_count must be at least 1")
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `PairSource.prepare`."""
         pair = {"a": 0, "b": 1}
-        return _prepare(
-            self, data_dir, {"train": (pair, self.train_count), "test": (pair, self.test_count)}
-        )
+        splits = {"train": (pair, self.train_count), "test": (pair, self.test_count)}
+        return _prepare(self, "paired_facades", data_dir, splits)
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnpairedFacades:
     """The same drawings as two domains: A holds label maps, B pictures of other facades."""
 
-    size: int = 256
-    """Height and width of the drawings, in pixels."""
-    seed: int = 0
-    """Seed of the series of drawings."""
-    train_count: int = 400
-    """Drawings of each domain to train on."""
-    test_count: int = 106
-    """Drawings of each domain held out."""
-
-    def __post_init__(self):
-        _check(self)
+    facades: Annotated[ProceduralFacades, tyro.conf.arg(name="")] = field(
+        default_factory=ProceduralFacades
+    )
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `DomainSource.prepare`."""
-        counts = {"train": self.train_count, "test": self.test_count}
-        return _prepare(
-            self,
-            data_dir,
-            {
-                f"{split}{domain}": ({"image": image}, counts[split])
-                for split in counts
-                for image, domain in enumerate("AB")
-            },
-        )
-
-
-def _check(source: ProceduralFacades | UnpairedFacades) -> None:
-    check(source.size >= 32, "size must be at least 32: smaller facades have no room for windows")
-    check(source.seed >= 0, "seed must not be negative")
-    check(source.train_count >= 1, "train_count must be at least 1")
-    check(source.test_count >= 1, "test_count must be at least 1")
+        counts = {"train": self.facades.train_count, "test": self.facades.test_count}
+        splits = {
+            f"{split}{domain}": ({"image": place}, counts[split])
+            for split in counts
+            for place, domain in enumerate("AB")
+        }
+        return _prepare(self.facades, "unpaired_facades", data_dir, splits)
 
 
 def _prepare(
-    source: ProceduralFacades | UnpairedFacades,
+    source: ProceduralFacades,
+    prefix: str,
     data_dir: Path,
     splits: Mapping[str, tuple[Mapping[str, int], int]],
 ) -> Splits:
@@ -84,11 +71,12 @@ def _prepare(
 
     Args:
         source: Size, seed and counts.
+        prefix: Beginning of the data set's name.
         data_dir: Folder of all prepared data sets.
         splits: By split, its images as places in what `facade` returns, and how many examples.
     """
     fields = (source.size, source.seed, source.train_count, source.test_count)
-    name = "_".join(map(str, (type(source).__name__, *fields)))
+    name = "_".join(map(str, (prefix, *fields)))
 
     def draw(first: int, images: Mapping[str, int], count: int) -> Examples:
         for index in range(first, first + count):

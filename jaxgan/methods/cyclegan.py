@@ -14,7 +14,7 @@ from jaxtyping import PRNGKeyArray
 from jaxgan.image_pool import empty_pool, query
 from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, correlation, l1
 from jaxgan.networks.layers import INITIALIZERS, InitializerName, NormName
-from jaxgan.networks.patchgan import PatchGAN, PixelGAN
+from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.resnet import ResNetGenerator, UpsampleName
 from jaxgan.networks.unet import UNetGenerator
 from jaxgan.schedules import Constant, Schedule
@@ -225,11 +225,11 @@ class CycleGAN:
         return ResNetGenerator(blocks=self.blocks, upsample=self.upsample, **shared)
 
     def _discriminator(self) -> nn.Module:
-        kernel_init = INITIALIZERS[self.initializer]
-        if self.discriminator_layers == 0:
-            return PixelGAN(self.discriminator_features, self.norm, kernel_init)
-        return PatchGAN(
-            self.discriminator_features, self.discriminator_layers, self.norm, kernel_init
+        return discriminator(
+            features=self.discriminator_features,
+            layers=self.discriminator_layers,
+            norm=self.norm,
+            kernel_init=INITIALIZERS[self.initializer],
         )
 
     def _optimizer(self) -> optax.GradientTransformation:

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, l1
 from jaxgan.networks.layers import INITIALIZERS, InitializerName, NormName, concat_channels
-from jaxgan.networks.patchgan import PatchGAN, PixelGAN
+from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.unet import UNetGenerator
 from jaxgan.schedules import Constant, Schedule
 from jaxgan.types import Batch, Images, Metrics, Spec, TrainState
@@ -84,13 +84,13 @@ class Pix2pix:
         """See `Method.train_step`."""
         x, y = batch["input"], batch["target"]
         loss = ADVERSARIAL_LOSSES[self.adversarial_loss]
-        generator, discriminator = self._generator(y.shape[-1]), self._discriminator()
+        generator, judging = self._generator(y.shape[-1]), self._discriminator()
 
         def generate(params):
             return run(generator, params, state.batch_stats["generator"], x, key)
 
         def judge(params, batch_stats, images):
-            return run(discriminator, params, batch_stats, concat_channels(x, images))
+            return run(judging, params, batch_stats, concat_channels(x, images))
 
         fake, generator_vjp, generator_stats = jax.vjp(
             generate, state.params["generator"], has_aux=True
@@ -185,11 +185,11 @@ class Pix2pix:
         )
 
     def _discriminator(self) -> nn.Module:
-        kernel_init = INITIALIZERS[self.initializer]
-        if self.discriminator_layers == 0:
-            return PixelGAN(self.discriminator_features, self.norm, kernel_init)
-        return PatchGAN(
-            self.discriminator_features, self.discriminator_layers, self.norm, kernel_init
+        return discriminator(
+            features=self.discriminator_features,
+            layers=self.discriminator_layers,
+            norm=self.norm,
+            kernel_init=INITIALIZERS[self.initializer],
         )
 
     def _optimizer(self) -> optax.GradientTransformation:

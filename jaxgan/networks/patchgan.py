@@ -7,6 +7,15 @@ from jaxtyping import Array, Float
 from jaxgan.networks.layers import INITIALIZERS, Conv, Features, Norm, NormName, leaky_relu
 
 
+def discriminator(
+    *, features: int, layers: int, norm: NormName, kernel_init: Initializer
+) -> nn.Module:
+    """Return a PatchGAN of so many strided layers, or a PixelGAN for 0."""
+    if layers == 0:
+        return PixelGAN(features, norm, kernel_init)
+    return PatchGAN(features, layers, norm, kernel_init)
+
+
 class PatchGAN(nn.Module):
     """Judges overlapping patches: one unnormalized output per patch.
 

@@ -1,0 +1,82 @@
+"""How images are loaded, and cropped and mirrored on the device."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import PRNGKeyArray
+from tensorflow_datasets.core.constants import DATA_DIR
+
+from jaxgan.images import from_uint8
+from jaxgan.types import Batch, RawBatch
+from jaxgan.validation import check
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crops:
+    """Training images are resized, and cropped and mirrored at random, as in both papers.
+
+    Held-out images are resized to the size of the crop, as in the reference.
+    """
+
+    load_size: int = 286
+    """Height and width to which training images are resized, in pixels."""
+    crop_size: int = 256
+    """Height and width of the random crop that is trained on, in pixels."""
+    flip: bool = True
+    """Whether to mirror half of the training images, at random."""
+    cache_gib: float = 4.0
+    """Decoded training images stay in memory if they fit into so many GiB; 0 for never."""
+    workers: int = 0
+    """Processes that decode images; 0 decodes in threads. The batches are the same."""
+    data_dir: str = DATA_DIR
+    """Folder of prepared data sets."""
+
+    def __post_init__(self):
+        check(self.crop_size >= 1, "crop_size must be at least 1")
+        check(
+            self.load_size >= self.crop_size,
+            f"load_size ({self.load_size}) must not be smaller than crop_size ({self.crop_size})",
+        )
+        check(self.cache_gib >= 0, "cache_gib must not be negative")
+        check(self.workers >= 0, "workers must not be negative")
+
+    @property
+    def folder(self) -> Path:
+        """The folder of prepared data sets."""
+        return Path(self.data_dir).expanduser()
+
+    def spec(self, batch_size: int) -> jax.ShapeDtypeStruct:
+        """Return shape and dtype of a batch of loaded images."""
+        return jax.ShapeDtypeStruct((batch_size, self.load_size, self.load_size, 3), jnp.uint8)
+
+    def fits_in_memory(self, images: int) -> bool:
+        """Return whether so many loaded images are to be kept in memory."""
+        return images * 3 * self.load_size**2 <= self.cache_gib * 2**30
+
+    def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
+        """Crop and mirror loaded images, and map them to [-1, 1].
+
+        The images of one example, under different names, are treated alike.
+        """
+        batch_size = len(next(iter(raw.values())))
+        offset_key, flip_key = jax.random.split(key)
+        slack = self.load_size - self.crop_size
+        offsets = jax.random.randint(offset_key, (batch_size, 2), 0, slack + 1)
+        mirrored = jax.random.bernoulli(flip_key, 0.5 if self.flip else 0.0, (batch_size,))
+
+        def transform(image, offset, mirror):
+            size = (self.crop_size, self.crop_size, image.shape[-1])
+            image = jax.lax.dynamic_slice(image, (*offset, 0), size)
+            return jnp.where(mirror, image[:, ::-1], image)
+
+        return {
+            name: from_uint8(jax.vmap(transform)(images, offsets, mirrored))
+            for name, images in raw.items()
+        }
+
+
+def normalize(raw: RawBatch) -> Batch:
+    """Map all images to [-1, 1]."""
+    return {name: from_uint8(images) for name, images in raw.items()}
