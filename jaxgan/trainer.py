@@ -137,8 +137,8 @@ def train(config: Config, workdir: Path) -> int | None:
             if previous:
                 record(*previous)  # one step late: the device has the next one to work on
             previous = step, metrics
-            finished = step == settings.steps
-            saving = finished or stopped or _due(step, settings.checkpoint_every)
+            finished, stopping = step == settings.steps, bool(stopped)
+            saving = finished or stopping or _due(step, settings.checkpoint_every)
             sampling = settings.sample_every and (finished or _due(step, settings.sample_every))
             if saving or sampling:
                 record(*previous)
@@ -149,15 +149,15 @@ def train(config: Config, workdir: Path) -> int | None:
                     save(checkpoints, state, plain)
                 if sampling:
                     report.sample(step, sample(state, held_out, sample_key))
-            if stopped:
+            if stopping:
                 break
         report.write_page()
         wait(checkpoints)
-        if stopped:
+        if step < settings.steps:
             print(f"stopped and saved at step {step}; the same command with --workdir continues")
         else:
             print(f"done; the report is {workdir / 'index.html'}")
-        return stopped[0] if stopped else None
+        return stopped[0] if step < settings.steps else None
 
 
 def _init_or_restore(

@@ -7,9 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import tiny
+from methods import METHODS
 
 from jaxgan.checkpoint import all_finite, open_checkpoints, restore
 from jaxgan.config import Config
+from jaxgan.data.crops import Crops
+from jaxgan.data.procedural import ProceduralFacades, UnpairedFacades
+from jaxgan.data.unpaired import Unpaired
 from jaxgan.errors import UserError
 from jaxgan.trainer import make_init, train
 
@@ -67,6 +71,24 @@ def test_resuming_is_bitwise_equal_to_not_stopping(config, tmp_path):
     for step in (0, 3, 6):
         file = f"samples/step_{step:08}.png"
         assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+
+
+def test_cyclegan_resumes_bitwise_with_full_pools(config, data_dir, tmp_path):
+    case = METHODS["cyclegan"]
+    source = UnpairedFacades(facades=ProceduralFacades(size=32, train_count=5, test_count=2))
+    crops = Crops(load_size=18, crop_size=16, data_dir=str(data_dir))
+    config = change(
+        Config(method=case.method, data=Unpaired(source=source, crops=crops), train=config.train),
+        steps=8,
+    )
+    train(config, tmp_path / "whole")
+    train(change(config, steps=5), tmp_path / "parts")
+    pool = final_state(config, tmp_path / "parts").memory["pool_a"]
+    assert pool.count == case.method.pool_size
+    train(config, tmp_path / "parts")
+    whole, parts = (final_state(config, tmp_path / name) for name in ("whole", "parts"))
+    jax.tree.map(np.testing.assert_array_equal, parts, whole)
+    assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
 
 
 def test_a_finished_run_says_so_and_changes_nothing(config, tmp_path, capsys):
