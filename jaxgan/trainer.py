@@ -4,6 +4,7 @@ import contextlib
 import math
 import signal
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -69,7 +70,8 @@ def make_sample(config: Config) -> Sample:
     """Return the compiled function from held-out images to the columns of a sample grid."""
 
     def sample(state, raw, key):
-        return config.method.sample(state, config.data.preprocess(raw), key)
+        # jit would sort the keys of a plain dict.
+        return OrderedDict(config.method.sample(state, config.data.preprocess(raw), key))
 
     return jax.jit(sample)
 

@@ -15,7 +15,7 @@ from jaxgan.data.crops import Crops
 from jaxgan.data.procedural import ProceduralFacades, UnpairedFacades
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.errors import UserError
-from jaxgan.trainer import make_init, train
+from jaxgan.trainer import make_init, make_sample, train
 
 
 @pytest.fixture
@@ -89,6 +89,16 @@ def test_cyclegan_resumes_bitwise_with_full_pools(config, data_dir, tmp_path):
     whole, parts = (final_state(config, tmp_path / name) for name in ("whole", "parts"))
     jax.tree.map(np.testing.assert_array_equal, parts, whole)
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
+
+
+def test_samples_keep_the_order_of_their_columns():
+    case = METHODS["cyclegan"]
+    data = Unpaired(source=UnpairedFacades(), crops=Crops(load_size=16, crop_size=16))
+    config = Config(method=case.method, data=data, train=tiny.get_config().train)
+    raw = {name: np.zeros((1, 16, 16, 3), np.uint8) for name in "ab"}
+    key = jax.random.key(0)
+    columns = make_sample(config)(make_init(config)(key), raw, key)
+    assert list(columns)[:3] == ["real A", "fake B", "reconstructed A"]
 
 
 def test_a_finished_run_says_so_and_changes_nothing(config, tmp_path, capsys):
