@@ -115,12 +115,15 @@ def restore(manager: ocp.CheckpointManager, abstract_state: TrainState) -> Train
             )
             if restored["digest"]["sum"] != int(digest(restored["state"])):
                 raise ValueError("its content has changed since it was written")
+        except (MemoryError, PermissionError, jax.errors.JaxRuntimeError):
+            raise  # not the checkpoint's fault
         except Exception as error:  # Orbax and TensorStore raise all kinds on damaged files
-            reasons.append(f"step {step}: {str(error).splitlines()[0]}")
+            reason = str(error) or type(error).__name__
+            reasons.append(f"step {step}: {reason.splitlines()[0]}")
             print(f"checkpoint {manager.directory / str(step)} cannot be read, trying an older one")
         else:
             for damaged in steps[: len(reasons)]:
-                manager.delete(damaged)
+                _put_aside(manager, damaged)
             return restored["state"]
     if reasons:
         raise UserError(
@@ -128,6 +131,15 @@ def restore(manager: ocp.CheckpointManager, abstract_state: TrainState) -> Train
             "restore the folder, or start again with another --workdir"
         )
     return None
+
+
+def _put_aside(manager: ocp.CheckpointManager, step: int) -> None:
+    """Move a checkpoint that cannot be read out of the way of the next one of its step."""
+    folder = Path(manager.directory)
+    aside = folder.with_name(f"damaged_checkpoint_{step}")
+    shutil.rmtree(aside, ignore_errors=True)
+    (folder / str(step)).rename(aside)
+    manager.reload()
 
 
 @jax.jit

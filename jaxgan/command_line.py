@@ -83,6 +83,10 @@ def run(main: Callable[[], int]) -> int:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
         message = "the device is out of memory: lower --config.train.batch_size or the image size"
+    except RuntimeError as error:
+        if "backend" not in str(error):
+            raise
+        message = str(error).splitlines()[0]  # JAX says which platform it lacks
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -40,6 +40,7 @@ class TrainConfig:
             check(getattr(self, name) >= 1, f"{name} must be at least 1")
         for name in ("seed", "log_every", "sample_every", "checkpoint_every", "keep_every"):
             check(getattr(self, name) >= 0, f"{name} must not be negative")
+        check(self.seed < 2**32, "seed must be below 2**32")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ def query(pool: ImagePool, images: Images, key: PRNGKeyArray) -> tuple[ImagePool
 
     While there is room, an image is stored and returned. From then on, with probability 1/2, it
     takes the place of a random stored one, which is returned; else it is returned itself
-    (`util/image_pool.py`). A pool of size zero returns what it is given.
+    (`util/image_pool.py`).
 
     Args:
         pool: The pool.
@@ -39,8 +39,6 @@ def query(pool: ImagePool, images: Images, key: PRNGKeyArray) -> tuple[ImagePool
         key: Fresh randomness.
     """
     size = len(pool.images)
-    if size == 0:
-        return pool, images
 
     def exchange(pool, image_and_key):
         image, key = image_and_key

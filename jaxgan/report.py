@@ -1,5 +1,6 @@
 """What a run leaves behind for people: metrics, pictures, and a page that shows them."""
 
+import contextlib
 import importlib.resources
 import json
 import string
@@ -14,6 +15,7 @@ import plotly.offline
 import plotly.subplots
 import tensorboardX
 
+from jaxgan.files import write_text
 from jaxgan.images import grid
 from jaxgan.progress import warnings_in
 from jaxgan.types import Images
@@ -75,7 +77,7 @@ def write_page(workdir: Path, config: Any) -> None:
     """
     script = workdir / "plotly.min.js"
     if not script.exists():
-        script.write_text(plotly.offline.get_plotlyjs(), encoding="utf-8")
+        write_text(script, plotly.offline.get_plotlyjs())
     records = _read_metrics(workdir)
     samples = sorted(file.name for file in (workdir / "samples").glob("step_*.png"))
     template = importlib.resources.files("jaxgan").joinpath("report.html").read_text("utf-8")
@@ -87,22 +89,25 @@ def write_page(workdir: Path, config: Any) -> None:
         samples=json.dumps(samples),
         config=escape(json.dumps(config, indent=2)),
     )
-    (workdir / "index.html").write_text(page, encoding="utf-8")
+    write_text(workdir / "index.html", page)
 
 
 def _read_metrics(workdir: Path) -> list[dict[str, float]]:
     file = workdir / "metrics.jsonl"
     if not file.exists():
         return []
-    lines = file.read_text().splitlines()
-    return [json.loads(line) for line in lines if line.endswith("}")]  # a crash may cut the last
+    records = []
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+        with contextlib.suppress(ValueError):  # a crash may cut the last
+            records.append(json.loads(line))
+    return records
 
 
 def _forget_after(workdir: Path, step: int) -> None:
     """Remove metrics and samples of steps that will be taken again."""
     kept = [record for record in _read_metrics(workdir) if record["step"] <= step]
     text = "".join(json.dumps(record) + "\n" for record in kept)
-    (workdir / "metrics.jsonl").write_text(text)
+    write_text(workdir / "metrics.jsonl", text)
     for file in (workdir / "samples").glob("step_*.png"):
         if int(file.stem.removeprefix("step_")) > step:
             file.unlink()

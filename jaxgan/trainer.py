@@ -92,9 +92,10 @@ def train(config: Config, workdir: Path) -> int | None:
     settings, plain = config.train, to_json(config)
     init = make_init(config)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(claim(workdir, plain))
-        print(f"run: {workdir}  (continue it with --workdir {workdir})")
         splits = config.data.prepare()
+        counts = {split: len(records) for split, records in splits.items()}
+        stack.enter_context(claim(workdir, plain, counts))
+        print(f"run: {workdir}  (continue it with --workdir {workdir})")
         mesh = partition.data_mesh(settings.batch_size)
         print(partition.describe(mesh))
         checkpoints = stack.enter_context(
@@ -148,9 +149,10 @@ def train(config: Config, workdir: Path) -> int | None:
             with progress.paused():
                 if saving:
                     _check_finite(bool(all_finite(state.params)), "a parameter", step, checkpoints)
-                    save(checkpoints, state, plain)
-                if sampling:
+                if sampling:  # before saving: what is saved is not done again
                     report.sample(step, sample(state, held_out, sample_key))
+                if saving:
+                    save(checkpoints, state, plain)
             if stopping:
                 break
         report.write_page()
@@ -206,9 +208,9 @@ def _stop_on_signals() -> Iterator[list[int]]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def receive(number, frame):
-        print("stopping after this step; once more to stop at once", flush=True)
         received.append(number)
         restore_handlers()
+        print("stopping after this step; once more to stop at once", flush=True)
 
     def restore_handlers():
         for number, handler in before.items():

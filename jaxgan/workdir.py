@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import jax
 
 from jaxgan.config import differences
 from jaxgan.errors import UserError
+from jaxgan.files import write_text
 
-# What may change between the parts of a run without changing its numbers.
+# What may change between the parts of a run without changing its numbers, with the same images.
 FREE = (
     "config.train.steps", "config.train.log_every", "config.train.sample_every",
     "config.train.sample_count", "config.train.checkpoint_every", "config.train.keep_last",
@@ -31,15 +32,16 @@ def next_workdir(root: Path, name: str) -> Path:
 
 
 @contextlib.contextmanager
-def claim(workdir: Path, config: Any) -> Iterator[None]:
+def claim(workdir: Path, config: Any, data: Mapping[str, int]) -> Iterator[None]:
     """Hold a run's folder, made if missing, for this process; write its `config.json`.
 
     Args:
         workdir: The run's folder.
         config: The config as plain values.
+        data: Images by split, which may not change between the parts of a run either.
 
     Raises:
-        UserError: If another process trains in it, or it holds a run of another config.
+        UserError: If another process trains in it, or it holds a run of another config or data.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     with open(workdir / ".lock", "w") as lock:
@@ -52,12 +54,14 @@ def claim(workdir: Path, config: Any) -> Iterator[None]:
         file = workdir / "config.json"
         if file.exists():
             try:
-                old = json.loads(file.read_text())["config"]
-            except (ValueError, KeyError) as error:
+                old = json.loads(file.read_text())
+                changed = differences(old["config"], config)
+                data_changed = differences(old["data"], dict(data), "data")
+            except (ValueError, KeyError, TypeError) as error:
                 raise UserError(
                     f"{file} is damaged: restore it or choose another --workdir"
                 ) from error
-            changed = [line for line in differences(old, config) if not line.startswith(FREE)]
+            changed = [line for line in changed if not line.startswith(FREE)] + data_changed
             if changed:
                 raise UserError(
                     f"{workdir} holds a run of another config: {'; '.join(changed)}. "
@@ -65,11 +69,10 @@ def claim(workdir: Path, config: Any) -> Iterator[None]:
                 )
         record = {
             "config": config,
+            "data": dict(data),
             "versions": {name: version(name) for name in ("jaxgan", "jax", "flax", "optax")}
             | {"python": platform.python_version()},
             "devices": [device.device_kind for device in jax.devices()],
         }
-        partial = workdir / "config.json.partial"
-        partial.write_text(json.dumps(record, indent=2) + "\n")
-        partial.replace(file)
+        write_text(file, json.dumps(record, indent=2) + "\n")
         yield

@@ -44,8 +44,13 @@ def assert_equal(actual, expected):
     jax.tree.map(np.testing.assert_array_equal, actual, expected)
 
 
-def test_the_whole_state_comes_back_bit_for_bit(tmp_path):
-    assert_equal(read(write(tmp_path, [5])), state_at(5, seed=5))
+@pytest.mark.parametrize("case", METHODS.values(), ids=METHODS.keys())
+def test_the_whole_state_comes_back_bit_for_bit(tmp_path, case):
+    state = case.method.init(jax.random.key(0), case.spec(2))
+    with open_checkpoints(tmp_path, keep_last=1, keep_every=0) as checkpoints:
+        save(checkpoints, state, {})
+    with open_checkpoints(tmp_path, keep_last=1, keep_every=0) as checkpoints:
+        assert_equal(restore(checkpoints, jax.eval_shape(lambda: state)), state)
 
 
 def test_there_may_be_none(tmp_path):

@@ -149,6 +149,15 @@ def test_a_cyclegan_archive_of_the_users_own_is_taken_as_it_is(tmp_path):
     assert sizes(splits) == {"trainA": 2, "trainB": 1, "testA": 1}
 
 
+def test_a_zip_with_a_wrong_checksum_is_damaged(tmp_path):
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+        archive.writestr("horse2zebra/trainA/1.jpg", b"0123456789")
+    content = (tmp_path / "mine.zip").read_bytes()
+    (tmp_path / "mine.zip").write_bytes(content.replace(b"0123456789", b"0123456780"))
+    with pytest.raises(UserError, match=r"mine\.zip is damaged"):
+        CycleGANDownload(archive=str(tmp_path / "mine.zip")).prepare(tmp_path / "data")
+
+
 def test_a_local_archive_that_is_missing_or_damaged_is_named(tmp_path):
     archive = tmp_path / "mine.tar.gz"
     with pytest.raises(UserError, match=r"no file .*mine.tar.gz"):

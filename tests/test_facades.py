@@ -24,7 +24,7 @@ def test_a_facade_is_a_function_of_seed_and_index():
         assert (facade(seed, index, 64)[0] != first[0]).any()
 
 
-def test_every_facade_has_windows_and_one_door_and_all_classes_occur():
+def test_every_facade_has_windows_and_a_door_and_all_classes_occur():
     seen = np.zeros(len(PALETTE), int)
     for index in range(40):
         present = np.bincount(classes(facade(0, index, 128)[0]).ravel(), minlength=len(PALETTE))

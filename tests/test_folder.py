@@ -47,6 +47,8 @@ def test_two_folders_are_matched_by_name(tmp_path, data_dir, capsys):
     single(tmp_path / "trainA" / "lonely.png", RED)
     single(tmp_path / "trainB" / "alone.png", BLUE)
     (tmp_path / "trainA" / ".hidden").touch()
+    single(tmp_path / "trainA" / ".thumbnails" / "x.png", BLUE)
+    single(tmp_path / "trainB" / ".thumbnails" / "x.png", BLUE)
     splits = prepare(tmp_path, data_dir)
     assert sorted(r["id"].decode() for r in splits["train"]) == ["deep/er/z", "x", "y"]
     np.testing.assert_allclose(colors(splits["train"][0]), [RED, BLUE], atol=2)

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 import tiny
+from plotly.offline import get_plotlyjs
 
 from jaxgan.checkpoint import open_checkpoints, restore
 from jaxgan.trainer import make_init
@@ -129,4 +130,5 @@ def test_a_disk_that_takes_no_more_ends_in_one_line(tmp_path, data_dir, kibibyte
     assert errors.splitlines()[-1].startswith("error: ")
     code, output, _ = run(tmp_path, data_dir)
     assert code == 0
+    assert (tmp_path / "plotly.min.js").read_text(encoding="utf-8") == get_plotlyjs()
     assert "continuing after step" in output or "already trained" in output

@@ -8,6 +8,9 @@ from jaxgan.workdir import claim, next_workdir
 CONFIG = {"method": {"features": 4}, "train": {"steps": 5}, "data": {"source": {"root": "a"}}}
 
 
+DATA = {"train": 10, "test": 2}
+
+
 def test_folders_are_numbered(tmp_path):
     assert next_workdir(tmp_path, "maps").name == "00000-maps"
     (tmp_path / "00007-facades").mkdir()
@@ -16,7 +19,7 @@ def test_folders_are_numbered(tmp_path):
 
 
 def test_the_config_versions_and_devices_are_written_down(tmp_path):
-    with claim(tmp_path / "new" / "run", CONFIG):
+    with claim(tmp_path / "new" / "run", CONFIG, DATA):
         pass
     record = json.loads((tmp_path / "new" / "run" / "config.json").read_text())
     assert record["config"] == CONFIG
@@ -25,18 +28,29 @@ def test_the_config_versions_and_devices_are_written_down(tmp_path):
 
 
 def test_what_does_not_change_the_numbers_may_change(tmp_path):
-    with claim(tmp_path, CONFIG):
+    with claim(tmp_path, CONFIG, DATA):
         pass
-    with claim(tmp_path, CONFIG | {"train": {"steps": 9}, "data": {"source": {"root": "b"}}}):
+    with claim(tmp_path, CONFIG | {"train": {"steps": 9}, "data": {"source": {"root": "b"}}}, DATA):
         pass
     with (
         pytest.raises(UserError, match=r"config.method.features was 4, is 5"),
-        claim(tmp_path, CONFIG | {"method": {"features": 5}}),
+        claim(tmp_path, CONFIG | {"method": {"features": 5}}, DATA),
     ):
         pass
 
 
-def test_a_damaged_config_is_told(tmp_path):
-    (tmp_path / "config.json").write_text("{")
-    with pytest.raises(UserError, match=r"config\.json is damaged"), claim(tmp_path, CONFIG):
+def test_the_images_may_not_change(tmp_path):
+    with claim(tmp_path, CONFIG, DATA):
+        pass
+    with (
+        pytest.raises(UserError, match=r"data.train was 10, is 11"),
+        claim(tmp_path, CONFIG, DATA | {"train": 11}),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_a_damaged_config_is_told(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(UserError, match=r"config\.json is damaged"), claim(tmp_path, CONFIG, DATA):
         pass

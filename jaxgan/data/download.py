@@ -1,8 +1,11 @@
 """Data sets from an archive, which is downloaded or lies on disk already."""
 
+import gzip
+import lzma
 import shutil
 import tarfile
 import tempfile
+import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,10 @@ from jaxgan.data.folder import Layout, build_from_folder, fingerprint
 from jaxgan.errors import UserError
 from jaxgan.types import Splits
 
+DAMAGED = (  # what readers of archives raise; an encrypted zip gives RuntimeError
+    *(tarfile.TarError, shutil.ReadError, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError),
+    *(zlib.error, EOFError, RuntimeError, NotImplementedError),
+)
 TIMEOUT = 20  # seconds without an answer after which a download is given up
 
 
@@ -73,8 +80,9 @@ def _build(archive: Path, data_dir: Path, name: str, layout: Layout) -> None:
     data_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".extracted-", dir=data_dir) as folder:
         _extract(archive, Path(folder))
-        root = next((path.parent for path in Path(folder).rglob("train*")), Path(folder))
-        build_from_folder(root, data_dir, name, layout)
+        found = (path for name in ("train", "trainA") for path in Path(folder).rglob(name))
+        roots = sorted(path.parent for path in found if "__MACOSX" not in path.parts)
+        build_from_folder(roots[0] if roots else Path(folder), data_dir, name, layout)
 
 
 def _extract(archive: Path, folder: Path) -> None:
@@ -84,7 +92,7 @@ def _extract(archive: Path, folder: Path) -> None:
                 opened.extractall(folder, filter="data")
         else:
             shutil.unpack_archive(archive, folder, "zip")
-    except (tarfile.TarError, shutil.ReadError, EOFError, zlib.error) as error:
+    except DAMAGED as error:
         raise UserError(
             f"{archive} is damaged or not a tar or zip archive ({_reason(error)}): get it again"
         ) from error

@@ -99,9 +99,13 @@ def fingerprint(files: Iterable[Path]) -> str:
 
 
 def visible_files(folder: Path) -> list[Path]:
-    """Return the files below a folder, sorted by path; hidden ones do not count."""
+    """Return the files below a folder, sorted by path; hidden files and folders do not count."""
     files = (file for file in folder.rglob("*") if file.is_file())
-    return sorted(file for file in files if not file.name.startswith("."))
+    return sorted(
+        file
+        for file in files
+        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    )
 
 
 def read_file(file: Path) -> Image.Image:

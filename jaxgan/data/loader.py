@@ -42,7 +42,7 @@ class Decoded:
             decoded = self._decode(self._records[index])
         except (RuntimeError, ImageError) as error:
             raise UserError(
-                f"record {index} of the prepared data is damaged ({str(error).splitlines()[0]}): "
+                f"record {index} of the prepared data is damaged ({error}): "
                 "delete the data's folder, named above, and run again"
             ) from error
         if self._kept is not None:

@@ -73,8 +73,9 @@ class Paired:
     def held_out(self, splits: Splits, count: int) -> RawBatch:
         """See `Dataset.held_out`. Without a test or val split, these are training images."""
         split = next(name for name in ("test", "val", "train") if name in splits)
-        records = [splits[split][index] for index in range(min(count, len(splits[split])))]
-        pairs = [self._decode(record, size=self.crops.crop_size) for record in records]
+        decode = partial(self._decode, size=self.crops.crop_size)
+        decoded = Decoded(splits[split], decode, keep=False)
+        pairs = [decoded[index] for index in range(min(count, len(decoded)))]
         return {name: np.stack([pair[name] for pair in pairs]) for name in pairs[0]}
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:

@@ -69,12 +69,18 @@ class Unpaired:
     def held_out(self, splits: Splits, count: int) -> RawBatch:
         """See `Dataset.held_out`. Without test splits, these are training images."""
         split = "test" if {"testA", "testB"} <= splits.keys() else "train"
-        domains = {"a": splits[f"{split}A"], "b": splits[f"{split}B"]}
+        domains = {
+            name: Decoded(
+                splits[split + name.upper()],
+                partial(_decode, name=name, size=self.crops.crop_size),
+                keep=False,
+            )
+            for name in ("a", "b")
+        }
         count = min(count, *map(len, domains.values()))
-        size = self.crops.crop_size
         return {
-            name: np.stack([_decode(records[i], name, size)[name] for i in range(count)])
-            for name, records in domains.items()
+            name: np.stack([decoded[index][name] for index in range(count)])
+            for name, decoded in domains.items()
         }
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:

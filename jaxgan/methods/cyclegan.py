@@ -90,6 +90,8 @@ class CycleGAN:
         state = init_state(
             key, self._optimizer(), {name: (networks[name], inputs[name]) for name in networks}
         )
+        if not self.pool_size:
+            return state
         pools = {
             "pool_a": empty_pool(self.pool_size, a[1:]),
             "pool_b": empty_pool(self.pool_size, b[1:]),
@@ -138,9 +140,10 @@ class CycleGAN:
             generators
         )
 
-        memory = {}
-        memory["pool_a"], old_fake_a = query(state.memory["pool_a"], fake_a, pool_a_key)
-        memory["pool_b"], old_fake_b = query(state.memory["pool_b"], fake_b, pool_b_key)
+        memory, old_fake_a, old_fake_b = {}, fake_a, fake_b
+        if self.pool_size:
+            memory["pool_a"], old_fake_a = query(state.memory["pool_a"], fake_a, pool_a_key)
+            memory["pool_b"], old_fake_b = query(state.memory["pool_b"], fake_b, pool_b_key)
 
         def discriminator_loss(params, name, real, fake):
             # Real before fake, in separate passes: each has batch statistics of its own.
