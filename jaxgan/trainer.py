@@ -114,6 +114,7 @@ def train(config: Config, workdir: Path) -> int | None:
         if start:
             print(f"continuing after step {start}")
         report = stack.enter_context(contextlib.closing(Report(workdir, plain, start)))
+        stopped = stack.enter_context(_stop_on_signals())
         held_out = config.data.held_out(splits, settings.sample_count)
         stream = config.data.stream(
             splits, seed=settings.seed, batch_size=settings.batch_size, start=start
@@ -123,7 +124,6 @@ def train(config: Config, workdir: Path) -> int | None:
             report.sample(0, sample(state, held_out, sample_key))
         train_step = _compile(config, mesh, state, train_key)
         progress = Progress(steps=settings.steps, batch_size=settings.batch_size, step=start)
-        stopped = stack.enter_context(_stop_on_signals())
 
         def record(step: int, metrics: Metrics) -> None:
             values = {name: float(value) for name, value in jax.device_get(metrics).items()}
