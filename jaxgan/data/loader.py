@@ -1,6 +1,7 @@
 """Streams batches of decoded images from prepared data sets with Grain."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -84,8 +85,13 @@ def batches(
     if workers:
         if not flags.FLAGS.is_parsed():
             flags.FLAGS.mark_as_parsed()  # google/grain#1355
-        stream = stream.mp_prefetch(grain.MultiprocessingOptions(num_workers=workers))
+        options = grain.MultiprocessingOptions(num_workers=workers)
+        stream = stream.mp_prefetch(options, worker_init_fn=_leave_interrupts_to_the_trainer)
     return iter(stream)
+
+
+def _leave_interrupts_to_the_trainer(worker: int, workers: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _merge(records: tuple[DecodedRecord, ...]) -> DecodedRecord:
