@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxgan import command_line, partition
 from jaxgan.config import Config
-from jaxgan.trainer import make_init, make_train_step
+from jaxgan.trainer import make_placed_init, make_train_step, place
 
 ROUNDS = 5  # the median of which is reported
 ROUND_SECONDS = 4.0
@@ -23,17 +23,16 @@ ROUND_SECONDS = 4.0
 def measure(config: Config) -> dict[str, float | int | str]:
     """Compile the train step of a config and time it."""
     batch_size = config.train.batch_size
-    mesh = partition.data_mesh(batch_size)
+    placed = place(config)
     spec = config.data.spec(batch_size)
     rng = np.random.default_rng(0)
     noise = {name: rng.integers(0, 256, leaf.shape, np.uint8) for name, leaf in spec.items()}
-    raw = jax.device_put(noise, partition.split_batch(mesh))
+    raw = jax.device_put(noise, partition.split_batch(placed.mesh))
     key = jax.random.key(0)
-    everywhere = partition.replicate(mesh)
-    state = jax.jit(make_init(config), out_shardings=everywhere)(key)
+    state = make_placed_init(config, placed)(key)
 
     start = time.perf_counter()
-    step = make_train_step(config, mesh).lower(state, spec, key).compile()
+    step = make_train_step(config, placed).lower(state, spec, key).compile()
     compile_seconds = time.perf_counter() - start
 
     def seconds_of(steps: int) -> float:
@@ -48,7 +47,7 @@ def measure(config: Config) -> dict[str, float | int | str]:
     steps = max(1, round(ROUND_SECONDS / seconds_of(2)))
     seconds = statistics.median(seconds_of(steps) for _ in range(ROUNDS))
     return {
-        "device": f"{mesh.devices.size} x {jax.devices()[0].device_kind}",
+        "device": partition.describe(placed.mesh),
         "jax": jax.__version__,
         "batch_size": batch_size,
         "compile_seconds": round(compile_seconds, 1),

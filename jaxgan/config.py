@@ -34,6 +34,8 @@ class TrainConfig:
     """Checkpoints to keep, the latest ones."""
     keep_every: int = 0
     """Checkpoints to keep besides: those at multiples of so many steps; 0 for none."""
+    mesh: str = "auto"
+    """Devices by axis: data:4, or for CycleGAN data:4,direction:2; auto for as many as fit."""
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "sample_count", "keep_last"):

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import struct
+from jax.experimental.shard_alike import shard_alike
 from jaxtyping import PRNGKeyArray
 
 from jaxgan.types import Images, PyTree
@@ -38,20 +39,25 @@ def query(pool: ImagePool, images: Images, key: PRNGKeyArray) -> tuple[ImagePool
         images: New images.
         key: Fresh randomness.
     """
-    size = len(pool.images)
+    size, batch_size = len(pool.images), len(images)
 
-    def exchange(pool, image_and_key):
-        image, key = image_and_key
+    def exchange(carry, new_and_key):
+        slots, count = carry
+        new, key = new_and_key
         coin_key, place_key = jax.random.split(key)
-        filling = pool.count < size
-        place = jnp.where(filling, pool.count, jax.random.randint(place_key, (), 0, size))
+        filling = count < size
+        place = jnp.where(filling, count, jax.random.randint(place_key, (), 0, size))
         stores = filling | jax.random.bernoulli(coin_key)
-        stored = pool.images[place]
-        returned = jnp.where(stores & ~filling, stored, image)
-        stored = jnp.where(stores, image, stored)
-        pool = ImagePool(
-            images=pool.images.at[place].set(stored), count=jnp.minimum(pool.count + 1, size)
-        )
-        return pool, returned
+        returned = jnp.where(stores & ~filling, slots[place], new)
+        slots = slots.at[place].set(jnp.where(stores, new, slots[place]))
+        return (slots, jnp.minimum(count + 1, size)), returned
 
-    return jax.lax.scan(exchange, pool, (images, jax.random.split(key, len(images))))
+    # Only the order is sequential. It is made of indices into all images, stored and new.
+    start = (jnp.zeros_like(pool.count) + jnp.arange(size), pool.count)
+    news = size + jnp.arange(batch_size)
+    (slots, count), returned = jax.lax.scan(
+        exchange, start, (news, jax.random.split(key, batch_size))
+    )
+    both = jnp.concatenate([pool.images, images])
+    returned_images, _ = shard_alike(both[returned], images)
+    return ImagePool(images=both[slots], count=count), returned_images

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
-from jax.sharding import Mesh
 from jaxtyping import PRNGKeyArray
 from orbax.checkpoint import CheckpointManager
 
@@ -17,6 +16,7 @@ from jaxgan import partition
 from jaxgan.checkpoint import all_finite, open_checkpoints, restore, save, wait
 from jaxgan.config import Config, to_json
 from jaxgan.errors import UserError
+from jaxgan.partition import Placed
 from jaxgan.progress import Progress
 from jaxgan.report import Report
 from jaxgan.types import Images, Metrics, RawBatch, TrainState
@@ -46,7 +46,25 @@ def make_init(config: Config) -> Init:
     return init
 
 
-def make_train_step(config: Config, mesh: Mesh) -> jax.stages.Wrapped:
+def place(config: Config) -> Placed:
+    """Put the method of an experiment on a mesh.
+
+    Raises:
+        UserError: If the networks do not fit the images, or the experiment not the mesh.
+    """
+    train, shapes = config.train, jax.eval_shape(make_init(config), jax.random.key(0))
+    mesh = partition.make_mesh(train.mesh, config.method, shapes, train.batch_size)
+    return Placed(config.method, mesh)
+
+
+def make_placed_init(config: Config, placed: Placed) -> jax.stages.Wrapped:
+    """Return the jitted `Init` of a state that lies on the devices from the start."""
+    init = make_init(config)
+    shardings = placed.shardings(jax.eval_shape(init, jax.random.key(0)))
+    return jax.jit(lambda key: placed.place(init(key)), out_shardings=shardings)
+
+
+def make_train_step(config: Config, placed: Placed) -> jax.stages.Wrapped:
     """Return the jitted `TrainStep`: augmentation and the update of every network.
 
     It takes the same key at every step, into which it folds the step's number. The state it is
@@ -55,13 +73,14 @@ def make_train_step(config: Config, mesh: Mesh) -> jax.stages.Wrapped:
 
     def train_step(state, raw, key):
         augment_key, method_key = jax.random.split(jax.random.fold_in(key, state.step))
-        return config.method.train_step(state, config.data.augment(raw, augment_key), method_key)
+        return placed.train_step(state, config.data.augment(raw, augment_key), method_key)
 
-    everywhere = partition.replicate(mesh)
+    everywhere = partition.replicate(placed.mesh)
+    shardings = placed.shardings(jax.eval_shape(make_init(config), jax.random.key(0)))
     return jax.jit(
         train_step,
-        in_shardings=(everywhere, partition.split_batch(mesh), everywhere),
-        out_shardings=everywhere,
+        in_shardings=(shardings, partition.split_batch(placed.mesh), everywhere),
+        out_shardings=(shardings, everywhere),
         donate_argnums=0,
     )
 
@@ -90,14 +109,13 @@ def train(config: Config, workdir: Path) -> int | None:
         UserError: If something that the user can mend is wrong.
     """
     settings, plain = config.train, to_json(config)
-    init = make_init(config)
+    placed = place(config)
     with contextlib.ExitStack() as stack:
         splits = config.data.prepare()
         counts = {split: len(records) for split, records in splits.items()}
         stack.enter_context(claim(workdir, plain, counts))
         print(f"run: {workdir}  (continue it with --workdir {workdir})")
-        mesh = partition.data_mesh(settings.batch_size)
-        print(partition.describe(mesh))
+        print(partition.describe(placed.mesh))
         checkpoints = stack.enter_context(
             open_checkpoints(
                 workdir / "checkpoints",
@@ -106,7 +124,7 @@ def train(config: Config, workdir: Path) -> int | None:
             )
         )
         init_key, train_key, sample_key = jax.random.split(jax.random.key(settings.seed), 3)
-        state = _init_or_restore(init, init_key, mesh, checkpoints)
+        state = _init_or_restore(config, placed, init_key, checkpoints)
         start = int(state.step)
         if start >= settings.steps:
             print(f"already trained for {start} steps: raise --config.train.steps to go on")
@@ -120,9 +138,10 @@ def train(config: Config, workdir: Path) -> int | None:
             splits, seed=settings.seed, batch_size=settings.batch_size, start=start
         )
         sample = make_sample(config)
+        gather = jax.jit(placed.gather)
         if start == 0 and settings.sample_every:
-            report.sample(0, sample(state, held_out, sample_key))
-        train_step = _compile(config, mesh, state, train_key)
+            report.sample(0, sample(gather(state), held_out, sample_key))
+        train_step = _compile(config, placed, state, train_key)
         progress = Progress(steps=settings.steps, batch_size=settings.batch_size, step=start)
 
         def record(step: int, metrics: Metrics) -> None:
@@ -147,12 +166,15 @@ def train(config: Config, workdir: Path) -> int | None:
                 record(*previous)
                 previous = None
             with progress.paused():
-                if saving:
-                    _check_finite(bool(all_finite(state.params)), "a parameter", step, checkpoints)
-                if sampling:  # before saving: what is saved is not done again
-                    report.sample(step, sample(state, held_out, sample_key))
-                if saving:
-                    save(checkpoints, state, plain)
+                if saving or sampling:
+                    whole = gather(state)
+                    if saving:
+                        finite = bool(all_finite(whole.params))
+                        _check_finite(finite, "a parameter", step, checkpoints)
+                    if sampling:  # before saving: what is saved is not done again
+                        report.sample(step, sample(whole, held_out, sample_key))
+                    if saving:
+                        save(checkpoints, whole, plain)
             if stopping:
                 break
         report.write_page()
@@ -165,23 +187,28 @@ def train(config: Config, workdir: Path) -> int | None:
 
 
 def _init_or_restore(
-    init: Init, key: PRNGKeyArray, mesh: Mesh, checkpoints: CheckpointManager
+    config: Config, placed: Placed, key: PRNGKeyArray, checkpoints: CheckpointManager
 ) -> TrainState:
-    """Return the latest saved state, or a new one, laid out on the devices from the start."""
-    everywhere = partition.replicate(mesh)
+    """Return the latest saved state, or a new one, as it lies on the devices.
+
+    A checkpoint does not depend on the devices that it was made on.
+    """
+    everywhere = partition.replicate(placed.mesh)
     abstract = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere),
-        jax.eval_shape(init, key),
+        jax.eval_shape(make_init(config), key),
     )
     state = restore(checkpoints, abstract)
-    return jax.jit(init, out_shardings=everywhere)(key) if state is None else state
+    if state is None:
+        return make_placed_init(config, placed)(key)
+    return jax.jit(placed.place, out_shardings=placed.shardings(abstract))(state)
 
 
-def _compile(config: Config, mesh: Mesh, state: TrainState, key: PRNGKeyArray) -> TrainStep:
+def _compile(config: Config, placed: Placed, state: TrainState, key: PRNGKeyArray) -> TrainStep:
     """Compile the train step and say how long it took."""
     start = time.monotonic()
     raw = config.data.spec(config.train.batch_size)
-    compiled = make_train_step(config, mesh).lower(state, raw, key).compile()
+    compiled = make_train_step(config, placed).lower(state, raw, key).compile()
     print(f"compiled the train step in {time.monotonic() - start:.1f} s", flush=True)
     return compiled
 

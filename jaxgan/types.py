@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 from flax import struct
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, PRNGKeyArray, UInt8
 
 PyTree = Any
@@ -74,6 +75,33 @@ class Method(Protocol):
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
         """Return named images in [-1, 1], in the order in which to show them side by side."""
+        ...
+
+
+@runtime_checkable
+class Splittable(Protocol):
+    """A method of two directions, each of which can be trained on its own half of the devices.
+
+    Its state is then split: the networks of both directions are stacked along a new first axis,
+    which the mesh axis `direction` shards.
+    """
+
+    def split(self, state: TrainState) -> TrainState:
+        """Return the split state, its step as it was.
+
+        Raises:
+            ValueError: If the networks of the two directions differ in shape.
+        """
+        ...
+
+    def join(self, state: TrainState) -> TrainState:
+        """Undo `split`."""
+        ...
+
+    def split_train_step(
+        self, state: TrainState, batch: Batch, key: PRNGKeyArray, mesh: Mesh
+    ) -> tuple[TrainState, Metrics]:
+        """Do as `Method.train_step` with a split state, each direction on its half of the mesh."""
         ...
 
 

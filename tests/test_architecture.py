@@ -15,7 +15,7 @@ ALLOWED = {
     "validation": [],
     "losses": [],
     "image_pool": ["types"],
-    "partition": [],
+    "partition": ["errors", "image_pool", "types"],
     "progress": [],
     "schedules": ["validation"],
     "networks": ["networks"],

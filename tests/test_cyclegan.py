@@ -23,10 +23,11 @@ def test_losses_are_those_of_the_networks_before_the_step():
     """All eight, weighted as they enter the total; the pools are filling, so they do not matter."""
     state, batch = CASE.method.init(jax.random.key(0), CASE.spec(2)), CASE.batch(2)
     _, metrics = step(CASE.method, state, batch)
-    networks = CASE.method._networks(3, 3)
+    method = CASE.method
 
     def apply(name, x):
-        return run(networks[name], state.params[name], {}, x)[0]
+        network = method._generator(3) if "generator" in name else method._discriminator()
+        return run(network, state.params[name], {}, x)[0]
 
     a, b = batch["a"], batch["b"]
     fake_b, fake_a = apply("generator_ab", a), apply("generator_ba", b)
@@ -70,9 +71,7 @@ def test_the_discriminators_see_images_from_the_pools_and_the_generators_do_not(
 def test_every_image_that_was_made_enters_the_pool_while_it_fills():
     state, batch = CASE.method.init(jax.random.key(0), CASE.spec(2)), CASE.batch(2)
     after, _ = step(CASE.method, state, batch)
-    fake_b = run(
-        CASE.method._networks(3, 3)["generator_ab"], state.params["generator_ab"], {}, batch["a"]
-    )[0]
+    fake_b = run(CASE.method._generator(3), state.params["generator_ab"], {}, batch["a"])[0]
     np.testing.assert_allclose(after.memory["pool_b"].images[:2], fake_b, atol=1e-5)
     assert after.memory["pool_b"].count == 2
 

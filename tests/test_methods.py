@@ -10,6 +10,8 @@ from jax.sharding import Mesh
 from methods import METHODS
 
 from jaxgan import partition
+from jaxgan.partition import Placed
+from jaxgan.types import Splittable
 
 pytestmark = pytest.mark.parametrize("case", METHODS.values(), ids=METHODS.keys())
 KEY = jax.random.key(7)
@@ -21,6 +23,16 @@ def init(case, batch_size=2):
 
 def describe(tree):
     return jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), tree)
+
+
+def make_mesh(**axes):
+    devices = np.array(jax.devices()[: int(np.prod(list(axes.values())))])
+    return Mesh(devices.reshape(list(axes.values())), list(axes))
+
+
+def can_be_split(case):
+    shapes = {shape[-1] for shape in case.shapes.values()}
+    return isinstance(case.method, Splittable) and len(shapes) == 1
 
 
 def assert_trees_equal(actual, expected):
@@ -69,28 +81,34 @@ def test_equal_keys_give_equal_states_and_steps(case):
     assert_trees_equal(*runs)
 
 
-def test_eight_devices_compute_what_one_does(case):
+@pytest.mark.parametrize("axes", [{"data": 8}, {"direction": 2, "data": 4}])
+def test_eight_devices_compute_what_one_does(case, axes):
+    meshes = [make_mesh(data=1), make_mesh(**axes)]
+    if "direction" in axes and not can_be_split(case):
+        pytest.skip("has no two directions of the same shape")
     results = []
-    for count in (1, 8):
-        mesh = Mesh(jax.devices()[:count], ("data",))
+    for mesh in meshes:
+        placed = Placed(case.method, mesh)
+        whole = init(case, 8)
+        shardings = placed.shardings(whole)
         everywhere, split = partition.replicate(mesh), partition.split_batch(mesh)
-        init_sharded = partial(case.method.init, batch_spec=case.spec(8))
-        state = jax.jit(init_sharded, out_shardings=everywhere)(jax.random.key(0))
+        state = jax.jit(placed.place, out_shardings=shardings)(whole)
         step = jax.jit(
-            case.method.train_step,
-            in_shardings=(everywhere, split, everywhere),
-            out_shardings=everywhere,
+            placed.train_step,
+            in_shardings=(shardings, split, everywhere),
+            out_shardings=(shardings, everywhere),
         )
         losses = []
         for seed in range(3):
             state, metrics = step(state, case.batch(8, seed), jax.random.key(seed))
             losses.append(metrics)
-        samples = case.method.sample(state, case.batch(8), KEY)
-        results.append((losses, samples))
-    (losses, samples), (sharded_losses, sharded_samples) = jax.device_get(results)
+        state = jax.device_put(placed.gather(state), jax.devices()[0])
+        results.append((losses, case.method.sample(state, case.batch(8), KEY), state.memory))
+    (losses, samples, memory), (split_losses, split_samples, split_memory) = jax.device_get(results)
     # Rounding alone: Adam makes full steps of gradients that are nothing but rounding.
-    jax.tree.map(partial(np.testing.assert_allclose, rtol=2e-4), sharded_losses, losses)
-    jax.tree.map(partial(np.testing.assert_allclose, atol=2e-3), sharded_samples, samples)
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=2e-4), split_losses, losses)
+    jax.tree.map(partial(np.testing.assert_allclose, atol=2e-3), split_samples, samples)
+    jax.tree.map(partial(np.testing.assert_allclose, atol=2e-3), split_memory, memory)
 
 
 def test_samples_do_not_depend_on_batch_mates(case):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -9,7 +10,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import PRNGKeyArray
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxgan.image_pool import empty_pool, query
 from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, correlation, l1
@@ -23,7 +26,8 @@ from jaxgan.updates import init_state, run, update
 from jaxgan.validation import check
 
 INVERTED = -0.5  # correlation of input and output below which colors are likely inverted
-GENERATORS = ("generator_ab", "generator_ba")
+DIRECTIONS = ("ab", "ba")
+Domain = Float[Array, "batch height width _"]  # images of either domain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +89,13 @@ class CycleGAN:
         a, b = batch_spec["a"].shape, batch_spec["b"].shape
         if self.lambda_identity and a[-1] != b[-1]:
             warnings.warn(f"no identity loss: A has {a[-1]} channels and B {b[-1]}", stacklevel=2)
-        networks = self._networks(a[-1], b[-1])
-        inputs = {"generator_ab": a, "generator_ba": b, "discriminator_a": a, "discriminator_b": b}
-        state = init_state(
-            key, self._optimizer(), {name: (networks[name], inputs[name]) for name in networks}
-        )
+        networks = {
+            "generator_ab": (self._generator(b[-1]), a),
+            "generator_ba": (self._generator(a[-1]), b),
+            "discriminator_a": (self._discriminator(), a),
+            "discriminator_b": (self._discriminator(), b),
+        }
+        state = init_state(key, self._optimizer(), networks)
         if not self.pool_size:
             return state
         pools = {
@@ -102,81 +108,165 @@ class CycleGAN:
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
     ) -> tuple[TrainState, Metrics]:
         """See `Method.train_step`."""
-        a, b = batch["a"], batch["b"]
+        halves, metrics = self._update(
+            _take_apart(state),
+            [batch["a"], batch["b"]],
+            [batch["b"], batch["a"]],
+            list(jax.random.split(key)),
+            exchange=lambda ab_and_ba: ab_and_ba[::-1],
+        )
+        return _put_together(state.step + 1, halves), _name_metrics(metrics)
+
+    def split(self, state: TrainState) -> TrainState:
+        """See `Splittable.split`."""
+        ab, ba = _take_apart(state)
+        if jax.tree.map(jnp.shape, ab) != jax.tree.map(jnp.shape, ba):
+            raise ValueError("the directions can only be split if A and B have the same channels")
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), ab, ba)
+        return dataclasses.replace(stacked, step=state.step)
+
+    def join(self, state: TrainState) -> TrainState:
+        """See `Splittable.join`."""
+        halves = [
+            jax.tree.map(lambda leaf, half=half: leaf[half], dataclasses.replace(state, step=()))
+            for half in range(len(DIRECTIONS))
+        ]
+        return _put_together(state.step, halves)
+
+    def split_train_step(
+        self, state: TrainState, batch: Batch, key: PRNGKeyArray, mesh: Mesh
+    ) -> tuple[TrainState, Metrics]:
+        """See `Splittable.split_train_step`. What crosses between the halves is images."""
+
+        def exchange(own):
+            return [jax.lax.ppermute(own[0], "direction", ((0, 1), (1, 0)))]
+
+        def update_half(half, a, b, keys):
+            is_ab = jax.lax.axis_index("direction") == 0
+            half, key = jax.tree.map(lambda leaf: leaf[0], (half, keys))
+            source, target = jnp.where(is_ab, a, b), jnp.where(is_ab, b, a)
+            (half,), (metrics,) = self._update([half], [source], [target], [key], exchange)
+            return jax.tree.map(lambda leaf: leaf[None], (half, metrics))
+
+        # The other axes of the mesh are left to the partitioner.
+        half, both = P("direction"), P()
+        update = jax.shard_map(
+            update_half,
+            mesh=mesh,
+            in_specs=(half, both, both, half),
+            out_specs=half,
+            axis_names={"direction"},
+        )
+        stepless = dataclasses.replace(state, step=())
+        halves, metrics = update(stepless, batch["a"], batch["b"], jax.random.split(key))
+        by_direction = [
+            {name: value[half] for name, value in metrics.items()}
+            for half in range(len(DIRECTIONS))
+        ]
+        return dataclasses.replace(halves, step=state.step + 1), _name_metrics(by_direction)
+
+    def _update(
+        self,
+        halves: Sequence[TrainState],
+        sources: Sequence[Domain],
+        targets: Sequence[Domain],
+        keys: Sequence[PRNGKeyArray],
+        exchange: Callable[[Sequence[Domain]], Sequence[Domain]],
+    ) -> tuple[list[TrainState], list[Metrics]]:
+        """Update the networks of the directions given: of both, or of one on its half of devices.
+
+        Args:
+            halves: Of each direction, its generator and the discriminator of that one's images.
+            sources: What each direction translates.
+            targets: Images of the domain that each translates to.
+            keys: Fresh randomness for each direction.
+            exchange: Gives each direction the other one's images.
+        """
         loss = ADVERSARIAL_LOSSES[self.adversarial_loss]
-        dropout_key, pool_a_key, pool_b_key = jax.random.split(key, 3)
-        identity = self.lambda_identity > 0 and a.shape[-1] == b.shape[-1]
-        networks = self._networks(a.shape[-1], b.shape[-1])
-
-        def judge(name, images):  # the discriminators' statistics stay as their update left them
-            return run(networks[name], state.params[name], state.batch_stats[name], images)[0]
-
-        def generators_loss(params):
-            stats = {name: state.batch_stats[name] for name in GENERATORS}
-            keys = iter(jax.random.split(dropout_key, 6))
-
-            def translate(name, images):
-                y, stats[name] = run(networks[name], params[name], stats[name], images, next(keys))
-                return y
-
-            fake_b = translate("generator_ab", a)
-            reconstructed_a = translate("generator_ba", fake_b)
-            fake_a = translate("generator_ba", b)
-            reconstructed_b = translate("generator_ab", fake_a)
-            losses = {
-                "loss/generator_ab_gan": loss.generator(judge("discriminator_b", fake_b)),
-                "loss/generator_ba_gan": loss.generator(judge("discriminator_a", fake_a)),
-                "loss/cycle_a": self.lambda_cycle * l1(reconstructed_a, a),
-                "loss/cycle_b": self.lambda_cycle * l1(reconstructed_b, b),
-            }
-            if identity:
-                weight = self.lambda_identity * self.lambda_cycle
-                losses["loss/identity_a"] = weight * l1(translate("generator_ba", a), a)
-                losses["loss/identity_b"] = weight * l1(translate("generator_ab", b), b)
-            return sum(losses.values()), (losses, stats, fake_a, fake_b)
-
-        generators = {name: state.params[name] for name in GENERATORS}
-        gradients, (metrics, batch_stats, fake_a, fake_b) = jax.grad(generators_loss, has_aux=True)(
-            generators
+        identity = self.lambda_identity > 0 and all(
+            x.shape[-1] == y.shape[-1] for x, y in zip(sources, targets, strict=True)
         )
 
-        memory, old_fake_a, old_fake_b = {}, fake_a, fake_b
-        if self.pool_size:
-            memory["pool_a"], old_fake_a = query(state.memory["pool_a"], fake_a, pool_a_key)
-            memory["pool_b"], old_fake_b = query(state.memory["pool_b"], fake_b, pool_b_key)
+        def generators_loss(params):
+            stats = [half.batch_stats["generator"] for half in halves]
 
-        def discriminator_loss(params, name, real, fake):
+            def translate(images, number):
+                translated = []
+                for i, (x, y, key) in enumerate(zip(images, targets, keys, strict=True)):
+                    dropout_key = jax.random.fold_in(key, number)
+                    generator = self._generator(y.shape[-1])
+                    image, stats[i] = run(generator, params[i], stats[i], x, dropout_key)
+                    translated.append(image)
+                return translated
+
+            fakes = translate(sources, 0)
+            cycled = translate(exchange(fakes), 1)
+            losses = []
+            for half, fake, reconstructed, y in zip(halves, fakes, cycled, targets, strict=True):
+                # The discriminator's statistics stay as its own update leaves them.
+                judged, _ = run(
+                    self._discriminator(),
+                    half.params["discriminator"],
+                    half.batch_stats["discriminator"],
+                    fake,
+                )
+                losses.append(
+                    {
+                        "loss/generator_{direction}_gan": loss.generator(judged),
+                        "loss/cycle_{target}": self.lambda_cycle * l1(reconstructed, y),
+                    }
+                )
+            if identity:
+                weight = self.lambda_identity * self.lambda_cycle
+                for terms, same, y in zip(losses, translate(targets, 2), targets, strict=True):
+                    terms["loss/identity_{target}"] = weight * l1(same, y)
+            return sum(sum(terms.values()) for terms in losses), (losses, stats, fakes)
+
+        gradients, (metrics, generator_stats, fakes) = jax.grad(generators_loss, has_aux=True)(
+            [half.params["generator"] for half in halves]
+        )
+
+        def discriminator_loss(params, stats, real, fake):
             # Real before fake, in separate passes: each has batch statistics of its own.
-            real_logits, stats = run(networks[name], params, state.batch_stats[name], real)
-            fake_logits, stats = run(networks[name], params, stats, fake)
-            metrics = loss.accuracy(name, real_logits, fake_logits)
+            real_logits, stats = run(self._discriminator(), params, stats, real)
+            fake_logits, stats = run(self._discriminator(), params, stats, fake)
+            accuracy = loss.accuracy("discriminator_{target}", real_logits, fake_logits)
             total = (loss.real(real_logits) + loss.fake(fake_logits)) / 2
-            return total, (metrics | {f"loss/{name}": total}, stats)
+            return total, (accuracy | {"loss/discriminator_{target}": total}, stats)
 
-        for domain, real, fake in (("a", a, old_fake_a), ("b", b, old_fake_b)):
-            name = f"discriminator_{domain}"
-            gradients[name], (measured, batch_stats[name]) = jax.grad(
+        updated = []
+        for half, source, target, fake, key, gradient, stats, measured in zip(
+            halves, sources, targets, fakes, keys, gradients, generator_stats, metrics, strict=True
+        ):
+            memory, old_fake = {}, fake
+            if self.pool_size:
+                pool_key = jax.random.fold_in(key, 3)
+                memory["pool"], old_fake = query(half.memory["pool"], fake, pool_key)
+            gradient = {"generator": gradient}
+            batch_stats = {"generator": stats}
+            gradient["discriminator"], (judged, batch_stats["discriminator"]) = jax.grad(
                 discriminator_loss, has_aux=True
-            )(state.params[name], name, real, fake)
-            metrics |= measured
-
-        for direction, x, y in (("ab", a, fake_b), ("ba", b, fake_a)):
-            metrics[f"correlation/{direction}"] = similarity = correlation(x, y)
-            inverted = similarity < INVERTED
-            metrics[f"warning/colors_inverted_{direction}"] = inverted.astype(jnp.float32)
-
-        params, opt_state = {}, {}
-        for name in networks:
-            params[name], opt_state[name] = update(
-                self._optimizer(), gradients[name], state.opt_state[name], state.params[name]
+            )(half.params["discriminator"], half.batch_stats["discriminator"], target, old_fake)
+            similarity = correlation(source, fake)
+            measured |= judged | {
+                "correlation/{direction}": similarity,
+                "warning/colors_inverted_{direction}": (similarity < INVERTED).astype(jnp.float32),
+            }
+            params, opt_state = {}, {}
+            for role in gradient:
+                params[role], opt_state[role] = update(
+                    self._optimizer(), gradient[role], half.opt_state[role], half.params[role]
+                )
+            updated.append(
+                TrainState(
+                    step=(),
+                    params=params,
+                    batch_stats=batch_stats,
+                    opt_state=opt_state,
+                    memory=memory,
+                )
             )
-        return TrainState(
-            step=state.step + 1,
-            params=params,
-            batch_stats=batch_stats,
-            opt_state=opt_state,
-            memory=memory,
-        ), metrics
+        return updated, metrics
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
         """Translate both ways and back, as at the reference's test time.
@@ -184,12 +274,15 @@ class CycleGAN:
         Each image is normalized by itself, so the result does not depend on its batch mates.
         """
         a, b = batch["a"], batch["b"]
-        networks = self._networks(a.shape[-1], b.shape[-1])
+        generators = {
+            "generator_ab": self._generator(b.shape[-1]),
+            "generator_ba": self._generator(a.shape[-1]),
+        }
 
         def translate(name, images):
             def one(image, key):
                 params, stats = state.params[name], state.batch_stats[name]
-                return run(networks[name], params, stats, image[None], key)[0][0]
+                return run(generators[name], params, stats, image[None], key)[0][0]
 
             return jax.vmap(one)(images, jax.random.split(key, len(images)))
 
@@ -206,14 +299,6 @@ class CycleGAN:
             columns["identity A"] = translate("generator_ba", a)
             columns["identity B"] = translate("generator_ab", b)
         return columns
-
-    def _networks(self, channels_a: int, channels_b: int) -> dict[str, nn.Module]:
-        return {
-            "generator_ab": self._generator(channels_b),
-            "generator_ba": self._generator(channels_a),
-            "discriminator_a": self._discriminator(),
-            "discriminator_b": self._discriminator(),
-        }
 
     def _generator(self, output_channels: int) -> nn.Module:
         shared = {
@@ -237,3 +322,44 @@ class CycleGAN:
 
     def _optimizer(self) -> optax.GradientTransformation:
         return optax.adam(self.schedule.scale(self.learning_rate), b1=self.beta1, b2=0.999)
+
+
+def _names(direction: str) -> dict[str, str]:
+    """Return the names of a direction's networks by their role in it."""
+    return {
+        "generator": f"generator_{direction}",
+        "discriminator": f"discriminator_{direction[1]}",
+        "pool": f"pool_{direction[1]}",
+    }
+
+
+def _take_apart(state: TrainState) -> list[TrainState]:
+    """Return the state of each direction, without the step, by role."""
+
+    def pick(tree, names):
+        return {role: tree[name] for role, name in names.items() if name in tree}
+
+    parts = (state.params, state.batch_stats, state.opt_state, state.memory)
+    return [
+        TrainState((), *(pick(part, _names(direction)) for part in parts))
+        for direction in DIRECTIONS
+    ]
+
+
+def _put_together(step: Int[Array, ""], halves: Sequence[TrainState]) -> TrainState:
+    """Undo `_take_apart`."""
+    merged = TrainState(step, {}, {}, {}, {})
+    for direction, half in zip(DIRECTIONS, halves, strict=True):
+        for part in ("params", "batch_stats", "opt_state", "memory"):
+            for role, value in getattr(half, part).items():
+                getattr(merged, part)[_names(direction)[role]] = value
+    return merged
+
+
+def _name_metrics(metrics: Sequence[Metrics]) -> Metrics:
+    """Merge the metrics of both directions under names of their own."""
+    return {
+        name.format(direction=direction, target=direction[1]): value
+        for direction, measured in zip(DIRECTIONS, metrics, strict=True)
+        for name, value in measured.items()
+    }

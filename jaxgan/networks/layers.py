@@ -64,12 +64,15 @@ def conv_transpose(
         output_padding: Rows and columns to add at the bottom and right, which the strided
             convolution would leave unread.
     """
-    batch, height, width, _ = x.shape
-    size = kernel.shape[0] - 2 * padding + output_padding
-    shape = (batch, (height - 1) * stride + size, (width - 1) * stride + size, kernel.shape[2])
-    conv = partial(strided_conv, kernel=kernel, stride=stride, padding=padding)
-    (y,) = jax.linear_transpose(conv, jax.ShapeDtypeStruct(shape, x.dtype))(x)
-    return y
+    low = kernel.shape[0] - 1 - padding
+    return jax.lax.conv_general_dilated(
+        x,
+        kernel[::-1, ::-1],
+        window_strides=(1, 1),
+        padding=((low, low + output_padding), (low, low + output_padding)),
+        lhs_dilation=(stride, stride),
+        dimension_numbers=("NHWC", "HWOI", "NHWC"),
+    )
 
 
 def _conv_transpose_forward(x, kernel, stride, padding, output_padding):

@@ -1,0 +1,176 @@
+"""What the compiled step sends between devices, and how devices are chosen."""
+
+import re
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import pytest
+from jax.sharding import Mesh
+from methods import METHODS
+
+from jaxgan import partition
+from jaxgan.errors import UserError
+from jaxgan.partition import Placed, make_mesh
+
+CYCLEGAN, PIX2PIX, BATCH = METHODS["cyclegan"], METHODS["pix2pix"], 8
+KEY = jax.random.key(0)
+
+
+def mesh(**sizes):
+    devices = np.array(jax.devices()[: int(np.prod(list(sizes.values())))])
+    return Mesh(devices.reshape(list(sizes.values())), list(sizes))
+
+
+def compile_step(case, mesh):
+    placed = Placed(case.method, mesh)
+    init = partial(case.method.init, batch_spec=case.spec(BATCH))
+    shapes = jax.eval_shape(init, KEY)
+    shardings, everywhere = placed.shardings(shapes), partition.replicate(mesh)
+    step = jax.jit(
+        placed.train_step,
+        in_shardings=(shardings, partition.split_batch(mesh), everywhere),
+        out_shardings=(shardings, everywhere),
+        donate_argnums=0,
+    )
+    return step.lower(jax.eval_shape(placed.place, shapes), case.batch(BATCH), KEY).compile()
+
+
+KINDS = "all-gather|all-reduce|all-to-all|reduce-scatter|collective-permute"
+
+
+class Collective(NamedTuple):
+    kind: str
+    sizes: list[int]  # of the arrays that it leaves on a device
+    groups: list[list[int]]  # of devices
+
+
+def collectives(compiled):
+    """Read the collectives of a compiled program from its text."""
+    for line in compiled.as_text().splitlines():
+        if found := re.search(rf" = (.*) ({KINDS})(?:-start)?\(", line):
+            shapes = re.findall(r"[a-z]+[0-9]+\[([0-9,]*)\]", found[1])
+            sizes = [int(np.prod([int(n) for n in shape.split(",") if n])) for shape in shapes]
+            groups = line.partition("replica_groups=")[2] or line.partition("_pairs=")[2]
+            yield Collective(found[2], sizes, read_groups(groups))
+
+
+def read_groups(text):
+    """Read groups of devices in any of XLA's three notations."""
+    numbers = partial(re.findall, r"[0-9]+")
+    if listed := re.match(r"\{\{(.*?)\}\}", text):
+        return [list(map(int, numbers(group))) for group in listed[1].split("},{")]
+    if iota := re.match(r"\[([0-9,]+)\]<=\[([0-9,]+)\](?:T\(([0-9,]+)\))?", text):
+        shape, source, order = (list(map(int, numbers(part or ""))) for part in iota.groups())
+        devices = np.arange(np.prod(source)).reshape(source)
+        return devices.transpose(order or range(len(source))).reshape(shape).tolist()
+    axes = re.match(r"mesh\[(.*?)\] \{(.*?)\}", text)
+    assert axes, f"an unknown notation: {text}"
+    sizes = dict(re.findall(r"'(\w+)'=([0-9]+)", axes[1]))
+    names, grouped = list(sizes), re.findall(r"'(\w+)'", axes[2])
+    devices = np.arange(8).reshape([int(size) for size in sizes.values()])
+    order = [names.index(name) for name in names if name not in grouped]
+    order += [names.index(name) for name in grouped]
+    members = int(np.prod([int(sizes[name]) for name in grouped]))
+    return devices.transpose(order).reshape(-1, members).tolist()
+
+
+@pytest.mark.parametrize(
+    ("case", "axes"),
+    [
+        (PIX2PIX, {"data": 8}),
+        (CYCLEGAN, {"data": 8}),
+        (CYCLEGAN, {"direction": 2, "data": 4}),
+    ],
+)
+def test_no_device_gathers_the_batch(case, axes):
+    """What is larger than half an image stays where it is, or only changes its place."""
+    found = list(collectives(compile_step(case, mesh(**axes))))
+    image = int(np.prod(next(iter(case.shapes.values()))))
+    gathered = [sum(each.sizes) for each in found if each.kind == "all-gather"]
+    assert all(size < image / 2 for size in gathered), gathered
+    reduced = [sum(each.sizes) for each in found if each.kind == "all-reduce"]
+    assert max(reduced) > 1000  # the gradients are found
+
+
+def test_the_halves_share_images_and_no_gradients():
+    found = list(collectives(compile_step(CYCLEGAN, mesh(direction=2, data=4))))
+    share = BATCH // 4 * 16 * 16 * 3  # of the batch, in a device
+    crossing = []
+    for each in found:
+        if any(len({device // 4 for device in group}) > 1 for group in each.groups):
+            if each.kind == "all-reduce":
+                assert max(each.sizes) == 1, each  # the metrics
+            else:
+                assert each.kind == "collective-permute", each
+                crossing.append(max(each.sizes))
+    # Generated images on their way to be reconstructed, and their gradients on the way back.
+    assert [size for size in crossing if size > 1] == [share, share]
+    within = [sum(each.sizes) for each in found if each.kind == "all-reduce"]
+    assert max(within) > 1000  # the gradients are found
+
+
+def test_a_half_holds_one_direction_alone():
+    placed = Placed(CYCLEGAN.method, mesh(direction=2, data=4))
+    state = CYCLEGAN.method.init(KEY, CYCLEGAN.spec(BATCH))
+    on_devices = jax.jit(placed.place, out_shardings=placed.shardings(state))(state)
+    for role, name in (("generator", "generator_ba"), ("discriminator", "discriminator_a")):
+        for stacked, whole in zip(
+            jax.tree.leaves((on_devices.params[role], on_devices.opt_state[role])),
+            jax.tree.leaves((state.params[name], state.opt_state[name])),
+            strict=True,
+        ):
+            for shard in stacked.addressable_shards:
+                assert shard.data.shape == (1, *whole.shape)
+            np.testing.assert_array_equal(stacked.addressable_shards[4].data[0], whole)
+    pool = on_devices.memory["pool"].images
+    assert pool.addressable_shards[0].data.shape == (1, 3, 4, 16, 3)  # a quarter of the height
+    jax.tree.map(np.testing.assert_array_equal, placed.gather(on_devices), state)
+
+
+@pytest.mark.parametrize(
+    ("case", "setting", "batch_size", "expected"),
+    [
+        (PIX2PIX, "auto", 8, {"data": 8}),
+        (PIX2PIX, "auto", 1, {"data": 1}),
+        (PIX2PIX, "auto", 12, {"data": 6}),
+        (CYCLEGAN, "auto", 8, {"data": 8}),
+        (CYCLEGAN, "auto", 1, {"direction": 2, "data": 1}),
+        (CYCLEGAN, "auto", 4, {"direction": 2, "data": 4}),
+        (METHODS["cyclegan-batch-unet"], "auto", 1, {"data": 1}),  # its A has other channels
+        (CYCLEGAN, "data:2", 8, {"data": 2}),
+        (CYCLEGAN, "direction:2", 3, {"direction": 2, "data": 1}),
+        (CYCLEGAN, "data:4, direction:2", 8, {"direction": 2, "data": 4}),
+    ],
+)
+def test_devices_are_chosen(case, setting, batch_size, expected):
+    state = jax.eval_shape(partial(case.method.init, batch_spec=case.spec(batch_size)), KEY)
+    assert dict(make_mesh(setting, case.method, state, batch_size).shape) == expected
+
+
+@pytest.mark.parametrize(
+    ("case", "setting", "message"),
+    [
+        (CYCLEGAN, "data=4", "data=4 is no mesh: write auto, or devices by axis"),
+        (CYCLEGAN, "date:4", "the axes are data, direction"),
+        (CYCLEGAN, "", "is no mesh"),
+        (CYCLEGAN, "data:2,data:4", "is no mesh"),
+        (CYCLEGAN, "data:3", "the batch size of 8 does not split evenly over data:3"),
+        (CYCLEGAN, "direction:4", "the axis direction has 2 devices"),
+        (CYCLEGAN, "data:8,direction:2", "it needs 16 devices, and there are 8"),
+        (PIX2PIX, "direction:2", "Pix2pix has no two directions"),
+        (METHODS["cyclegan-batch-unet"], "direction:2", "A and B have the same channels"),
+    ],
+)
+def test_an_impossible_mesh_is_told(case, setting, message):
+    state = jax.eval_shape(partial(case.method.init, batch_spec=case.spec(BATCH)), KEY)
+    with pytest.raises(UserError, match=message):
+        make_mesh(setting, case.method, state, BATCH)
+
+
+def test_one_line_says_what_was_chosen():
+    assert partition.describe(mesh(direction=2, data=4)) == (
+        "devices: 8 of 8 x cpu, mesh data:4,direction:2"
+    )
+    assert "6 of 8" in partition.describe(mesh(data=6))
