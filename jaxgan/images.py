@@ -1,7 +1,7 @@
 """Images between files, uint8 arrays and the range [-1, 1], and grids of them."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 from PIL import Image, ImageDraw, ImageOps
 
-from jaxgan.types import Images
+from jaxgan.types import ImageArray
 
 
 class ImageError(Exception):
@@ -58,39 +58,42 @@ def from_uint8(images: UInt8[Array | np.ndarray, "*shape"]) -> Float[Array, "*sh
     return jnp.asarray(images, jnp.float32) / 127.5 - 1
 
 
-def to_uint8(images: Images) -> UInt8[np.ndarray, "batch height width channels"]:
+def to_uint8(images: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
     """Map [-1, 1] to 0..255, rounding to the nearest."""
-    return ((np.clip(np.asarray(images), -1, 1) + 1) * 127.5).round().astype(np.uint8)
+    return ((np.clip(images, -1, 1) + 1) * 127.5).round().astype(np.uint8)
 
 
-def grid(columns: Mapping[str, Images]) -> Image.Image:
-    """Lay out batches side by side, one row an image, with the names as headings.
+def grid(columns: Mapping[str, Sequence[ImageArray]]) -> Image.Image:
+    """Lay out images in rows and columns, with the names of the columns as headings.
 
     Args:
-        columns: By heading, batches of equal length in [-1, 1]. One channel is shown as gray; of
-            more than three, the first three are shown.
+        columns: By heading, equally many images in [-1, 1]. One channel is shown as gray; of more
+            than three, the first three are shown.
     """
     gap, heading = 2, 14
-    shown = {name: _displayable(to_uint8(images)) for name, images in columns.items()}
-    height = max(images.shape[1] for images in shown.values())
-    widths = [max(images.shape[2], 8 * len(name)) for name, images in shown.items()]
-    rows = max(len(images) for images in shown.values())
-    canvas = Image.new(
-        "RGB", (sum(widths) + gap * (len(widths) - 1), heading + rows * (height + gap)), "white"
-    )
+    shown = {
+        name: [_displayable(to_uint8(image)) for image in images]
+        for name, images in columns.items()
+    }
+    heights = [max(image.shape[0] for image in row) for row in zip(*shown.values(), strict=True)]
+    widths = [
+        max(8 * len(name), *(image.shape[1] for image in images)) for name, images in shown.items()
+    ]
+    size = (sum(widths) + gap * (len(widths) - 1), heading + sum(heights) + gap * len(heights))
+    canvas = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(canvas)
     left = 0
     for (name, images), width in zip(shown.items(), widths, strict=True):
         draw.text((left + 1, 1), name, fill="black")
-        for row, image in enumerate(images):
-            canvas.paste(Image.fromarray(image), (left, heading + row * (height + gap)))
+        top = heading
+        for image, height in zip(images, heights, strict=True):
+            canvas.paste(Image.fromarray(image), (left, top))
+            top += height + gap
         left += width + gap
     return canvas
 
 
 def _displayable(
-    images: UInt8[np.ndarray, "batch height width channels"],
-) -> UInt8[np.ndarray, "batch height width 3"]:
-    if images.shape[-1] < 3:
-        return np.repeat(images[..., :1], 3, axis=-1)
-    return images[..., :3]
+    image: UInt8[np.ndarray, "height width channels"],
+) -> UInt8[np.ndarray, "height width 3"]:
+    return np.repeat(image[..., :1], 3, axis=-1) if image.shape[-1] < 3 else image[..., :3]

@@ -4,7 +4,7 @@ import contextlib
 import importlib.resources
 import json
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import tensorboardX
 from jaxgan.files import write_text
 from jaxgan.images import grid
 from jaxgan.progress import warnings_in
-from jaxgan.types import Images
+from jaxgan.types import ImageArray
 
 BARE = {"displayModeBar": False}  # its buttons hide the titles
 MAX_POINTS = 2000  # a curve, to keep the page light
@@ -51,7 +51,7 @@ class Report:
         for name, value in values.items():
             self._events.add_scalar(name, value, step)
 
-    def sample(self, step: int, columns: Mapping[str, Images]) -> None:
+    def sample(self, step: int, columns: Mapping[str, Sequence[ImageArray]]) -> None:
         """Write a grid of images, one column a name, and bring the page up to date."""
         picture = grid(columns)
         picture.save(self._workdir / "samples" / f"step_{step:08}.png")

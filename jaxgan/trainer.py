@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
+import numpy as np
 from jaxtyping import PRNGKeyArray
 from orbax.checkpoint import CheckpointManager
 
@@ -19,12 +20,12 @@ from jaxgan.errors import UserError
 from jaxgan.partition import Placed
 from jaxgan.progress import Progress
 from jaxgan.report import Report
-from jaxgan.types import Images, Metrics, RawBatch, TrainState
+from jaxgan.types import ImageArray, Metrics, RawBatch, TrainState
 from jaxgan.workdir import claim
 
 Init = Callable[[PRNGKeyArray], TrainState]
 TrainStep = Callable[[TrainState, RawBatch, PRNGKeyArray], tuple[TrainState, Metrics]]
-Sample = Callable[[TrainState, RawBatch, PRNGKeyArray], dict[str, Images]]
+Sample = Callable[[TrainState, list[RawBatch], PRNGKeyArray], dict[str, list[ImageArray]]]
 
 
 def make_init(config: Config) -> Init:
@@ -86,13 +87,24 @@ def make_train_step(config: Config, placed: Placed) -> jax.stages.Wrapped:
 
 
 def make_sample(config: Config) -> Sample:
-    """Return the compiled function from held-out images to the columns of a sample grid."""
+    """Return the function from batches of held-out images to the columns of a sample grid.
 
-    def sample(state, raw, key):
+    It is compiled once for every size of images.
+    """
+
+    @jax.jit
+    def sample_batch(state, raw, key):
         # jit would sort the keys of a plain dict.
         return OrderedDict(config.method.sample(state, config.data.preprocess(raw), key))
 
-    return jax.jit(sample)
+    def sample(state, held_out, key):
+        columns: dict[str, list[ImageArray]] = {}
+        for raw in held_out:
+            for name, images in sample_batch(state, raw, key).items():
+                columns.setdefault(name, []).extend(np.asarray(images))
+        return columns
+
+    return sample
 
 
 def train(config: Config, workdir: Path) -> int | None:

@@ -8,14 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import jax
+import numpy as np
 from flax import struct
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, PRNGKeyArray, UInt8
 
 PyTree = Any
 Images = Float[Array, "batch height width channels"]
+ImageArray = Float[np.ndarray, "height width channels"]
 Batch = Mapping[str, Float[Array, "batch _ _ _"]]
 RawBatch = Mapping[str, UInt8[Any, "batch _ _ _"]]
+Example = Mapping[str, UInt8[np.ndarray, "_ _ _"]]
 Spec = Mapping[str, jax.ShapeDtypeStruct]
 Splits = Mapping[str, Sequence[Any]]  # records, by name of the split, read at random
 Metrics = dict[str, Float[Array, ""]]
@@ -134,8 +137,11 @@ class Dataset(Protocol):
         """
         ...
 
-    def held_out(self, splits: Splits, count: int) -> RawBatch:
-        """Return the first `count` images (or fewer) that training does not see."""
+    def held_out(self, splits: Splits, count: int) -> list[RawBatch]:
+        """Return the first `count` images (or fewer) that training does not see.
+
+        Each batch holds images of one size.
+        """
         ...
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:

@@ -60,6 +60,50 @@ def run(
     return y, updated.get("batch_stats", {})
 
 
+def translate(
+    network: nn.Module,
+    params: PyTree,
+    batch_stats: PyTree,
+    images: Float[Array, "batch height width _"],
+    key: PRNGKeyArray,
+    *,
+    multiple: int,
+    dropout: bool = True,
+    use_running_average: bool = False,
+) -> Float[Array, "batch height width _"]:
+    """Translate images of any size, each normalized by itself, whatever its batch mates.
+
+    Args:
+        network: A generator.
+        params: Its parameters.
+        batch_stats: Its running statistics; empty without batch norm.
+        images: Images in [-1, 1].
+        key: Randomness of dropout.
+        multiple: Images are mirrored at the bottom and right up to a multiple of so many pixels in
+            height and width, and the outcome is cut back.
+        dropout: Whether dropout stays on, if the network has any.
+        use_running_average: Whether batch norm uses its running statistics.
+    """
+    height, width = images.shape[1:3]
+    padding = ((0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0))
+    variables = {"params": params, "batch_stats": batch_stats}
+
+    def translate_one(image, key):
+        # Batch norm in training mode insists on writing its statistics; they are thrown away.
+        y, _ = network.apply(
+            variables,
+            image[None],
+            use_running_average=use_running_average,
+            deterministic=not dropout,
+            rngs={"dropout": key},
+            mutable=["batch_stats"],
+        )
+        return y[0, :height, :width]
+
+    padded = jnp.pad(images, padding, mode="reflect")
+    return jax.vmap(translate_one)(padded, jax.random.split(key, len(images)))
+
+
 def update(
     optimizer: optax.GradientTransformation, gradients: PyTree, opt_state: PyTree, params: PyTree
 ) -> tuple[PyTree, PyTree]:

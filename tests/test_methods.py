@@ -120,6 +120,12 @@ def test_samples_do_not_depend_on_batch_mates(case):
         np.testing.assert_array_equal(sample(state, mixed, KEY)[name][0], images[0])
 
 
+def test_images_of_any_size_are_translated_whole(case):
+    shapes = {name: (21, 35, shape[-1]) for name, shape in case.shapes.items()}
+    columns = case.method.sample(init(case), case._replace(shapes=shapes).batch(1), KEY)
+    assert {images.shape[:3] for images in columns.values()} == {(1, 21, 35)}
+
+
 def test_samples_are_images(case):
     for images in case.method.sample(init(case), case.batch(2), KEY).values():
         assert images.shape[0] == 2

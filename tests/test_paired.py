@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxgan.data.crops import Crops
 from jaxgan.data.facades import PALETTE
 from jaxgan.data.paired import Paired
 from jaxgan.data.paired_folder import PairedFolder
@@ -105,7 +106,7 @@ def test_without_flip_nothing_is_mirrored(facades):
 
 def test_held_out_images_come_from_the_test_split(facades):
     splits = facades.prepare()
-    held_out = facades.held_out(splits, 100)
+    (held_out,) = facades.held_out(splits, 100)
     assert held_out["input"].shape == (3, 32, 32, 3)
     trained = {image.tobytes() for b in take(facades, 3) for image in b["target"]}
     assert not trained & {image.tobytes() for image in held_out["target"]}
@@ -119,7 +120,46 @@ def test_one_image_is_enough(tmp_path, facades):
     data = Paired(source=source, crops=facades.crops)
     (batch,) = take(data, 1)
     assert (batch["input"] == [255, 0, 0]).all()
-    assert data.held_out(data.prepare(), 8)["input"].shape[0] == 1
+    (held_out,) = data.held_out(data.prepare(), 8)
+    assert len(held_out["input"]) == 1
+
+
+def test_images_that_are_not_square_are_trained_on_in_windows_and_shown_whole(tmp_path, facades):
+    """Twice as wide as high; A's columns hold their numbers, B is the same upside down."""
+    (tmp_path / "train").mkdir()
+    ramp = np.broadcast_to(np.arange(80, dtype=np.uint8)[None, :, None], (40, 80, 3)).copy()
+    ramp[:20, :, 1] = 255
+    pair = np.concatenate([ramp, ramp[::-1]], axis=1)
+    Image.fromarray(pair).save(tmp_path / "train" / "only.png")
+    crops = dataclasses.replace(facades.crops, resize="shorter_side", load_size=40, crop_size=32)
+    data = Paired(source=PairedFolder(root=str(tmp_path)), crops=crops)
+    batches = take(data, 20)
+    firsts = set()
+    for batch in batches:
+        assert batch["input"].shape[1:] == (40, 40, 3)
+        for a, b in zip(batch["input"], batch["target"], strict=True):
+            np.testing.assert_array_equal(a, b[::-1])
+            np.testing.assert_array_equal(np.diff(a[0, :, 0].astype(int)), 1)  # not squeezed
+            firsts.add(int(a[0, 0, 0]))
+    assert min(firsts) < 10
+    assert max(firsts) > 30
+    jax.tree.map(np.testing.assert_array_equal, take(data, 4, start=6), batches[6:10])
+    (held_out,) = data.held_out(data.prepare(), 8)
+    assert held_out["input"].shape == (1, 32, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("resize", "size", "expected"),
+    [
+        ("square", (300, 200), (100, 100)),
+        ("shorter_side", (300, 200), (150, 100)),
+        ("shorter_side", (50, 75), (100, 150)),
+        ("none", (301, 200), (301, 200)),
+        ("none", (50, 75), (100, 150)),
+    ],
+)
+def test_images_are_resized(resize, size, expected):
+    assert Crops(resize=resize, load_size=100, crop_size=100).resized(size, 100) == expected
 
 
 def test_sizes_that_cannot_be_are_refused(facades):

@@ -12,23 +12,25 @@ import jax
 import numpy as np
 import pytest
 import tiny
+import tiny_cyclegan
 from plotly.offline import get_plotlyjs
 
 from jaxgan.checkpoint import open_checkpoints, restore
 from jaxgan.trainer import make_init
 
 ROOT = Path(__file__).parent.parent
-COMMAND = [sys.executable, str(ROOT / "train.py"), "--config", str(ROOT / "tests" / "tiny.py")]
 
 
-def start(workdir, data_dir, *arguments, prefix=()):
-    command = [*prefix, *COMMAND, "--workdir", str(workdir), f"--config.data.data_dir={data_dir}"]
+def start(workdir, data_dir, *arguments, prefix=(), config=tiny):
+    command = [*prefix, sys.executable, str(ROOT / "train.py"), "--config", str(config.__file__)]
+    command += ["--workdir", str(workdir), f"--config.data.data_dir={data_dir}", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([*command, *arguments], cwd=ROOT, **pipes)
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, **pipes)
 
 
-def run(workdir, data_dir, *arguments, prefix=()):
-    process = start(workdir, data_dir, *arguments, prefix=prefix)
+def run(workdir, data_dir, *arguments, prefix=(), config=tiny):
+    process = start(workdir, data_dir, *arguments, prefix=prefix, config=config)
     output, errors = process.communicate(timeout=300)
     return process.returncode, output, errors
 
@@ -41,21 +43,26 @@ def wait_for(condition, process):
         time.sleep(0.001)
 
 
-def final_state(workdir):
+def final_state(workdir, config=tiny):
+    abstract = jax.eval_shape(make_init(config.get_config()), jax.random.key(0))
     with open_checkpoints(workdir / "checkpoints", keep_last=3, keep_every=0) as checkpoints:
-        return restore(checkpoints, jax.eval_shape(make_init(tiny.get_config()), jax.random.key(0)))
+        return restore(checkpoints, abstract)
 
 
 def losses(workdir):
     records = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
-    return [(r["step"], r["loss/generator_gan"], r["loss/discriminator_real"]) for r in records]
+    return [
+        {name: value for name, value in record.items() if name.startswith(("step", "loss/"))}
+        for record in records
+    ]
 
 
-def test_killed_during_a_save_it_continues_bit_for_bit(tmp_path, data_dir):
+@pytest.mark.parametrize("config", [tiny, tiny_cyclegan], ids=["pix2pix", "cyclegan"])
+def test_killed_during_a_save_it_continues_bit_for_bit(tmp_path, data_dir, config):
     steps = "--config.train.steps=20"
-    assert run(tmp_path / "whole", data_dir, steps)[0] == 0
+    assert run(tmp_path / "whole", data_dir, steps, config=config)[0] == 0
 
-    killed = start(tmp_path / "killed", data_dir, steps)
+    killed = start(tmp_path / "killed", data_dir, steps, config=config)
     checkpoints = tmp_path / "killed" / "checkpoints"
 
     def saving():  # the tenth step or a later one, not finished
@@ -69,11 +76,12 @@ def test_killed_during_a_save_it_continues_bit_for_bit(tmp_path, data_dir):
     unfinished = [path for path in checkpoints.glob("*") if "tmp" in path.name]
     assert unfinished
 
-    code, output, errors = run(tmp_path / "killed", data_dir, steps)
+    code, output, errors = run(tmp_path / "killed", data_dir, steps, config=config)
     assert code == 0, errors
     assert "continuing after step" in output
-    whole, continued = final_state(tmp_path / "whole"), final_state(tmp_path / "killed")
+    whole, continued = (final_state(tmp_path / name, config) for name in ("whole", "killed"))
     assert whole.step == 20
+    assert all(pool.count == len(pool.images) for pool in whole.memory.values())
     jax.tree.map(np.testing.assert_array_equal, continued, whole)
     assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
 

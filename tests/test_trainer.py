@@ -12,7 +12,7 @@ from methods import METHODS
 from jaxgan.checkpoint import all_finite, open_checkpoints, restore
 from jaxgan.config import Config
 from jaxgan.data.crops import Crops
-from jaxgan.data.procedural import ProceduralFacades, UnpairedFacades
+from jaxgan.data.procedural import UnpairedFacades
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.errors import UserError
 from jaxgan.trainer import make_init, make_sample, train
@@ -73,31 +73,13 @@ def test_resuming_is_bitwise_equal_to_not_stopping(config, tmp_path):
         assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
 
 
-def test_cyclegan_resumes_bitwise_with_full_pools(config, data_dir, tmp_path):
-    case = METHODS["cyclegan"]
-    source = UnpairedFacades(facades=ProceduralFacades(size=32, train_count=5, test_count=2))
-    crops = Crops(load_size=18, crop_size=16, data_dir=str(data_dir))
-    config = change(
-        Config(method=case.method, data=Unpaired(source=source, crops=crops), train=config.train),
-        steps=8,
-    )
-    train(config, tmp_path / "whole")
-    train(change(config, steps=5), tmp_path / "parts")
-    pool = final_state(config, tmp_path / "parts").memory["pool_a"]
-    assert pool.count == case.method.pool_size
-    train(config, tmp_path / "parts")
-    whole, parts = (final_state(config, tmp_path / name) for name in ("whole", "parts"))
-    jax.tree.map(np.testing.assert_array_equal, parts, whole)
-    assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
-
-
 def test_samples_keep_the_order_of_their_columns():
     case = METHODS["cyclegan"]
     data = Unpaired(source=UnpairedFacades(), crops=Crops(load_size=16, crop_size=16))
     config = Config(method=case.method, data=data, train=tiny.get_config().train)
     raw = {name: np.zeros((1, 16, 16, 3), np.uint8) for name in "ab"}
     key = jax.random.key(0)
-    columns = make_sample(config)(make_init(config)(key), raw, key)
+    columns = make_sample(config)(make_init(config)(key), [raw], key)
     assert list(columns)[:3] == ["real A", "fake B", "reconstructed A"]
 
 

@@ -73,7 +73,7 @@ def test_domains_are_cropped_and_mirrored_independently(data):
 
 
 def test_held_out_images_are_those_of_the_test_splits(data):
-    held_out = data.held_out(data.prepare(), 8)
+    (held_out,) = data.held_out(data.prepare(), 8)
     assert held_out["a"].shape == held_out["b"].shape == (2, 16, 16, 3)
     assert (held_out["a"][..., 2] == 255).all()
 
@@ -81,7 +81,8 @@ def test_held_out_images_are_those_of_the_test_splits(data):
 def test_without_test_splits_training_images_are_shown(data, tmp_path):
     for file in (tmp_path / "testB").iterdir():
         file.unlink()
-    assert (data.held_out(data.prepare(), 3)["a"][..., 2] == 0).all()
+    (held_out,) = data.held_out(data.prepare(), 3)
+    assert (held_out["a"][..., 2] == 0).all()
 
 
 def test_a_missing_domain_is_told(data, tmp_path):

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import PRNGKeyArray
 from tensorflow_datasets.core.constants import DATA_DIR
 
 from jaxgan.images import from_uint8
-from jaxgan.types import Batch, RawBatch
+from jaxgan.types import Batch, Example, RawBatch
 from jaxgan.validation import check
 
 
@@ -17,11 +19,15 @@ from jaxgan.validation import check
 class Crops:
     """Training images are resized, and cropped and mirrored at random, as in both papers.
 
-    Held-out images are resized to the size of the crop, as in the reference.
+    Held-out images are resized as if they were loaded at the size of the crop, as in the reference.
     """
 
+    resize: Literal["square", "shorter_side", "none"] = "square"
+    """Square gives images the same height and width, as in the papers. Shorter_side keeps their
+    proportions, none their size (if it is not below load_size): then a random window of an image is
+    trained on, and whole held-out images are translated."""
     load_size: int = 286
-    """Height and width to which training images are resized, in pixels."""
+    """Height and width to which training images, or their shorter sides, are resized, in pixels."""
     crop_size: int = 256
     """Height and width of the random crop that is trained on, in pixels."""
     flip: bool = True
@@ -51,9 +57,22 @@ class Crops:
         """Return shape and dtype of a batch of loaded images."""
         return jax.ShapeDtypeStruct((batch_size, self.load_size, self.load_size, 3), jnp.uint8)
 
-    def fits_in_memory(self, images: int) -> bool:
-        """Return whether so many loaded images are to be kept in memory."""
-        return images * 3 * self.load_size**2 <= self.cache_gib * 2**30
+    def resized(self, size: tuple[int, int], side: int) -> tuple[int, int]:
+        """Return width and height that an image of such a size gets if it is loaded at `side`."""
+        if self.resize == "square":
+            return side, side
+        factor = side / min(size)
+        if self.resize == "none":
+            factor = max(factor, 1.0)
+        width, height = (max(side, round(factor * edge)) for edge in size)
+        return width, height
+
+    def window(self, example: Example, rng: np.random.Generator) -> Example:
+        """Cut the same random square of `load_size` out of all images of an example."""
+        height, width, _ = next(iter(example.values())).shape
+        top, left = (int(rng.integers(edge - self.load_size + 1)) for edge in (height, width))
+        rows, columns = slice(top, top + self.load_size), slice(left, left + self.load_size)
+        return {name: image[rows, columns] for name, image in example.items()}
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
         """Crop and mirror loaded images, and map them to [-1, 1].

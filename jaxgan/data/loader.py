@@ -2,42 +2,39 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import grain
 import numpy as np
 from absl import flags
-from jaxtyping import UInt8
 
 from jaxgan.errors import UserError
 from jaxgan.images import ImageError
-from jaxgan.types import RawBatch
-
-DecodedRecord = Mapping[str, UInt8[np.ndarray, "height width channels"]]
+from jaxgan.types import Example, RawBatch
 
 
 class Decoded:
-    """A random-access source of decoded records, which keeps them once decoded if asked to."""
+    """A random-access source of decoded records, which keeps those that fit into memory."""
 
     def __init__(
-        self, records: Sequence[Any], decode: Callable[[Any], DecodedRecord], *, keep: bool
+        self, records: Sequence[Any], decode: Callable[[Any], Example], *, cache_gib: float = 0.0
     ):
         self._records = records
         self._decode = decode
-        kept: list[DecodedRecord | None] = [None] * len(records)
-        self._kept = kept if keep else None
+        self._kept: dict[int, Example] = {}
+        self._room = cache_gib * 2**30
 
     def __len__(self) -> int:
         return len(self._records)
 
-    def __getitem__(self, index: int) -> DecodedRecord:
+    def __getitem__(self, index: int) -> Example:
         """Return a decoded record.
 
         Raises:
             UserError: If the prepared data was damaged since it was written.
         """
-        if self._kept is not None and (kept := self._kept[index]) is not None:
+        if kept := self._kept.get(index):
             return kept
         try:
             decoded = self._decode(self._records[index])
@@ -46,7 +43,9 @@ class Decoded:
                 f"record {index} of the prepared data is damaged ({error}): "
                 "delete the data's folder, named above, and run again"
             ) from error
-        if self._kept is not None:
+        size = sum(image.nbytes for image in decoded.values())
+        if size <= self._room:
+            self._room -= size
             self._kept[index] = decoded
         return decoded
 
@@ -55,7 +54,13 @@ class Decoded:
 
 
 def batches(
-    sources: Sequence[Decoded], *, seed: int, batch_size: int, start: int, workers: int
+    sources: Sequence[Decoded],
+    window: Callable[[Example, np.random.Generator], Example],
+    *,
+    seed: int,
+    batch_size: int,
+    start: int,
+    workers: int,
 ) -> Iterator[RawBatch]:
     """Yield batches for ever, every source in a new order each time it is through.
 
@@ -64,7 +69,8 @@ def batches(
     it exactly.
 
     Args:
-        sources: Sources of records of equal shapes, each shuffled and repeated by itself.
+        sources: Sources of records, each shuffled and repeated by itself.
+        window: Cuts a part out of a record, so that all have equal shapes.
         seed: Seed of the orders.
         batch_size: Examples a batch.
         start: Number of the first batch to yield.
@@ -74,7 +80,10 @@ def batches(
     seeds = np.random.SeedSequence(seed).generate_state(len(sources)).tolist()
     dataset = grain.experimental.ZipMapDataset(
         [
-            grain.MapDataset.source(source).shuffle(seed=source_seed).repeat()
+            grain.MapDataset.source(source)
+            .shuffle(seed=source_seed)
+            .repeat()
+            .random_map(window, seed=source_seed)
             for source, source_seed in zip(sources, seeds, strict=True)
         ]
     ).map(_merge)  # pyright: ignore[reportArgumentType]
@@ -94,5 +103,17 @@ def _leave_interrupts_to_the_trainer(worker: int, workers: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _merge(records: tuple[DecodedRecord, ...]) -> DecodedRecord:
+def stack(examples: Iterable[Example]) -> list[RawBatch]:
+    """Return examples as batches of equal shapes, in the order in which the shapes come up."""
+    groups: dict[tuple, list[Example]] = {}
+    for example in examples:
+        shapes = tuple(image.shape for image in example.values())
+        groups.setdefault(shapes, []).append(example)
+    return [
+        {name: np.stack([example[name] for example in group]) for name in group[0]}
+        for group in groups.values()
+    ]
+
+
+def _merge(records: tuple[Example, ...]) -> Example:
     return {name: image for record in records for name, image in record.items()}

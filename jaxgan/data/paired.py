@@ -12,9 +12,9 @@ from jaxtyping import PRNGKeyArray
 from PIL import Image
 
 from jaxgan.data.crops import Crops, normalize
-from jaxgan.data.loader import Decoded, batches
+from jaxgan.data.loader import Decoded, batches, stack
 from jaxgan.images import read_rgb
-from jaxgan.types import Batch, RawBatch, Spec, Splits
+from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
 
 
 @runtime_checkable
@@ -59,24 +59,23 @@ class Paired:
         """See `Dataset.stream`."""
         decoded = Decoded(
             splits["train"],
-            partial(self._decode, size=self.crops.load_size),
-            keep=self.crops.fits_in_memory(2 * len(splits["train"])),
+            partial(self._decode, side=self.crops.load_size),
+            cache_gib=self.crops.cache_gib,
         )
         return batches(
             [decoded],
+            self.crops.window,
             seed=seed,
             batch_size=batch_size,
             start=start,
             workers=self.crops.workers,
         )
 
-    def held_out(self, splits: Splits, count: int) -> RawBatch:
+    def held_out(self, splits: Splits, count: int) -> list[RawBatch]:
         """See `Dataset.held_out`. Without a test or val split, these are training images."""
         split = next(name for name in ("test", "val", "train") if name in splits)
-        decode = partial(self._decode, size=self.crops.crop_size)
-        decoded = Decoded(splits[split], decode, keep=False)
-        pairs = [decoded[index] for index in range(min(count, len(decoded)))]
-        return {name: np.stack([pair[name] for pair in pairs]) for name in pairs[0]}
+        decoded = Decoded(splits[split], partial(self._decode, side=self.crops.crop_size))
+        return stack(decoded[index] for index in range(min(count, len(decoded))))
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
         """See `Dataset.augment`."""
@@ -86,10 +85,12 @@ class Paired:
         """See `Dataset.preprocess`."""
         return normalize(raw)
 
-    def _decode(self, record: Mapping[str, Any], size: int) -> dict[str, np.ndarray]:
+    def _decode(self, record: Mapping[str, Any], side: int) -> Example:
         images = {}
-        for side, name in zip(self.direction, ("input", "target"), strict=True):
-            nearest = side == self.label_maps
+        pair = {domain: read_rgb(record[domain]) for domain in "ab"}
+        size = self.crops.resized(pair["a"].size, side)  # of both, whatever B's own
+        for domain, name in zip(self.direction, ("input", "target"), strict=True):
+            nearest = domain == self.label_maps
             resample = Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC
-            images[name] = np.asarray(read_rgb(record[side]).resize((size, size), resample))
+            images[name] = np.asarray(pair[domain].resize(size, resample))
         return images

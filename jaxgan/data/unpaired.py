@@ -13,9 +13,9 @@ from jaxtyping import PRNGKeyArray
 from PIL import Image
 
 from jaxgan.data.crops import Crops, normalize
-from jaxgan.data.loader import Decoded, batches
+from jaxgan.data.loader import Decoded, batches, stack
 from jaxgan.images import read_rgb
-from jaxgan.types import Batch, RawBatch, Spec, Splits
+from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
 
 
 @runtime_checkable
@@ -57,31 +57,35 @@ class Unpaired:
     ) -> Iterator[RawBatch]:
         """See `Dataset.stream`."""
         domains = {"a": splits["trainA"], "b": splits["trainB"]}
-        keep = self.crops.fits_in_memory(sum(map(len, domains.values())))
         sources = [
-            Decoded(records, partial(_decode, name=name, size=self.crops.load_size), keep=keep)
+            Decoded(
+                records,
+                partial(self._decode, name=name, side=self.crops.load_size),
+                cache_gib=self.crops.cache_gib / len(domains),
+            )
             for name, records in domains.items()
         ]
         return batches(
-            sources, seed=seed, batch_size=batch_size, start=start, workers=self.crops.workers
+            sources,
+            self.crops.window,
+            seed=seed,
+            batch_size=batch_size,
+            start=start,
+            workers=self.crops.workers,
         )
 
-    def held_out(self, splits: Splits, count: int) -> RawBatch:
+    def held_out(self, splits: Splits, count: int) -> list[RawBatch]:
         """See `Dataset.held_out`. Without test splits, these are training images."""
         split = "test" if {"testA", "testB"} <= splits.keys() else "train"
         domains = {
             name: Decoded(
                 splits[split + name.upper()],
-                partial(_decode, name=name, size=self.crops.crop_size),
-                keep=False,
+                partial(self._decode, name=name, side=self.crops.crop_size),
             )
             for name in ("a", "b")
         }
         count = min(count, *map(len, domains.values()))
-        return {
-            name: np.stack([decoded[index][name] for index in range(count)])
-            for name, decoded in domains.items()
-        }
+        return stack({**domains["a"][index], **domains["b"][index]} for index in range(count))
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
         """See `Dataset.augment`."""
@@ -95,7 +99,7 @@ class Unpaired:
         """See `Dataset.preprocess`."""
         return normalize(raw)
 
-
-def _decode(record: Mapping[str, Any], name: str, size: int) -> dict[str, np.ndarray]:
-    image = read_rgb(record["image"]).resize((size, size), Image.Resampling.BICUBIC)
-    return {name: np.asarray(image)}
+    def _decode(self, record: Mapping[str, Any], name: str, side: int) -> Example:
+        image = read_rgb(record["image"])
+        resized = image.resize(self.crops.resized(image.size, side), Image.Resampling.BICUBIC)
+        return {name: np.asarray(resized)}

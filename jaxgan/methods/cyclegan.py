@@ -22,7 +22,7 @@ from jaxgan.networks.resnet import ResNetGenerator, UpsampleName
 from jaxgan.networks.unet import UNetGenerator
 from jaxgan.schedules import Constant, Schedule
 from jaxgan.types import Batch, Images, Metrics, Spec, TrainState
-from jaxgan.updates import init_state, run, update
+from jaxgan.updates import init_state, run, translate, update
 from jaxgan.validation import check
 
 INVERTED = -0.5  # correlation of input and output below which colors are likely inverted
@@ -190,7 +190,7 @@ class CycleGAN:
         def generators_loss(params):
             stats = [half.batch_stats["generator"] for half in halves]
 
-            def translate(images, number):
+            def translate_all(images, number):
                 translated = []
                 for i, (x, y, key) in enumerate(zip(images, targets, keys, strict=True)):
                     dropout_key = jax.random.fold_in(key, number)
@@ -199,8 +199,8 @@ class CycleGAN:
                     translated.append(image)
                 return translated
 
-            fakes = translate(sources, 0)
-            cycled = translate(exchange(fakes), 1)
+            fakes = translate_all(sources, 0)
+            cycled = translate_all(exchange(fakes), 1)
             losses = []
             for half, fake, reconstructed, y in zip(halves, fakes, cycled, targets, strict=True):
                 # The discriminator's statistics stay as its own update leaves them.
@@ -218,7 +218,7 @@ class CycleGAN:
                 )
             if identity:
                 weight = self.lambda_identity * self.lambda_cycle
-                for terms, same, y in zip(losses, translate(targets, 2), targets, strict=True):
+                for terms, same, y in zip(losses, translate_all(targets, 2), targets, strict=True):
                     terms["loss/identity_{target}"] = weight * l1(same, y)
             return sum(sum(terms.values()) for terms in losses), (losses, stats, fakes)
 
@@ -274,33 +274,28 @@ class CycleGAN:
         Each image is normalized by itself, so the result does not depend on its batch mates.
         """
         a, b = batch["a"], batch["b"]
-        generators = {
-            "generator_ab": self._generator(b.shape[-1]),
-            "generator_ba": self._generator(a.shape[-1]),
-        }
+        channels = {"generator_ab": b.shape[-1], "generator_ba": a.shape[-1]}
 
-        def translate(name, images):
-            def one(image, key):
-                params, stats = state.params[name], state.batch_stats[name]
-                return run(generators[name], params, stats, image[None], key)[0][0]
+        def apply(name, images):
+            generator = self._generator(channels[name])
+            params, stats = state.params[name], state.batch_stats[name]
+            return translate(generator, params, stats, images, key, multiple=generator.multiple)
 
-            return jax.vmap(one)(images, jax.random.split(key, len(images)))
-
-        fake_b, fake_a = translate("generator_ab", a), translate("generator_ba", b)
+        fake_b, fake_a = apply("generator_ab", a), apply("generator_ba", b)
         columns = {
             "real A": a,
             "fake B": fake_b,
-            "reconstructed A": translate("generator_ba", fake_b),
+            "reconstructed A": apply("generator_ba", fake_b),
             "real B": b,
             "fake A": fake_a,
-            "reconstructed B": translate("generator_ab", fake_a),
+            "reconstructed B": apply("generator_ab", fake_a),
         }
         if self.lambda_identity > 0 and a.shape[-1] == b.shape[-1]:
-            columns["identity A"] = translate("generator_ba", a)
-            columns["identity B"] = translate("generator_ab", b)
+            columns["identity A"] = apply("generator_ba", a)
+            columns["identity B"] = apply("generator_ab", b)
         return columns
 
-    def _generator(self, output_channels: int) -> nn.Module:
+    def _generator(self, output_channels: int) -> ResNetGenerator | UNetGenerator:
         shared = {
             "output_channels": output_channels,
             "features": self.features,

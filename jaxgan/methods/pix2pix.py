@@ -6,7 +6,7 @@ from typing import Literal
 import flax.linen as nn
 import jax
 import optax
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, l1
 from jaxgan.networks.layers import INITIALIZERS, InitializerName, NormName, concat_channels
@@ -14,7 +14,7 @@ from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.unet import UNetGenerator
 from jaxgan.schedules import Constant, Schedule
 from jaxgan.types import Batch, Images, Metrics, Spec, TrainState
-from jaxgan.updates import init_state, run, update
+from jaxgan.updates import init_state, run, translate, update
 from jaxgan.validation import check
 
 
@@ -147,29 +147,17 @@ class Pix2pix:
 
         Every image is normalized by itself, so the result does not depend on its batch mates.
         """
-        running = self.sample_norm_statistics == "running"
-        variables = {
-            "params": state.params["generator"],
-            "batch_stats": state.batch_stats["generator"],
-        }
         generator = self._generator(state.params["generator"]["output"]["bias"].size)
-
-        def translate(
-            x: Float[Array, "height width channels"], key: PRNGKeyArray
-        ) -> Float[Array, "height width channels_out"]:
-            # Batch norm in training mode insists on writing its statistics; they are thrown away.
-            output, _ = generator.apply(
-                variables,
-                x[None],
-                use_running_average=running,
-                deterministic=not self.sample_dropout,
-                rngs={"dropout": key},
-                mutable=["batch_stats"],
-            )
-            return output[0]
-
-        keys = jax.random.split(key, len(batch["input"]))
-        output = jax.vmap(translate)(batch["input"], keys)
+        output = translate(
+            generator,
+            state.params["generator"],
+            state.batch_stats["generator"],
+            batch["input"],
+            key,
+            multiple=generator.multiple,
+            dropout=self.sample_dropout,
+            use_running_average=self.sample_norm_statistics == "running",
+        )
         return {"input": batch["input"], "output": output} | (
             {"target": batch["target"]} if "target" in batch else {}
         )

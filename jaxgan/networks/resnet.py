@@ -45,6 +45,11 @@ class ResNetGenerator(nn.Module):
     upsample: UpsampleName = "transpose"
     kernel_init: Initializer = INITIALIZERS["normal"]
 
+    @property
+    def multiple(self) -> int:
+        """Of what height and width have to be multiples."""
+        return 4
+
     @nn.compact
     def __call__(
         self, x: Features, *, use_running_average: bool = False, deterministic: bool = False
@@ -60,7 +65,7 @@ class ResNetGenerator(nn.Module):
             ValueError: If the image does not fit.
         """
         _, height, width, _ = x.shape
-        if height % 4 or width % 4 or min(height, width) < 8:
+        if height % self.multiple or width % self.multiple or min(height, width) < 8:
             raise ValueError(
                 "a ResNet generator needs images whose height and width are multiples of 4 and at "
                 f"least 8, not {height}x{width}: choose another size"

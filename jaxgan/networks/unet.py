@@ -41,6 +41,11 @@ class UNetGenerator(nn.Module):
     dropout: float = 0.5
     kernel_init: Initializer = INITIALIZERS["normal"]
 
+    @property
+    def multiple(self) -> int:
+        """Of what height and width have to be multiples."""
+        return 2**self.depth
+
     @nn.compact
     def __call__(
         self, x: Features, *, use_running_average: bool = False, deterministic: bool = False
@@ -56,11 +61,10 @@ class UNetGenerator(nn.Module):
             ValueError: If the image does not fit the depth.
         """
         _, height, width, _ = x.shape
-        multiple = 2**self.depth
-        if height % multiple or width % multiple:
+        if height % self.multiple or width % self.multiple:
             raise ValueError(
                 f"a U-Net of depth {self.depth} needs images whose height and width are multiples "
-                f"of {multiple}, not {height}x{width}: choose another size or a smaller depth"
+                f"of {self.multiple}, not {height}x{width}: choose another size or a smaller depth"
             )
         widths = [self.features * min(2**level, 8) for level in range(self.depth)]
         use_bias = self.norm == "instance"  # batch norm has a bias of its own

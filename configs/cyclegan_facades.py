@@ -1,0 +1,23 @@
+"""CycleGAN on facades and their labels, at 256x256.
+
+Paper:    Zhu et al. 2017, arXiv 1703.10593, section 5 and appendix 7: batch size 1, 100 epochs at
+          the full learning rate and 100 of linear decay; an epoch is that of the larger domain.
+Run:      python train.py --config configs/cyclegan_facades.py
+Data:     34 MB, downloaded once; --config.data.archive, .root or .mirror if the host is down.
+"""
+
+from jaxgan.config import Config, TrainConfig
+from jaxgan.data.cycle_gan import CycleGANDownload
+from jaxgan.data.unpaired import Unpaired
+from jaxgan.methods.cyclegan import CycleGAN
+from jaxgan.schedules import LinearDecay
+
+EPOCH = 400  # images of each domain to train on, and steps at batch size 1
+
+
+def get_config() -> Config:
+    return Config(
+        method=CycleGAN(schedule=LinearDecay(constant_steps=100 * EPOCH, decay_steps=100 * EPOCH)),
+        data=Unpaired(source=CycleGANDownload(name="facades")),
+        train=TrainConfig(steps=200 * EPOCH, checkpoint_every=5 * EPOCH),
+    )
