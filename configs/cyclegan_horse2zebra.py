@@ -3,7 +3,6 @@
 Paper:    Zhu et al. 2017, arXiv 1703.10593, section 5 and appendix 7: batch size 1, 100 epochs at
           the full learning rate and 100 of linear decay; an epoch is that of the larger domain.
 Run:      python train.py --config configs/cyclegan_horse2zebra.py
-          Other data sets: --config.data.name=apple2orange, summer2winter_yosemite, monet2photo, ...
 Data:     111 MB, downloaded once; --config.data.archive, .root or .mirror if the host is down.
 Expect:   published FIDs of horse to zebra are 62 (the authors' weights) and 65 (MMagic's training).
 """
