@@ -133,6 +133,61 @@ def restore(manager: ocp.CheckpointManager, abstract_state: TrainState) -> Train
     return None
 
 
+def find_checkpoint(folder: Path) -> Path:
+    """Return the latest checkpoint of a run, or of a folder of checkpoints, or the folder itself.
+
+    Raises:
+        UserError: If there is none.
+    """
+    for parent in (folder / "checkpoints", folder):
+        steps = [int(path.name) for path in parent.glob("*") if path.name.isdecimal()]
+        if steps:
+            return parent / str(max(steps))
+    if (folder / "state").is_dir():
+        return folder
+    raise UserError(f"there is no checkpoint in {folder}: give the folder of a run")
+
+
+def read_config(checkpoint: Path) -> Any:
+    """Return the config in a checkpoint, as plain values.
+
+    Raises:
+        UserError: If it cannot be read.
+    """
+    return _read(checkpoint, config=ocp.args.JsonRestore())["config"]
+
+
+def read_state(checkpoint: Path, abstract_state: TrainState) -> TrainState:
+    """Return the state in a checkpoint.
+
+    Args:
+        checkpoint: A folder.
+        abstract_state: Shapes and dtypes of the state.
+
+    Raises:
+        UserError: If it cannot be read, or is damaged.
+    """
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    placed = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device), abstract_state
+    )
+    read = _read(checkpoint, state=ocp.args.StandardRestore(placed), digest=ocp.args.JsonRestore())
+    if read["digest"]["sum"] != int(digest(read["state"])):
+        raise UserError(f"{checkpoint} is damaged: its content has changed since it was written")
+    return read["state"]
+
+
+def _read(checkpoint: Path, **items: Any) -> Any:
+    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+        try:
+            return checkpointer.restore(checkpoint.absolute(), ocp.args.Composite(**items))
+        except (MemoryError, PermissionError, jax.errors.JaxRuntimeError):
+            raise  # not the checkpoint's fault
+        except Exception as error:  # Orbax and TensorStore raise all kinds on damaged files
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise UserError(f"{checkpoint} cannot be read ({reason})") from error
+
+
 def _put_aside(manager: ocp.CheckpointManager, step: int) -> None:
     """Move a checkpoint that cannot be read out of the way of the next one of its step."""
     folder = Path(manager.directory)

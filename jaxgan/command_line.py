@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import jax
 import tyro
@@ -51,24 +51,32 @@ def parse(arguments: Sequence[str]) -> tuple[str, TrainArguments]:
         raise UserError(
             f"no experiment given: pass --config FILE; there are: {', '.join(available())}"
         )
-    config = load(Path(path))
+    parsed = parse_as(
+        TrainArguments,
+        rest,
+        prog=f"train.py --config {path}",
+        default=TrainArguments(config=load(Path(path))),
+        config=(tyro.conf.AvoidSubcommands,),
+    )
+    return Path(path).stem, parsed
+
+
+def parse_as(kind: Any, arguments: Sequence[str], **options: Any) -> Any:
+    """Return what tyro makes of arguments.
+
+    Raises:
+        UserError: If they do not fit.
+        SystemExit: After printing what `--help` asks for.
+    """
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors):
-            parsed = tyro.cli(
-                TrainArguments,
-                default=TrainArguments(config=config),
-                args=rest,
-                prog=f"train.py --config {path}",
-                config=(tyro.conf.AvoidSubcommands,),
-                use_underscores=True,
-            )
+            return tyro.cli(kind, args=arguments, use_underscores=True, **options)
     except SystemExit as exit:
         if exit.code:
             message = f"{_one_line(errors.getvalue())} (--help explains all fields)"
             raise UserError(message) from None
         raise
-    return Path(path).stem, parsed
 
 
 def run(main: Callable[[], int]) -> int:

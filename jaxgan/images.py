@@ -1,6 +1,7 @@
 """Images between files, uint8 arrays and the range [-1, 1], and grids of them."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -61,6 +62,19 @@ def from_uint8(images: UInt8[Array | np.ndarray, "*shape"]) -> Float[Array, "*sh
 def to_uint8(images: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
     """Map [-1, 1] to 0..255, rounding to the nearest."""
     return ((np.clip(images, -1, 1) + 1) * 127.5).round().astype(np.uint8)
+
+
+def mosaic(
+    images: Float[Array, "batch height width channels"],
+) -> Float[Array, "1 big_height big_width channels"]:
+    """Return one image, as square as can be, of all images row by row; empty places are white."""
+    count, height, width, channels = images.shape
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    padding = ((0, rows * columns - count), (0, 0), (0, 0), (0, 0))
+    tiles = jnp.pad(images, padding, constant_values=1.0)
+    tiles = tiles.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    return tiles.reshape(1, rows * height, columns * width, channels)
 
 
 def grid(columns: Mapping[str, Sequence[ImageArray]]) -> Image.Image:

@@ -66,6 +66,22 @@ def l1(a: Float[Array, "*shape"], b: Float[Array, "*shape"]) -> Scalar:
     return jnp.mean(jnp.abs(a - b))
 
 
+def diversity(
+    fake: Float[Array, "batch height width channels"],
+    real: Float[Array, "batch height width channels"],
+) -> Scalar:
+    """Return how far generated images lie apart, relative to real ones.
+
+    The root mean square distance between two images of a batch, divided by that between two real
+    ones. Near 0 the generator has collapsed to a single image.
+    """
+
+    def spread(images):  # of which that distance is a fixed multiple
+        return jnp.sqrt(jnp.mean(images.var(axis=0)))
+
+    return spread(fake) / jnp.maximum(spread(real), 1e-12)
+
+
 def correlation(
     a: Float[Array, "batch height width _"], b: Float[Array, "batch height width _"]
 ) -> Scalar:

@@ -82,6 +82,28 @@ class Method(Protocol):
 
 
 @runtime_checkable
+class Generative(Protocol):
+    """A method that makes images out of latent vectors."""
+
+    def draw_latents(self, key: PRNGKeyArray, count: int) -> Float[Array, "{count} latent_dim"]:
+        """Return random latent vectors."""
+        ...
+
+    def generate(self, state: TrainState, latents: Float[Array, "batch latent_dim"]) -> Images:
+        """Return the images of latent vectors, in [-1, 1]; none depends on the others."""
+        ...
+
+
+@runtime_checkable
+class Representing(Protocol):
+    """A method whose discriminator's features are of use."""
+
+    def represent(self, state: TrainState, images: Images) -> list[Float[Array, "batch _ _ _"]]:
+        """Return the features of every hidden layer, outermost first."""
+        ...
+
+
+@runtime_checkable
 class Splittable(Protocol):
     """A method of two directions, each of which can be trained on its own half of the devices.
 

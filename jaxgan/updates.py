@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxgan.types import Images, PyTree, TrainState
+from jaxgan.types import PyTree, TrainState
 
 
 def init_state(
@@ -42,9 +42,9 @@ def run(
     network: nn.Module,
     params: PyTree,
     batch_stats: PyTree,
-    x: Images,
+    x: Float[Array, "batch *input"],
     dropout_key: PRNGKeyArray | None = None,
-) -> tuple[Float[Array, "batch new_height new_width new_channels"], PyTree]:
+) -> tuple[Float[Array, "batch *output"], PyTree]:
     """Return a network's output in training mode, and its new running statistics.
 
     Args:
@@ -102,6 +102,11 @@ def translate(
 
     padded = jnp.pad(images, padding, mode="reflect")
     return jax.vmap(translate_one)(padded, jax.random.split(key, len(images)))
+
+
+def average(average: PyTree, latest: PyTree, decay: float) -> PyTree:
+    """Return an exponential moving average, moved on by one step."""
+    return jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, average, latest)
 
 
 def update(

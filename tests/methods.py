@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.methods.cyclegan import CycleGAN
+from jaxgan.methods.dcgan import DCGAN
 from jaxgan.methods.pix2pix import Pix2pix
 from jaxgan.types import Images, Method
 
@@ -35,6 +36,8 @@ PIX2PIX_IMAGES = {"input": (32, 32, 3), "target": (32, 32, 3)}
 CYCLEGAN = CycleGAN(
     features=4, discriminator_features=4, blocks=1, discriminator_layers=2, pool_size=3
 )
+
+DCGAN_16 = DCGAN(image_size=16, latent_dim=4, features=4, discriminator_features=4)
 
 METHODS = {
     "pix2pix": Case(
@@ -64,5 +67,19 @@ METHODS = {
             lambda_identity=0.0,
         ),
         {"a": (16, 16, 1), "b": (16, 16, 3)},
+    ),
+    "dcgan": Case(DCGAN_16, {"image": (16, 16, 3)}),
+    "dcgan-spectral-ema": Case(
+        dataclasses.replace(
+            DCGAN_16,
+            image_size=12,
+            latent="uniform",
+            discriminator_norm="spectral",
+            adversarial_loss="hinge",
+            label_smoothing=0.1,
+            diff_augment=True,
+            ema=0.9,
+        ),
+        {"image": (12, 12, 1)},
     ),
 }

@@ -15,13 +15,24 @@ ALLOWED = {
     "validation": [],
     "losses": [],
     "image_pool": ["types"],
+    "diff_augment": ["types"],
     "partition": ["errors", "image_pool", "types"],
     "progress": [],
     "schedules": ["validation"],
     "networks": ["networks"],
     "updates": ["types"],
     "methods": [
-        *("image_pool", "networks", "losses", "schedules", "updates", "types", "validation")
+        *(
+            "diff_augment",
+            "image_pool",
+            "images",
+            "networks",
+            "losses",
+            "schedules",
+            "updates",
+            "types",
+            "validation",
+        )
     ],
     "images": ["types"],
     "data": ["data", "images", "types", "errors", "validation"],
@@ -33,7 +44,10 @@ ALLOWED = {
         *("checkpoint", "config", "errors", "partition", "progress", "report", "types", "workdir")
     ],
     "dry_run": ["config", "trainer", "types"],
+    "model": ["checkpoint", "config", "errors", "trainer", "types"],
+    "metrics": ["errors", "model", "trainer", "types"],
     "command_line": ["config", "errors"],
+    "cli": ["command_line", "images", "metrics", "model", "validation"],
 }
 
 

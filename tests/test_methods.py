@@ -117,16 +117,19 @@ def test_samples_do_not_depend_on_batch_mates(case):
     mixed = {name: jnp.stack([batch[name][0], others[name][1]]) for name in batch}
     sample = jax.jit(case.method.sample)
     for name, images in sample(state, batch, KEY).items():
-        np.testing.assert_array_equal(sample(state, mixed, KEY)[name][0], images[0])
+        if len(images) == 2:  # else a mosaic of all
+            np.testing.assert_array_equal(sample(state, mixed, KEY)[name][0], images[0])
 
 
 def test_images_of_any_size_are_translated_whole(case):
+    if "image" in case.shapes:
+        pytest.skip("makes images of one size")
     shapes = {name: (21, 35, shape[-1]) for name, shape in case.shapes.items()}
     columns = case.method.sample(init(case), case._replace(shapes=shapes).batch(1), KEY)
     assert {images.shape[:3] for images in columns.values()} == {(1, 21, 35)}
 
 
 def test_samples_are_images(case):
-    for images in case.method.sample(init(case), case.batch(2), KEY).values():
-        assert images.shape[0] == 2
-        assert jnp.abs(images).max() <= 1
+    columns = case.method.sample(init(case), case.batch(2), KEY)
+    assert len({len(images) for images in columns.values()}) == 1
+    assert all(jnp.abs(images).max() <= 1 for images in columns.values())

@@ -152,6 +152,7 @@ def test_images_that_are_not_square_are_trained_on_in_windows_and_shown_whole(tm
     ("resize", "size", "expected"),
     [
         ("square", (300, 200), (100, 100)),
+        ("center", (300, 200), (100, 100)),
         ("shorter_side", (300, 200), (150, 100)),
         ("shorter_side", (50, 75), (100, 150)),
         ("none", (301, 200), (301, 200)),
@@ -159,7 +160,8 @@ def test_images_that_are_not_square_are_trained_on_in_windows_and_shown_whole(tm
     ],
 )
 def test_images_are_resized(resize, size, expected):
-    assert Crops(resize=resize, load_size=100, crop_size=100).resized(size, 100) == expected
+    crops = Crops(resize=resize, load_size=100, crop_size=100)
+    assert crops.fit(Image.new("RGB", size), 100).size == expected
 
 
 def test_sizes_that_cannot_be_are_refused(facades):

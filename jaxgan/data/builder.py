@@ -5,11 +5,16 @@ import io
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import tensorflow_datasets as tfds
+from jaxtyping import UInt8
+from PIL import Image
 from tqdm import tqdm
 
+from jaxgan.images import encode_png
 from jaxgan.types import Splits
 
 SHARD_SIZE = 1000  # examples a file; TFDS holds one file's in memory
@@ -78,6 +83,28 @@ class ImageBuilder(tfds.core.ShardBasedBuilder):
         remaining = examples()
         shards = -(-split.count // SHARD_SIZE)
         return [lambda: itertools.islice(remaining, SHARD_SIZE)] * shards
+
+
+def build_from_arrays(
+    splits: Mapping[str, tuple[UInt8[np.ndarray, "count _ _ 3"], UInt8[np.ndarray, " count"]]],
+    data_dir: Path,
+    name: str,
+) -> None:
+    """Write a data set of single images and their classes, which become folders in their ids."""
+
+    def examples(split: str) -> Examples:
+        for index, (pixels, label) in enumerate(zip(*splits[split], strict=True)):
+            yield f"{label}/{index:06}", {"image": encode_png(Image.fromarray(pixels))}
+
+    ImageBuilder(
+        name=name,
+        data_dir=data_dir,
+        image_names=("image",),
+        splits={
+            split: Split(len(labels), partial(examples, split))
+            for split, (_, labels) in splits.items()
+        },
+    ).download_and_prepare()
 
 
 def open_or_prepare(build: Callable[[], None], data_dir: Path, name: str) -> Splits:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
+from PIL import Image, ImageOps
 from tensorflow_datasets.core.constants import DATA_DIR
 
 from jaxgan.images import from_uint8
@@ -22,10 +23,11 @@ class Crops:
     Held-out images are resized as if they were loaded at the size of the crop, as in the reference.
     """
 
-    resize: Literal["square", "shorter_side", "none"] = "square"
-    """Square gives images the same height and width, as in the papers. Shorter_side keeps their
-    proportions, none their size (if it is not below load_size): then a random window of an image is
-    trained on, and whole held-out images are translated."""
+    resize: Literal["square", "center", "shorter_side", "none"] = "square"
+    """Square gives images the same height and width, as in the papers; center does so after cutting
+    out the square in the middle. Shorter_side keeps their proportions, none their size (if it is
+    not below load_size): then a random window of an image is trained on, and whole held-out images
+    are translated."""
     load_size: int = 286
     """Height and width to which training images, or their shorter sides, are resized, in pixels."""
     crop_size: int = 256
@@ -53,19 +55,24 @@ class Crops:
         """The folder of prepared data sets."""
         return Path(self.data_dir).expanduser()
 
-    def spec(self, batch_size: int) -> jax.ShapeDtypeStruct:
+    def spec(self, batch_size: int, channels: int = 3) -> jax.ShapeDtypeStruct:
         """Return shape and dtype of a batch of loaded images."""
-        return jax.ShapeDtypeStruct((batch_size, self.load_size, self.load_size, 3), jnp.uint8)
+        shape = (batch_size, self.load_size, self.load_size, channels)
+        return jax.ShapeDtypeStruct(shape, jnp.uint8)
 
-    def resized(self, size: tuple[int, int], side: int) -> tuple[int, int]:
-        """Return width and height that an image of such a size gets if it is loaded at `side`."""
+    def fit(
+        self, image: Image.Image, side: int, resample: Image.Resampling = Image.Resampling.BICUBIC
+    ) -> Image.Image:
+        """Return an image as it is loaded where `side` takes the place of `load_size`."""
+        if self.resize == "center":
+            return ImageOps.fit(image, (side, side), resample)
         if self.resize == "square":
-            return side, side
-        factor = side / min(size)
+            return image.resize((side, side), resample)
+        factor = side / min(image.size)
         if self.resize == "none":
             factor = max(factor, 1.0)
-        width, height = (max(side, round(factor * edge)) for edge in size)
-        return width, height
+        width, height = (max(side, round(factor * edge)) for edge in image.size)
+        return image.resize((width, height), resample)
 
     def window(self, example: Example, rng: np.random.Generator) -> Example:
         """Cut the same random square of `load_size` out of all images of an example."""

@@ -44,7 +44,11 @@ def prepare_archive(
     if archive is None:
 
         def download_and_build():
-            file = _download(url, sha256, data_dir / "downloads" / name)
+            instead = (
+                f"--config.data.archive=PATH/{url.rpartition('/')[2]}, or its extracted folder as "
+                "--config.data.root=DIR"
+            )
+            file = download(url, sha256, data_dir / "downloads" / name, instead)
             try:
                 _build(file, data_dir, name, layout)
             except UserError:
@@ -52,6 +56,11 @@ def prepare_archive(
                 raise
 
         return open_or_prepare(download_and_build, data_dir, name)
+    return prepare_archive_file(archive, name, data_dir, layout)
+
+
+def prepare_archive_file(archive: str, name: str, data_dir: Path, layout: Layout) -> Splits:
+    """Prepare the data set in an archive on disk, as `prepare_archive`."""
     file = Path(archive).expanduser()
     if not file.is_file():
         raise UserError(f"there is no file {file}, given as --config.data.archive")
@@ -59,8 +68,18 @@ def prepare_archive(
     return open_or_prepare(lambda: _build(file, data_dir, name, layout), data_dir, name)
 
 
-def _download(url: str, sha256: str | None, folder: Path) -> Path:
-    """Download a file, unless it is there already, and return its path."""
+def download(url: str, sha256: str | None, folder: Path, instead: str) -> Path:
+    """Download a file, unless it is there already, and return its path.
+
+    Args:
+        url: Where it is.
+        sha256: Its checksum, where there is one.
+        folder: Where to put it.
+        instead: What to pass on the command line if it cannot be had.
+
+    Raises:
+        UserError: If it cannot be had.
+    """
     file = url.rpartition("/")[2]
     downloader: Any = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
     known_hash = sha256 and f"sha256:{sha256}"
@@ -69,8 +88,7 @@ def _download(url: str, sha256: str | None, folder: Path) -> Path:
     except (requests.RequestException, ValueError) as error:
         raise UserError(
             f"could not download {url} ({_reason(error)}): get {file} elsewhere and pass "
-            f"--config.data.archive=PATH/{file}, or its extracted folder as "
-            "--config.data.root=DIR, or another address as --config.data.mirror=URL"
+            f"{instead}, or another address as --config.data.mirror=URL"
         ) from error
     return Path(path)
 

@@ -88,9 +88,12 @@ class Paired:
     def _decode(self, record: Mapping[str, Any], side: int) -> Example:
         images = {}
         pair = {domain: read_rgb(record[domain]) for domain in "ab"}
-        size = self.crops.resized(pair["a"].size, side)  # of both, whatever B's own
+        if pair["b"].size != pair["a"].size:
+            pair["b"] = pair["b"].resize(pair["a"].size, self._resample("b"))
         for domain, name in zip(self.direction, ("input", "target"), strict=True):
-            nearest = domain == self.label_maps
-            resample = Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC
-            images[name] = np.asarray(pair[domain].resize(size, resample))
+            images[name] = np.asarray(self.crops.fit(pair[domain], side, self._resample(domain)))
         return images
+
+    def _resample(self, domain: str) -> Image.Resampling:
+        nearest = domain == self.label_maps
+        return Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC

@@ -61,6 +61,21 @@ class UnpairedFacades:
         return _prepare(self.facades, "unpaired_facades", data_dir, splits)
 
 
+@dataclass(frozen=True, kw_only=True)
+class FacadePictures:
+    """The pictures of the same drawings alone."""
+
+    facades: Annotated[ProceduralFacades, tyro.conf.arg(name="")] = field(
+        default_factory=ProceduralFacades
+    )
+
+    def prepare(self, data_dir: Path) -> Splits:
+        """See `ImageSource.prepare`."""
+        counts = {"train": self.facades.train_count, "test": self.facades.test_count}
+        splits = {split: ({"image": 1}, count) for split, count in counts.items()}
+        return _prepare(self.facades, "facade_pictures", data_dir, splits)
+
+
 def _prepare(
     source: ProceduralFacades,
     prefix: str,

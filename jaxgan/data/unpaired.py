@@ -10,7 +10,6 @@ import jax
 import numpy as np
 import tyro
 from jaxtyping import PRNGKeyArray
-from PIL import Image
 
 from jaxgan.data.crops import Crops, normalize
 from jaxgan.data.loader import Decoded, batches, stack
@@ -100,6 +99,4 @@ class Unpaired:
         return normalize(raw)
 
     def _decode(self, record: Mapping[str, Any], name: str, side: int) -> Example:
-        image = read_rgb(record["image"])
-        resized = image.resize(self.crops.resized(image.size, side), Image.Resampling.BICUBIC)
-        return {name: np.asarray(resized)}
+        return {name: np.asarray(self.crops.fit(read_rgb(record["image"]), side))}

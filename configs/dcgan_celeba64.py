@@ -1,0 +1,30 @@
+"""DCGAN on faces of CelebA, at 64x64.
+
+Paper:    Radford et al. 2016, arXiv 1511.06434, section 4 (it has other faces); batch size 128, 5
+          epochs and the square in the middle as in PyTorch's tutorial.
+Run:      python train.py --config configs/dcgan_celeba64.py --config.data.archive=FILE
+Data:     FILE is your img_align_celeba.zip (1.4 GB); or its extracted folder as --config.data.root;
+          prepared once, which takes about 15 GB of disk.
+"""
+
+from jaxgan.config import Config, TrainConfig
+from jaxgan.data.celeba import CelebA
+from jaxgan.data.crops import Crops
+from jaxgan.data.unconditional import Unconditional
+from jaxgan.methods.dcgan import DCGAN
+
+BATCH_SIZE = 128
+EPOCH = 202_599 // BATCH_SIZE  # steps
+
+
+def get_config() -> Config:
+    return Config(
+        method=DCGAN(),
+        data=Unconditional(
+            source=CelebA(),
+            crops=Crops(resize="center", load_size=64, crop_size=64, flip=False),
+        ),
+        train=TrainConfig(
+            steps=5 * EPOCH, batch_size=BATCH_SIZE, sample_every=500, sample_count=64
+        ),
+    )

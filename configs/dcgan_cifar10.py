@@ -1,0 +1,26 @@
+"""DCGAN on CIFAR-10: small photos of ten classes, 32x32.
+
+Paper:    Radford et al. 2016, arXiv 1511.06434, section 4.
+Run:      python train.py --config configs/dcgan_cifar10.py
+Data:     162 MB, downloaded once; or --config.data.archive=cifar-10-binary.tar.gz.
+Differs from the paper: a layer less for 32x32; batch size 64 as in PyTorch's example.
+"""
+
+from jaxgan.config import Config, TrainConfig
+from jaxgan.data.cifar10 import CIFAR10
+from jaxgan.data.crops import Crops
+from jaxgan.data.unconditional import Unconditional
+from jaxgan.methods.dcgan import DCGAN
+
+BATCH_SIZE = 64
+EPOCH = 50_000 // BATCH_SIZE  # steps
+
+
+def get_config() -> Config:
+    return Config(
+        method=DCGAN(image_size=32),
+        data=Unconditional(source=CIFAR10(), crops=Crops(load_size=32, crop_size=32, flip=False)),
+        train=TrainConfig(
+            steps=25 * EPOCH, batch_size=BATCH_SIZE, sample_every=500, sample_count=64
+        ),
+    )

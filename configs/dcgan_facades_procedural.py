@@ -1,0 +1,26 @@
+"""DCGAN on drawn facades, at 32x32: nothing to download.
+
+Paper:    Radford et al. 2016, arXiv 1511.06434.
+Run:      python train.py --config configs/dcgan_facades_procedural.py
+Differs from the paper: 32x32, half the features, DiffAugment and an average of the generator for
+lack of images.
+"""
+
+from jaxgan.config import Config, TrainConfig
+from jaxgan.data.crops import Crops
+from jaxgan.data.procedural import FacadePictures, ProceduralFacades
+from jaxgan.data.unconditional import Unconditional
+from jaxgan.methods.dcgan import DCGAN
+
+
+def get_config() -> Config:
+    return Config(
+        method=DCGAN(
+            image_size=32, features=32, discriminator_features=32, diff_augment=True, ema=0.99
+        ),
+        data=Unconditional(
+            source=FacadePictures(facades=ProceduralFacades(size=64, train_count=2000)),
+            crops=Crops(load_size=32, crop_size=32),
+        ),
+        train=TrainConfig(steps=4000, batch_size=64, sample_every=500, sample_count=64),
+    )

@@ -1,0 +1,33 @@
+"""DCGAN on Fashion-MNIST: gray pictures of clothes, 28x28.
+
+Paper:    Radford et al. 2016, arXiv 1511.06434, section 4.
+Run:      python train.py --config configs/dcgan_fashion_mnist.py
+Data:     31 MB, downloaded once; or --config.data.root=DIR with the four files, such as
+          /usr/share/datasets/fashion-mnist of Debian's package dataset-fashion-mnist.
+Takes:    about 10 steps a second on 2 CPU cores; clothes can be told after 1,000.
+Differs from the paper: half the features and a network for 32x32, cut to 28x28. Enlarged to 64x64,
+these pictures are so easy to tell from noise that the discriminator wins within 200 steps.
+"""
+
+from jaxgan.config import Config, TrainConfig
+from jaxgan.data.crops import Crops
+from jaxgan.data.fashion_mnist import FashionMNIST
+from jaxgan.data.unconditional import Unconditional
+from jaxgan.methods.dcgan import DCGAN
+
+BATCH_SIZE = 64
+EPOCH = 60_000 // BATCH_SIZE  # steps
+
+
+def get_config() -> Config:
+    return Config(
+        method=DCGAN(image_size=28, features=32, discriminator_features=32),
+        data=Unconditional(
+            source=FashionMNIST(),
+            channels=1,
+            crops=Crops(load_size=28, crop_size=28, flip=False),
+        ),
+        train=TrainConfig(
+            steps=10 * EPOCH, batch_size=BATCH_SIZE, sample_every=500, sample_count=64
+        ),
+    )

@@ -1,0 +1,28 @@
+"""DCGAN on bedrooms of LSUN, at 64x64.
+
+Paper:    Radford et al. 2016, arXiv 1511.06434, section 4.1: batch size 128; figure 2 is after one
+          epoch. Latent vectors are uniform, as there.
+Run:      python train.py --config configs/dcgan_lsun64.py --config.data.root=DIR
+Data:     bedroom_train_lmdb.zip (43 GB) from http://dl.yf.io/lsun/scenes, exported to a folder of
+          images by the authors' own `data.py export` (github.com/fyu/lsun).
+"""
+
+from jaxgan.config import Config, TrainConfig
+from jaxgan.data.crops import Crops
+from jaxgan.data.image_folder import ImageFolder
+from jaxgan.data.unconditional import Unconditional
+from jaxgan.methods.dcgan import DCGAN
+
+BATCH_SIZE = 128
+EPOCH = 3_033_042 // BATCH_SIZE  # steps
+
+
+def get_config() -> Config:
+    return Config(
+        method=DCGAN(latent="uniform"),
+        data=Unconditional(
+            source=ImageFolder(),
+            crops=Crops(resize="center", load_size=64, crop_size=64, flip=False),
+        ),
+        train=TrainConfig(steps=EPOCH, batch_size=BATCH_SIZE, sample_every=500, sample_count=64),
+    )

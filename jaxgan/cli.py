@@ -1,0 +1,98 @@
+"""The command `jaxgan`: what to do with trained models."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import jax.numpy as jnp
+import numpy as np
+import tyro
+from PIL import Image
+from tqdm import tqdm
+
+from jaxgan import command_line
+from jaxgan.images import mosaic, to_uint8
+from jaxgan.metrics.linear_probe import linear_probe
+from jaxgan.model import load
+from jaxgan.validation import check
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Make images with a trained DCGAN."""
+
+    run: Path
+    """Folder of the run, or one of its checkpoints."""
+    output: Path
+    """Folder to write to: 00000.png, ..., and all of them in grid.png."""
+    count: int = 64
+    """How many images."""
+    seed: int = 0
+    """Seed of the latent vectors."""
+    interpolate: bool = False
+    """Walk from one latent vector to the next, eight images each, in place of unrelated images."""
+
+    def __post_init__(self):
+        check(self.count >= 1, "count must be at least 1")
+        check(self.seed >= 0, "seed must not be negative")
+
+    def __call__(self) -> None:
+        """Write the images."""
+        model = load(self.run)
+        make = model.interpolate if self.interpolate else model.generate
+        images = make(self.count, self.seed)
+        self.output.mkdir(parents=True, exist_ok=True)
+        for index, image in enumerate(tqdm(images, "writing", unit=" images")):
+            to_picture(image).save(self.output / f"{index:05}.png")
+        to_picture(np.asarray(mosaic(jnp.asarray(images)))[0]).save(self.output / "grid.png")
+        print(f"{self.count} images of {model.checkpoint} are in {self.output}")
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure a trained model."""
+
+    run: Path
+    """Folder of the run, or one of its checkpoints."""
+    metrics: tuple[Literal["linear-probe"], ...] = ("linear-probe",)
+    """What to measure: the linear-probe of DCGAN's paper, how well a linear classifier tells the
+    classes of a data set apart by the discriminator's features."""
+    count: int = 10_000
+    """Images to fit to, and most images to test on."""
+
+    def __call__(self) -> None:
+        """Print a table."""
+        model = load(self.run)
+        for name, accuracy in linear_probe(model, self.count).items():
+            print(f"{name:25} {accuracy:.2%}")
+
+
+Command = (
+    Annotated[Generate, tyro.conf.subcommand("generate")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+)
+
+
+def to_picture(image) -> Image.Image:
+    """Return an image in [-1, 1] as one of Pillow's."""
+    pixels = to_uint8(image)
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit code."""
+
+    def run() -> int:
+        command = command_line.parse_as(
+            Command, sys.argv[1:] if arguments is None else arguments, prog="jaxgan"
+        )
+        command()
+        return 0
+
+    return command_line.run(run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""Faces of the CelebA data set (Liu et al. 2015)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jaxgan.data.download import prepare_archive_file
+from jaxgan.data.folder import prepare_folder
+from jaxgan.data.image_folder import IMAGES
+from jaxgan.errors import UserError
+from jaxgan.types import Splits
+
+PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CelebA:
+    """The aligned and cropped faces, 178x218, from the file or folder that the user has."""
+
+    archive: str | None = None
+    """The file img_align_celeba.zip."""
+    root: str | None = None
+    """Its extracted folder, in place of the file."""
+
+    def prepare(self, data_dir: Path) -> Splits:
+        """See `ImageSource.prepare`."""
+        if self.root is not None:
+            return prepare_folder(self.root, data_dir, IMAGES)
+        if self.archive is None:
+            raise UserError(
+                "CelebA's download allows few people a day: get img_align_celeba.zip by hand from "
+                f"{PAGE} and pass it as --config.data.archive=PATH/img_align_celeba.zip, or its "
+                "extracted folder as --config.data.root=DIR"
+            )
+        return prepare_archive_file(self.archive, "celeba", data_dir, IMAGES)

@@ -1,0 +1,78 @@
+"""CIFAR-10: small photos of ten classes, 32x32 (Krizhevsky 2009)."""
+
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow_datasets as tfds
+from jaxtyping import UInt8
+
+from jaxgan.data.builder import build_from_arrays, open_or_prepare
+from jaxgan.data.download import DAMAGED, download
+from jaxgan.data.folder import fingerprint
+from jaxgan.errors import UserError
+from jaxgan.types import Splits
+
+HOST = "https://www.cs.toronto.edu/~kriz"
+FILE = "cifar-10-binary.tar.gz"
+BATCHES = {
+    "train": [f"data_batch_{number}.bin" for number in range(1, 6)],
+    "test": ["test_batch.bin"],
+}
+RECORD = 1 + 3 * 32 * 32  # bytes: the label, then the planes of red, green and blue
+
+
+@dataclass(frozen=True, kw_only=True)
+class CIFAR10:
+    """50,000 photos to train on and 10,000 held out, of ten classes."""
+
+    archive: str | None = None
+    """The file cifar-10-binary.tar.gz, in place of a download."""
+    mirror: str = HOST
+    """Address below which that file lies."""
+
+    def prepare(self, data_dir: Path) -> Splits:
+        """See `ImageSource.prepare`."""
+        if self.archive is not None:
+            file = Path(self.archive).expanduser()
+            if not file.is_file():
+                raise UserError(f"there is no file {file}, given as --config.data.archive")
+            name = f"cifar10_{fingerprint([file])}"
+            return open_or_prepare(lambda: _build(file, data_dir, name), data_dir, name)
+
+        def download_and_build():
+            # The sum that TFDS records with its own builder.
+            records = tfds.builder_cls("cifar10").url_infos or {}
+            file = download(
+                f"{self.mirror.rstrip('/')}/{FILE}",
+                records[f"{HOST}/{FILE}"].checksum,
+                data_dir / "downloads" / "cifar10",
+                instead=f"--config.data.archive=PATH/{FILE}",
+            )
+            _build(file, data_dir, name)
+
+        name = "cifar10_png"
+        return open_or_prepare(download_and_build, data_dir, name)
+
+
+def _build(archive: Path, data_dir: Path, name: str) -> None:
+    arrays = {}
+    for split, files in BATCHES.items():
+        records = _read(archive, files)
+        images = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        arrays[split] = (np.ascontiguousarray(images), records[:, 0])
+    build_from_arrays(arrays, data_dir, name)
+
+
+def _read(archive: Path, names: list[str]) -> UInt8[np.ndarray, "count bytes"]:
+    """Return the records of some of the archive's files, one a row."""
+    content = b""
+    try:
+        with tarfile.open(archive) as opened:
+            for name in names:
+                file = opened.extractfile(f"cifar-10-batches-bin/{name}")
+                content += file.read() if file else b""
+        return np.frombuffer(content, np.uint8).reshape(-1, RECORD)
+    except (*DAMAGED, KeyError, ValueError, OSError) as error:
+        raise UserError(f"{archive} is damaged or not {FILE} ({error}): get it again") from error

@@ -1,0 +1,41 @@
+"""Any data set of images that TFDS has prepared."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tensorflow_datasets as tfds
+
+from jaxgan.errors import UserError
+from jaxgan.types import Splits
+
+
+@dataclass(frozen=True, kw_only=True)
+class TFDSImages:
+    """A data set of TFDS whose records hold an `image`, prepared as ArrayRecord in `data_dir`."""
+
+    name: str
+    """Its name, with a config and version if there are several: mnist, lsun/bedroom, ..."""
+
+    def prepare(self, data_dir: Path) -> Splits:
+        """See `ImageSource.prepare`."""
+        try:
+            builder = tfds.builder(self.name, data_dir=data_dir, file_format="array_record")
+        except (tfds.core.DatasetNotFoundError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"TFDS has no data set {self.name} ({reason})") from error
+        features = builder.info.features
+        if not isinstance(features, tfds.features.FeaturesDict) or "image" not in features:
+            raise UserError(f"the records of {self.name} hold no image")
+        if not builder.info.splits:
+            raise UserError(
+                f"{self.name} is not in {data_dir} as ArrayRecord: prepare it where there is "
+                f"TensorFlow, by tfds.builder('{self.name}', file_format='array_record')"
+                ".download_and_prepare()"
+            )
+        decoders = {"image": tfds.decode.SkipDecoding()}
+        splits = {
+            split: builder.as_data_source(split, decoders=decoders)  # pyright: ignore[reportCallIssue]
+            for split in builder.info.splits
+        }
+        print("data: " + ", ".join(f"{len(records)} {split}" for split, records in splits.items()))
+        return splits

@@ -1,0 +1,83 @@
+"""Single images for DCGAN."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import tyro
+from jaxtyping import PRNGKeyArray
+
+from jaxgan.data.crops import Crops, normalize
+from jaxgan.data.loader import Decoded, batches, stack
+from jaxgan.images import read_rgb
+from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
+
+
+@runtime_checkable
+class ImageSource(Protocol):
+    """Where single images come from."""
+
+    def prepare(self, data_dir: Path) -> Splits:
+        """Return a split train, and test where there is one, of records that hold an `image`.
+
+        They are written to `data_dir` if they are not there. The class of an image, if it has one,
+        is its record's `label`, or the folder in its `id`.
+
+        Raises:
+            jaxgan.errors.UserError: If there are no images to be had; it says what to do.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unconditional:
+    """Batches of an `image`."""
+
+    source: Annotated[ImageSource, tyro.conf.arg(name="")]
+    channels: Literal[1, 3] = 3
+    """1 makes images gray, 3 RGB."""
+    crops: Annotated[Crops, tyro.conf.arg(name="")] = field(default_factory=Crops)
+
+    def spec(self, batch_size: int) -> Spec:
+        """See `Dataset.spec`."""
+        return {"image": self.crops.spec(batch_size, self.channels)}
+
+    def prepare(self) -> Splits:
+        """See `Dataset.prepare`."""
+        return self.source.prepare(self.crops.folder)
+
+    def stream(
+        self, splits: Splits, *, seed: int, batch_size: int, start: int
+    ) -> Iterator[RawBatch]:
+        """See `Dataset.stream`."""
+        decode = partial(self._decode, side=self.crops.load_size)
+        return batches(
+            [Decoded(splits["train"], decode, cache_gib=self.crops.cache_gib)],
+            self.crops.window,
+            seed=seed,
+            batch_size=batch_size,
+            start=start,
+            workers=self.crops.workers,
+        )
+
+    def held_out(self, splits: Splits, count: int) -> list[RawBatch]:
+        """See `Dataset.held_out`. Without a test split, these are training images."""
+        records = splits["test" if "test" in splits else "train"]
+        decoded = Decoded(records, partial(self._decode, side=self.crops.crop_size))
+        return stack(decoded[index] for index in range(min(count, len(decoded))))
+
+    def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
+        """See `Dataset.augment`."""
+        return self.crops.augment(raw, key)
+
+    def preprocess(self, raw: RawBatch) -> Batch:
+        """See `Dataset.preprocess`."""
+        return normalize(raw)
+
+    def _decode(self, record: Mapping[str, Any], side: int) -> Example:
+        image = self.crops.fit(read_rgb(record["image"]), side)
+        pixels = np.asarray(image.convert("L" if self.channels == 1 else "RGB"))
+        return {"image": pixels.reshape(*pixels.shape[:2], self.channels)}

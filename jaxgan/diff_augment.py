@@ -1,0 +1,64 @@
+"""Differentiable augmentation for GANs on few images (Zhao et al. 2020, arXiv 2006.10738).
+
+What the discriminator sees is augmented at random, real and generated alike, and gradients flow
+through. The policies and their ranges are those of the authors' `DiffAugment_pytorch.py`.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import PRNGKeyArray
+
+from jaxgan.types import Images
+
+
+def diff_augment(images: Images, key: PRNGKeyArray) -> Images:
+    """Change the colors of images, move them, and cut a square out of each.
+
+    Args:
+        images: Images in [-1, 1]; the outcome may leave that range.
+        key: Fresh randomness, of which every image gets its own.
+    """
+    color_key, translation_key, cutout_key = jax.random.split(key, 3)
+    return cutout(translate(change_colors(images, color_key), translation_key), cutout_key)
+
+
+def change_colors(images: Images, key: PRNGKeyArray) -> Images:
+    """Change brightness by up to 0.5, saturation by a factor up to 2, contrast from 0.5 to 1.5."""
+    brightness, saturation, contrast = jax.random.uniform(key, (3, len(images), 1, 1, 1))
+    images = images + (brightness - 0.5)
+    gray = images.mean(axis=-1, keepdims=True)
+    images = (images - gray) * (2 * saturation) + gray
+    mean = images.mean(axis=(1, 2, 3), keepdims=True)
+    return (images - mean) * (contrast + 0.5) + mean
+
+
+def translate(images: Images, key: PRNGKeyArray) -> Images:
+    """Move images by up to an eighth of their size; what comes in is zero."""
+    _, height, width, _ = images.shape
+    reach = (round(height / 8), round(width / 8))
+    starts = jax.random.randint(key, (len(images), 2), 0, 2 * jnp.array([reach]) + 1)
+    padded = jnp.pad(images, ((0, 0), (reach[0],) * 2, (reach[1],) * 2, (0, 0)))
+
+    def move(image, start):
+        return jax.lax.dynamic_slice(image, (*start, 0), images.shape[1:])
+
+    return jax.vmap(move)(padded, starts)
+
+
+def cutout(images: Images, key: PRNGKeyArray) -> Images:
+    """Set a square of half the size, its centre anywhere in the image, to zero."""
+    _, height, width, _ = images.shape
+    sides = (round(height / 2), round(width / 2))
+    # An even side has its centre on a corner of pixels: one more place for it.
+    places = jnp.array([[height + 1 - sides[0] % 2, width + 1 - sides[1] % 2]])
+    centers = jax.random.randint(key, (len(images), 2), 0, places)
+
+    def cut(image, center):
+        first = center - jnp.array(sides) // 2
+        rows, columns = (
+            (jnp.arange(edge) >= start) & (jnp.arange(edge) < start + side)
+            for edge, start, side in zip((height, width), first, sides, strict=True)
+        )
+        return jnp.where((rows[:, None] & columns)[..., None], 0.0, image)
+
+    return jax.vmap(cut)(images, centers)

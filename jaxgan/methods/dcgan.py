@@ -1,0 +1,232 @@
+"""DCGAN: images from latent vectors (Radford et al. 2016, arXiv 1511.06434)."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from jaxgan.diff_augment import diff_augment
+from jaxgan.images import mosaic
+from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, diversity
+from jaxgan.networks.dcgan import (
+    DCGANDiscriminator,
+    DCGANGenerator,
+    DiscriminatorNormName,
+    Latents,
+)
+from jaxgan.networks.layers import INITIALIZERS, InitializerName
+from jaxgan.schedules import Constant, Schedule
+from jaxgan.types import Batch, Images, Metrics, PyTree, Spec, TrainState
+from jaxgan.updates import average, init_state, run, update
+from jaxgan.validation import check
+
+COLLAPSED = 0.1  # diversity of generated images relative to real ones that is a sign of collapse
+
+
+@dataclass(frozen=True, kw_only=True)
+class DCGAN:
+    """An unconditional GAN on batches of an `image`.
+
+    The step is that of PyTorch's example (`examples/dcgan/main.py`): the discriminator is updated
+    on real and on generated images in separate passes, their losses added; then the generator, on
+    the same images, through the updated discriminator.
+    """
+
+    image_size: int = 64
+    """Height and width of the images, at least 8; the paper's is 64."""
+    latent_dim: int = 100
+    """Numbers that an image is made of."""
+    latent: Literal["normal", "uniform"] = "normal"
+    """Distribution of latent vectors: N(0, 1) as in PyTorch's example, or U(-1, 1) as in the
+    paper."""
+    features: int = 64
+    """Channels of the generator's last hidden layer (the example's ngf); earlier ones have more."""
+    discriminator_features: int = 64
+    """Channels of the discriminator's first layer (the example's ndf); later ones have more."""
+    discriminator_norm: DiscriminatorNormName = "batch"
+    """Norm of the discriminator: batch is the paper's; spectral (Miyato et al. 2018) bounds its
+    slope."""
+    initializer: InitializerName = "normal"
+    """Initial kernels: normal is N(0, 0.02), the paper's."""
+    adversarial_loss: AdversarialLossName = "vanilla"
+    """Formulation of the adversarial loss."""
+    label_smoothing: float = 0.0
+    """How far the discriminator's target for real images lies below 1 (Salimans et al. 2016,
+    section 3.4, take 0.1)."""
+    diff_augment: bool = False
+    """Whether to augment what the discriminator sees, for few images (Zhao et al. 2020)."""
+    ema: float = 0.0
+    """Decay, a step, of the average of the generator that is used; 0 uses the latest generator."""
+    learning_rate: float = 2e-4
+    """Adam's learning rate for both networks."""
+    beta1: float = 0.5
+    """Adam's decay of the first moment; the second's is 0.999."""
+    schedule: Schedule = field(default_factory=Constant)
+    """How the learning rate changes over the steps."""
+
+    def __post_init__(self):
+        for name in ("latent_dim", "features", "discriminator_features"):
+            check(getattr(self, name) >= 1, f"{name} must be at least 1")
+        check(self.image_size >= 8, "image_size must be at least 8")
+        check(0 <= self.label_smoothing < 0.5, "label_smoothing must be at least 0 and below 0.5")
+        check(0 <= self.ema < 1, "ema must be at least 0 and below 1")
+        check(self.learning_rate > 0, "learning_rate must be positive")
+        check(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
+
+    def init(self, key: PRNGKeyArray, batch_spec: Spec) -> TrainState:
+        """See `Method.init`."""
+        batch_size, height, width, channels = batch_spec["image"].shape
+        if (height, width) != (self.image_size, self.image_size):
+            raise ValueError(
+                f"the images are {height}x{width}, and image_size is {self.image_size}: "
+                "set --config.data.crop_size or --config.method.image_size"
+            )
+        networks = {
+            "generator": (self._generator(channels), (batch_size, self.latent_dim)),
+            "discriminator": (self._discriminator(), (batch_size, height, width, channels)),
+        }
+        state = init_state(key, self._optimizer(), networks)
+        return (
+            dataclasses.replace(state, memory={"average": _generator_of(state)})
+            if self.ema
+            else state
+        )
+
+    def train_step(
+        self, state: TrainState, batch: Batch, key: PRNGKeyArray
+    ) -> tuple[TrainState, Metrics]:
+        """See `Method.train_step`."""
+        real = batch["image"]
+        loss = ADVERSARIAL_LOSSES[self.adversarial_loss]
+        generator, discriminator = self._generator(real.shape[-1]), self._discriminator()
+        latent_key, *augment_keys = jax.random.split(key, 4)
+        latents = self.draw_latents(latent_key, len(real))
+
+        def generate(params):
+            return run(generator, params, state.batch_stats["generator"], latents)
+
+        def judge(params, batch_stats, images, augment_key):
+            if self.diff_augment:
+                images = diff_augment(images, augment_key)
+            return run(discriminator, params, batch_stats, images)
+
+        fake, generator_vjp, generator_stats = jax.vjp(
+            generate, state.params["generator"], has_aux=True
+        )
+
+        def discriminator_loss(params):
+            # Real before fake, in separate passes: each has batch statistics of its own.
+            stats = state.batch_stats["discriminator"]
+            real_logits, stats = judge(params, stats, real, augment_keys[0])
+            fake_logits, stats = judge(params, stats, fake, augment_keys[1])
+            smoothed = self.label_smoothing * loss.fake(real_logits)
+            metrics = {
+                "loss/discriminator_real": (1 - self.label_smoothing) * loss.real(real_logits)
+                + smoothed,
+                "loss/discriminator_fake": loss.fake(fake_logits),
+            }
+            total = sum(metrics.values())
+            return total, (
+                metrics | loss.accuracy("discriminator", real_logits, fake_logits),
+                stats,
+            )
+
+        gradients, (metrics, discriminator_stats) = jax.grad(discriminator_loss, has_aux=True)(
+            state.params["discriminator"]
+        )
+        discriminator_params, discriminator_opt = update(
+            self._optimizer(),
+            gradients,
+            state.opt_state["discriminator"],
+            state.params["discriminator"],
+        )
+
+        def generator_loss(fake):
+            # The discriminator's running statistics stay as its own update left them.
+            logits, _ = judge(discriminator_params, discriminator_stats, fake, augment_keys[2])
+            return loss.generator(logits)
+
+        # Only with respect to the image: the discriminator's gradients are not wanted here.
+        metrics["loss/generator"], fake_gradient = jax.value_and_grad(generator_loss)(fake)
+        (gradients,) = generator_vjp(fake_gradient)
+        generator_params, generator_opt = update(
+            self._optimizer(), gradients, state.opt_state["generator"], state.params["generator"]
+        )
+
+        metrics["diversity"] = diversity(fake, real)
+        metrics["warning/collapsed"] = (metrics["diversity"] < COLLAPSED).astype(jnp.float32)
+        after = TrainState(
+            step=state.step + 1,
+            params={"generator": generator_params, "discriminator": discriminator_params},
+            batch_stats={"generator": generator_stats, "discriminator": discriminator_stats},
+            opt_state={"generator": generator_opt, "discriminator": discriminator_opt},
+            memory={},
+        )
+        if self.ema:
+            averaged = average(state.memory["average"], _generator_of(after), self.ema)
+            after = dataclasses.replace(after, memory={"average": averaged})
+        return after, metrics
+
+    def sample(
+        self, state: TrainState, batch: Batch, key: PRNGKeyArray
+    ) -> dict[str, Float[Array, "1 big_height big_width _"]]:
+        """Return a mosaic of images from fixed latent vectors, and one of real images."""
+        real = batch["image"]
+        generated = self.generate(state, self.draw_latents(key, len(real)))
+        return {"generated": mosaic(generated), "real": mosaic(real)}
+
+    def generate(self, state: TrainState, latents: Latents) -> Images:
+        """Return the images of latent vectors, none of which depends on the others."""
+        variables = state.memory["average"] if self.ema else _generator_of(state)
+        channels = variables["params"]["output"]["kernel"].shape[2]
+        images = self._generator(channels).apply(variables, latents, use_running_average=True)
+        assert isinstance(images, jax.Array)
+        return images
+
+    def represent(self, state: TrainState, images: Images) -> list[Float[Array, "batch _ _ _"]]:
+        """See `Representing.represent`."""
+        variables = {
+            "params": state.params["discriminator"],
+            "batch_stats": state.batch_stats["discriminator"],
+        }
+        _, sown = self._discriminator().apply(
+            variables, images, use_running_average=True, mutable=["intermediates"]
+        )
+        return list(sown["intermediates"]["features"])
+
+    def draw_latents(self, key: PRNGKeyArray, count: int) -> Float[Array, "{count} latent_dim"]:
+        """Return latent vectors for so many images."""
+        shape = (count, self.latent_dim)
+        if self.latent == "uniform":
+            return jax.random.uniform(key, shape, minval=-1, maxval=1)
+        return jax.random.normal(key, shape)
+
+    def _generator(self, output_channels: int) -> DCGANGenerator:
+        return DCGANGenerator(
+            size=self.image_size,
+            output_channels=output_channels,
+            features=self.features,
+            kernel_init=INITIALIZERS[self.initializer],
+        )
+
+    def _discriminator(self) -> DCGANDiscriminator:
+        return DCGANDiscriminator(
+            features=self.discriminator_features,
+            norm=self.discriminator_norm,
+            kernel_init=INITIALIZERS[self.initializer],
+        )
+
+    def _optimizer(self) -> optax.GradientTransformation:
+        return optax.adam(self.schedule.scale(self.learning_rate), b1=self.beta1, b2=0.999)
+
+
+def _generator_of(state: TrainState) -> PyTree:
+    """Return the generator's variables, as Flax takes them."""
+    return {
+        "params": state.params["generator"],
+        "batch_stats": state.batch_stats["generator"],
+    }

@@ -1,0 +1,117 @@
+"""Trained models in use."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxgan.checkpoint import find_checkpoint, read_config, read_state
+from jaxgan.config import Config, from_json
+from jaxgan.errors import UserError
+from jaxgan.trainer import make_init
+from jaxgan.types import Generative, TrainState
+
+BATCH_SIZE = 64  # images that are made at a time, so that one compilation serves all
+
+
+def load(run: str | Path) -> "Model":
+    """Load the latest model of a run.
+
+    Args:
+        run: A run's folder, its folder of checkpoints, or a single checkpoint.
+
+    Raises:
+        jaxgan.errors.UserError: If there is no checkpoint, or it cannot be read.
+    """
+    checkpoint = find_checkpoint(Path(run))
+    config = from_json(read_config(checkpoint))
+    if not isinstance(config, Config):
+        raise UserError(f"{checkpoint} was not made by jaxgan: it holds no config")
+    abstract = jax.eval_shape(make_init(config), jax.random.key(0))
+    return Model(config, read_state(checkpoint, abstract), checkpoint)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model.
+
+    Attributes:
+        config: The experiment it comes from.
+        state: All its arrays.
+        checkpoint: Where they were read.
+    """
+
+    config: Config
+    state: TrainState
+    checkpoint: Path
+
+    def generate(
+        self, count: int, seed: int = 0
+    ) -> Float[np.ndarray, "{count} height width channels"]:
+        """Make images from random latent vectors.
+
+        Args:
+            count: How many.
+            seed: Seed of the latent vectors; equal seeds begin with equal images.
+
+        Returns:
+            Images in [-1, 1].
+
+        Raises:
+            jaxgan.errors.UserError: If this model translates images instead.
+        """
+        keys = (jax.random.fold_in(jax.random.key(seed), block) for block in range(count))
+        latents = (self._generative.draw_latents(key, BATCH_SIZE) for key in keys)
+        return self._generate(latents, count)
+
+    def interpolate(
+        self, count: int, seed: int = 0, steps: int = 8
+    ) -> Float[np.ndarray, "{count} height width channels"]:
+        """Make images along a walk from one random latent vector to the next.
+
+        The walk goes straight, and keeps the distance from the origin that its ends have: between
+        them lies little else of a normal distribution (White 2016, arXiv 1609.04468).
+
+        Args:
+            count: How many images.
+            seed: Seed of the walk.
+            steps: Images from one latent vector to the next.
+        """
+        points = self._generative.draw_latents(jax.random.key(seed), count // steps + 2)
+        at = jnp.arange(count) / steps
+        before, part = at.astype(int), (at % 1)[:, None]
+
+        def mix(values):
+            return (1 - part) * values[before] + part * values[before + 1]
+
+        straight, lengths = mix(points), mix(jnp.linalg.norm(points, axis=1, keepdims=True))
+        walk = straight * lengths / jnp.linalg.norm(straight, axis=1, keepdims=True)
+        padded = jnp.pad(walk, ((0, -count % BATCH_SIZE), (0, 0)))
+        return self._generate(iter(padded.reshape(-1, BATCH_SIZE, padded.shape[1])), count)
+
+    def _generate(
+        self, latents: Iterator[Float[Array, "batch latent_dim"]], count: int
+    ) -> Float[np.ndarray, "{count} height width channels"]:
+        blocks = []
+        while len(blocks) * BATCH_SIZE < count:
+            blocks.append(np.asarray(self._jitted_generate(self.state, next(latents))))
+        return np.concatenate(blocks)[:count]
+
+    @cached_property
+    def _jitted_generate(self):
+        return jax.jit(self._generative.generate)
+
+    @property
+    def _generative(self) -> Generative:
+        method = self.config.method
+        if not isinstance(method, Generative):
+            raise UserError(
+                f"{self.checkpoint} is a {type(method).__name__}, which makes images out of other "
+                "images only"
+            )
+        return method

@@ -1,0 +1,126 @@
+"""The networks of DCGAN (Radford et al. 2016, section 3 and figure 1)."""
+
+import math
+from typing import Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.nn.initializers import Initializer
+from jaxtyping import Array, Float
+
+from jaxgan.networks.layers import INITIALIZERS, Conv, ConvTranspose, Features, Norm, leaky_relu
+
+Latents = Float[Array, "batch latent_dim"]
+DiscriminatorNormName = Literal["batch", "spectral", "none"]
+
+
+class DCGANGenerator(nn.Module):
+    """Makes square images of a latent vector each, by transposed convolutions from 4x4 on.
+
+    Layer for layer that of PyTorch's example (`examples/dcgan/main.py`), with a layer more or less
+    for every doubling of the size. Sizes between powers of two are cut out of the next one.
+
+    Attributes:
+        size: Height and width of the images.
+        output_channels: Channels of the images.
+        features: Channels of the last hidden layer; earlier ones have 2, 4, then 8 times as many.
+        kernel_init: Initializer of all kernels.
+    """
+
+    size: int
+    output_channels: int
+    features: int = 64
+    kernel_init: Initializer = INITIALIZERS["normal"]
+
+    @nn.compact
+    def __call__(
+        self, latents: Latents, *, use_running_average: bool = False
+    ) -> Float[Array, "batch {self.size} {self.size} {self.output_channels}"]:
+        """Return images in [-1, 1].
+
+        Args:
+            latents: Latent vectors.
+            use_running_average: Whether batch norm uses its running statistics.
+        """
+        widths = _widths(self.features, self.size)
+
+        def enlarge(x, channels, stride, padding):
+            x = ConvTranspose(
+                channels, 4, stride, padding, use_bias=False, kernel_init=self.kernel_init
+            )(x)
+            return jax.nn.relu(Norm("batch")(x, use_running_average=use_running_average))
+
+        x = enlarge(latents[:, None, None, :], widths[-1], 1, 0)
+        for channels in reversed(widths[:-1]):
+            x = enlarge(x, channels, 2, 1)
+        output = ConvTranspose(
+            self.output_channels,
+            4,
+            2,
+            1,
+            use_bias=False,
+            kernel_init=self.kernel_init,
+            name="output",
+        )
+        start = (_power_of_two(self.size) - self.size) // 2
+        kept = slice(start, start + self.size)
+        return jnp.tanh(output(x)[:, kept, kept])
+
+
+class DCGANDiscriminator(nn.Module):
+    """Judges square images by strided convolutions down to 4x4, and one over what is left.
+
+    The features of every hidden layer are sown as `features` into the collection `intermediates`.
+
+    Attributes:
+        features: Channels of the first layer; later ones have 2, 4, then 8 times as many.
+        norm: Batch norm after all convolutions but the first and the last, as in the paper; or
+            spectral norm of all of them (Miyato et al. 2018), or none.
+        kernel_init: Initializer of all kernels.
+    """
+
+    features: int = 64
+    norm: DiscriminatorNormName = "batch"
+    kernel_init: Initializer = INITIALIZERS["normal"]
+
+    @nn.compact
+    def __call__(self, x: Features, *, use_running_average: bool = False) -> Float[Array, " batch"]:
+        """Return a logit for every image.
+
+        Raises:
+            ValueError: If the images are not square, or too small.
+        """
+        _, height, width, _ = x.shape
+        if height != width or height < 8:
+            raise ValueError(
+                f"DCGAN needs square images of at least 8x8, not {height}x{width}: "
+                "choose another size"
+            )
+
+        def conv(x, channels, stride, padding):
+            layer = Conv(channels, 4, stride, padding, use_bias=False, kernel_init=self.kernel_init)
+            if self.norm != "spectral":
+                return layer(x)
+            normalized = nn.SpectralNorm(layer, collection_name="batch_stats")
+            return normalized(x, update_stats=not use_running_average)
+
+        missing = _power_of_two(height) - height
+        sides = (missing // 2, missing - missing // 2)
+        x = jnp.pad(x, ((0, 0), sides, sides, (0, 0)))
+        for layer, channels in enumerate(_widths(self.features, height)):
+            x = conv(x, channels, 2, 1)
+            if layer and self.norm == "batch":
+                x = Norm("batch")(x, use_running_average=use_running_average)
+            x = leaky_relu(x)
+            self.sow("intermediates", "features", x)
+        return conv(x, 1, 1, 0).reshape(-1)
+
+
+def _power_of_two(size: int) -> int:
+    return 2 ** math.ceil(math.log2(size))
+
+
+def _widths(features: int, size: int) -> list[int]:
+    """Return the channels of the layers between images of a size and 4x4, outermost first."""
+    return [features * min(2**layer, 8) for layer in range(_power_of_two(size).bit_length() - 3)]
