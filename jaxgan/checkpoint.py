@@ -177,6 +177,21 @@ def read_state(checkpoint: Path, abstract_state: TrainState) -> TrainState:
     return read["state"]
 
 
+def read_weights(checkpoint: Path) -> tuple[PyTree, PyTree]:
+    """Return all parameters and running statistics in a checkpoint, whatever its config.
+
+    The generator is the averaged one where there is one.
+
+    Raises:
+        UserError: If they cannot be read.
+    """
+    state = _read(checkpoint, state=ocp.args.StandardRestore())["state"]
+    params, batch_stats = state["params"], state["batch_stats"] or {}
+    if average := (state["memory"] or {}).get("average"):
+        params["generator"], batch_stats["generator"] = average["params"], average["batch_stats"]
+    return params, batch_stats
+
+
 def _read(checkpoint: Path, **items: Any) -> Any:
     with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
         try:

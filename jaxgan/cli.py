@@ -13,7 +13,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from jaxgan import command_line
+from jaxgan.config import load as load_config
 from jaxgan.images import mosaic, to_uint8
+from jaxgan.interop.runs import export_torch, import_torch
 from jaxgan.metrics.linear_probe import linear_probe
 from jaxgan.model import load
 from jaxgan.validation import check
@@ -69,9 +71,42 @@ class Evaluate:
             print(f"{name:25} {accuracy:.2%}")
 
 
+@dataclass(frozen=True)
+class ImportTorch:
+    """Make a run of files of the PyTorch references, to use it or to train on."""
+
+    from_: Annotated[Path, tyro.conf.arg(name="from")]
+    """Folder that holds latest_net_G.pth and the like, or netG_epoch_N.pth."""
+    workdir: Path
+    """Folder of the run to make."""
+    config: Path | None = None
+    """Config file of the experiment; without one its architecture is read off the files."""
+
+    def __call__(self) -> None:
+        """Make the run."""
+        config = None if self.config is None else load_config(self.config)
+        import_torch(self.from_, self.workdir, config)
+
+
+@dataclass(frozen=True)
+class ExportTorch:
+    """Write the networks of a run as files that the PyTorch references load."""
+
+    run: Path
+    """Folder of the run, or one of its checkpoints."""
+    output: Path
+    """Folder to write to."""
+
+    def __call__(self) -> None:
+        """Write the files."""
+        export_torch(self.run, self.output)
+
+
 Command = (
     Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[ImportTorch, tyro.conf.subcommand("import-torch")]
+    | Annotated[ExportTorch, tyro.conf.subcommand("export-torch")]
 )
 
 

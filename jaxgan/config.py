@@ -34,6 +34,8 @@ class TrainConfig:
     """Checkpoints to keep, the latest ones."""
     keep_every: int = 0
     """Checkpoints to keep besides: those at multiples of so many steps; 0 for none."""
+    init_from: str | None = None
+    """Run (or import) whose weights to start from, with a fresh optimizer: fine-tuning."""
     mesh: str = "auto"
     """Devices by axis: data:4, or for CycleGAN data:4,direction:2; auto for as many as fit."""
 

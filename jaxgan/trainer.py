@@ -17,6 +17,7 @@ from jaxgan import partition
 from jaxgan.checkpoint import all_finite, open_checkpoints, restore, save, wait
 from jaxgan.config import Config, to_json
 from jaxgan.errors import UserError
+from jaxgan.fine_tune import start_from
 from jaxgan.partition import Placed
 from jaxgan.progress import Progress
 from jaxgan.report import Report
@@ -211,8 +212,13 @@ def _init_or_restore(
         jax.eval_shape(make_init(config), key),
     )
     state = restore(checkpoints, abstract)
-    if state is None:
+    init_from = config.train.init_from
+    if state is None and init_from is None:
         return make_placed_init(config, placed)(key)
+    if state is None:
+        state = start_from(
+            str(init_from), jax.jit(make_init(config), out_shardings=everywhere)(key)
+        )
     return jax.jit(placed.place, out_shardings=placed.shardings(abstract))(state)
 
 

@@ -1,5 +1,6 @@
 """What every method does with each of its networks: initialize it, and take an optimizer step."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import flax.linen as nn
@@ -107,6 +108,15 @@ def translate(
 def average(average: PyTree, latest: PyTree, decay: float) -> PyTree:
     """Return an exponential moving average, moved on by one step."""
     return jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, average, latest)
+
+
+def with_weights(state: TrainState, params: PyTree, batch_stats: PyTree) -> TrainState:
+    """Return a state with other parameters and running statistics, and their average reset."""
+    memory = dict(state.memory)
+    if "average" in memory:
+        generator = {"params": params["generator"], "batch_stats": batch_stats["generator"]}
+        memory["average"] = generator
+    return dataclasses.replace(state, params=params, batch_stats=batch_stats, memory=memory)
 
 
 def update(

@@ -39,15 +39,30 @@ ALLOWED = {
     "config": ["types", "errors", "validation"],
     "checkpoint": ["types", "errors"],
     "report": ["files", "images", "progress", "types"],
+    "fine_tune": ["checkpoint", "types", "updates"],
     "workdir": ["config", "errors", "files"],
     "trainer": [
-        *("checkpoint", "config", "errors", "partition", "progress", "report", "types", "workdir")
+        *(
+            "checkpoint",
+            "config",
+            "errors",
+            "fine_tune",
+            "partition",
+            "progress",
+            "report",
+            "types",
+            "workdir",
+        )
     ],
     "dry_run": ["config", "trainer", "types"],
     "model": ["checkpoint", "config", "errors", "trainer", "types"],
     "metrics": ["errors", "model", "trainer", "types"],
     "command_line": ["config", "errors"],
-    "cli": ["command_line", "images", "metrics", "model", "validation"],
+    "interop": [
+        *("checkpoint", "config", "data", "errors", "interop", "methods", "model", "networks"),
+        *("trainer", "types", "updates"),
+    ],
+    "cli": ["config", "interop", "command_line", "images", "metrics", "model", "validation"],
 }
 
 

@@ -26,7 +26,7 @@ def test_losses_are_those_of_the_networks_before_the_step():
     method = CASE.method
 
     def apply(name, x):
-        network = method._generator(3) if "generator" in name else method._discriminator()
+        network = method.make_generator(3) if "generator" in name else method.make_discriminator()
         return run(network, state.params[name], {}, x)[0]
 
     a, b = batch["a"], batch["b"]
@@ -71,7 +71,7 @@ def test_the_discriminators_see_images_from_the_pools_and_the_generators_do_not(
 def test_every_image_that_was_made_enters_the_pool_while_it_fills():
     state, batch = CASE.method.init(jax.random.key(0), CASE.spec(2)), CASE.batch(2)
     after, _ = step(CASE.method, state, batch)
-    fake_b = run(CASE.method._generator(3), state.params["generator_ab"], {}, batch["a"])[0]
+    fake_b = run(CASE.method.make_generator(3), state.params["generator_ab"], {}, batch["a"])[0]
     np.testing.assert_allclose(after.memory["pool_b"].images[:2], fake_b, atol=1e-5)
     assert after.memory["pool_b"].count == 2
 
@@ -102,7 +102,7 @@ class Scale(nn.Module):
 @pytest.mark.parametrize(("factor", "inverted"), [(0.9, 0), (-0.9, 1)])
 def test_inverted_colors_raise_a_warning(factor, inverted):
     class Scaling(CycleGAN):
-        def _generator(self, output_channels):
+        def make_generator(self, output_channels):
             return Scale(factor)
 
     method = Scaling(discriminator_features=4, discriminator_layers=0)

@@ -58,7 +58,7 @@ def test_images_that_are_not_as_large_as_image_size_are_refused():
 def test_losses_are_those_of_the_networks_before_and_after_the_discriminators_update():
     state, batch = init(CASE.method), CASE.batch(4)
     after, metrics = jax.jit(CASE.method.train_step)(state, batch, KEY)
-    generator, discriminator = CASE.method._generator(3), CASE.method._discriminator()
+    generator, discriminator = CASE.method.make_generator(3), CASE.method.make_discriminator()
     latents = CASE.method.draw_latents(jax.random.split(KEY, 4)[0], 4)
 
     def apply(network, name, state, x):
@@ -108,7 +108,9 @@ def test_label_smoothing_moves_the_target_of_real_images():
         "params": state.params["discriminator"],
         "batch_stats": state.batch_stats["discriminator"],
     }
-    logits, _ = method._discriminator().apply(variables, batch["image"], mutable=["batch_stats"])
+    logits, _ = method.make_discriminator().apply(
+        variables, batch["image"], mutable=["batch_stats"]
+    )
     p = jax.nn.sigmoid(logits)
     expected = -jnp.mean(0.9 * jnp.log(p) + 0.1 * jnp.log(1 - p))
     np.testing.assert_allclose(metrics["loss/discriminator_real"], expected, rtol=1e-5)
@@ -126,7 +128,7 @@ def test_the_averaged_generator_is_used():
     close = partial(np.testing.assert_allclose, rtol=1e-6, atol=1e-7)
     jax.tree.map(close, after.memory["average"], expected)
     latents = method.draw_latents(KEY, 2)
-    images = method._generator(3).apply(expected, latents, use_running_average=True)
+    images = method.make_generator(3).apply(expected, latents, use_running_average=True)
     np.testing.assert_allclose(method.generate(after, latents), images, atol=1e-6)
 
 

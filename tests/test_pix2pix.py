@@ -25,11 +25,11 @@ def test_losses_are_those_of_the_networks_before_and_after_the_discriminators_up
         rngs = {"dropout": jax.random.key(1)}
         return module.apply(variables, x, mutable=["batch_stats"], rngs=rngs)[0]
 
-    fake = apply(method._generator(3), "generator", state.params, batch["input"])
+    fake = apply(method.make_generator(3), "generator", state.params, batch["input"])
 
     def logits(params, images):
         pair = concat_channels(batch["input"], images)
-        return apply(method._discriminator(), "discriminator", params, pair)
+        return apply(method.make_discriminator(), "discriminator", params, pair)
 
     def expect(name, value):
         np.testing.assert_allclose(metrics[name], value, rtol=1e-5, err_msg=name)
@@ -62,12 +62,12 @@ def test_running_statistics_see_fake_then_real_and_not_the_generators_pass():
         name: {"params": state.params[name], "batch_stats": state.batch_stats[name]}
         for name in state.params
     }
-    fake, updates = method._generator(3).apply(
+    fake, updates = method.make_generator(3).apply(
         variables["generator"], batch["input"], deterministic=True, mutable=["batch_stats"]
     )
     expected = {"generator": updates["batch_stats"]}
     for images in (fake, batch["target"]):
-        _, updates = method._discriminator().apply(
+        _, updates = method.make_discriminator().apply(
             variables["discriminator"],
             concat_channels(batch["input"], images),
             mutable=["batch_stats"],

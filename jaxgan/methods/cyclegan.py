@@ -90,10 +90,10 @@ class CycleGAN:
         if self.lambda_identity and a[-1] != b[-1]:
             warnings.warn(f"no identity loss: A has {a[-1]} channels and B {b[-1]}", stacklevel=2)
         networks = {
-            "generator_ab": (self._generator(b[-1]), a),
-            "generator_ba": (self._generator(a[-1]), b),
-            "discriminator_a": (self._discriminator(), a),
-            "discriminator_b": (self._discriminator(), b),
+            "generator_ab": (self.make_generator(b[-1]), a),
+            "generator_ba": (self.make_generator(a[-1]), b),
+            "discriminator_a": (self.make_discriminator(), a),
+            "discriminator_b": (self.make_discriminator(), b),
         }
         state = init_state(key, self._optimizer(), networks)
         if not self.pool_size:
@@ -194,7 +194,7 @@ class CycleGAN:
                 translated = []
                 for i, (x, y, key) in enumerate(zip(images, targets, keys, strict=True)):
                     dropout_key = jax.random.fold_in(key, number)
-                    generator = self._generator(y.shape[-1])
+                    generator = self.make_generator(y.shape[-1])
                     image, stats[i] = run(generator, params[i], stats[i], x, dropout_key)
                     translated.append(image)
                 return translated
@@ -205,7 +205,7 @@ class CycleGAN:
             for half, fake, reconstructed, y in zip(halves, fakes, cycled, targets, strict=True):
                 # The discriminator's statistics stay as its own update leaves them.
                 judged, _ = run(
-                    self._discriminator(),
+                    self.make_discriminator(),
                     half.params["discriminator"],
                     half.batch_stats["discriminator"],
                     fake,
@@ -228,8 +228,8 @@ class CycleGAN:
 
         def discriminator_loss(params, stats, real, fake):
             # Real before fake, in separate passes: each has batch statistics of its own.
-            real_logits, stats = run(self._discriminator(), params, stats, real)
-            fake_logits, stats = run(self._discriminator(), params, stats, fake)
+            real_logits, stats = run(self.make_discriminator(), params, stats, real)
+            fake_logits, stats = run(self.make_discriminator(), params, stats, fake)
             accuracy = loss.accuracy("discriminator_{target}", real_logits, fake_logits)
             total = (loss.real(real_logits) + loss.fake(fake_logits)) / 2
             return total, (accuracy | {"loss/discriminator_{target}": total}, stats)
@@ -277,7 +277,7 @@ class CycleGAN:
         channels = {"generator_ab": b.shape[-1], "generator_ba": a.shape[-1]}
 
         def apply(name, images):
-            generator = self._generator(channels[name])
+            generator = self.make_generator(channels[name])
             params, stats = state.params[name], state.batch_stats[name]
             return translate(generator, params, stats, images, key, multiple=generator.multiple)
 
@@ -295,7 +295,8 @@ class CycleGAN:
             columns["identity B"] = apply("generator_ab", b)
         return columns
 
-    def _generator(self, output_channels: int) -> ResNetGenerator | UNetGenerator:
+    def make_generator(self, output_channels: int) -> ResNetGenerator | UNetGenerator:
+        """Return the generator of images of so many channels."""
         shared = {
             "output_channels": output_channels,
             "features": self.features,
@@ -307,7 +308,8 @@ class CycleGAN:
             return UNetGenerator(depth=self.depth, **shared)
         return ResNetGenerator(blocks=self.blocks, upsample=self.upsample, **shared)
 
-    def _discriminator(self) -> nn.Module:
+    def make_discriminator(self) -> nn.Module:
+        """Return the discriminator."""
         return discriminator(
             features=self.discriminator_features,
             layers=self.discriminator_layers,

@@ -86,8 +86,8 @@ class DCGAN:
                 "set --config.data.crop_size or --config.method.image_size"
             )
         networks = {
-            "generator": (self._generator(channels), (batch_size, self.latent_dim)),
-            "discriminator": (self._discriminator(), (batch_size, height, width, channels)),
+            "generator": (self.make_generator(channels), (batch_size, self.latent_dim)),
+            "discriminator": (self.make_discriminator(), (batch_size, height, width, channels)),
         }
         state = init_state(key, self._optimizer(), networks)
         return (
@@ -102,7 +102,7 @@ class DCGAN:
         """See `Method.train_step`."""
         real = batch["image"]
         loss = ADVERSARIAL_LOSSES[self.adversarial_loss]
-        generator, discriminator = self._generator(real.shape[-1]), self._discriminator()
+        generator, discriminator = self.make_generator(real.shape[-1]), self.make_discriminator()
         latent_key, *augment_keys = jax.random.split(key, 4)
         latents = self.draw_latents(latent_key, len(real))
 
@@ -183,7 +183,7 @@ class DCGAN:
         """Return the images of latent vectors, none of which depends on the others."""
         variables = state.memory["average"] if self.ema else _generator_of(state)
         channels = variables["params"]["output"]["kernel"].shape[2]
-        images = self._generator(channels).apply(variables, latents, use_running_average=True)
+        images = self.make_generator(channels).apply(variables, latents, use_running_average=True)
         assert isinstance(images, jax.Array)
         return images
 
@@ -193,7 +193,7 @@ class DCGAN:
             "params": state.params["discriminator"],
             "batch_stats": state.batch_stats["discriminator"],
         }
-        _, sown = self._discriminator().apply(
+        _, sown = self.make_discriminator().apply(
             variables, images, use_running_average=True, mutable=["intermediates"]
         )
         return list(sown["intermediates"]["features"])
@@ -205,7 +205,8 @@ class DCGAN:
             return jax.random.uniform(key, shape, minval=-1, maxval=1)
         return jax.random.normal(key, shape)
 
-    def _generator(self, output_channels: int) -> DCGANGenerator:
+    def make_generator(self, output_channels: int) -> DCGANGenerator:
+        """Return the generator of images of so many channels."""
         return DCGANGenerator(
             size=self.image_size,
             output_channels=output_channels,
@@ -213,7 +214,8 @@ class DCGAN:
             kernel_init=INITIALIZERS[self.initializer],
         )
 
-    def _discriminator(self) -> DCGANDiscriminator:
+    def make_discriminator(self) -> DCGANDiscriminator:
+        """Return the discriminator."""
         return DCGANDiscriminator(
             features=self.discriminator_features,
             norm=self.discriminator_norm,

@@ -73,8 +73,8 @@ class Pix2pix:
             key,
             self._optimizer(),
             {
-                "generator": (self._generator(y[-1]), x),
-                "discriminator": (self._discriminator(), (*x[:-1], x[-1] + y[-1])),
+                "generator": (self.make_generator(y[-1]), x),
+                "discriminator": (self.make_discriminator(), (*x[:-1], x[-1] + y[-1])),
             },
         )
 
@@ -84,7 +84,7 @@ class Pix2pix:
         """See `Method.train_step`."""
         x, y = batch["input"], batch["target"]
         loss = ADVERSARIAL_LOSSES[self.adversarial_loss]
-        generator, judging = self._generator(y.shape[-1]), self._discriminator()
+        generator, judging = self.make_generator(y.shape[-1]), self.make_discriminator()
 
         def generate(params):
             return run(generator, params, state.batch_stats["generator"], x, key)
@@ -147,7 +147,7 @@ class Pix2pix:
 
         Every image is normalized by itself, so the result does not depend on its batch mates.
         """
-        generator = self._generator(state.params["generator"]["output"]["bias"].size)
+        generator = self.make_generator(state.params["generator"]["output"]["bias"].size)
         output = translate(
             generator,
             state.params["generator"],
@@ -162,7 +162,8 @@ class Pix2pix:
             {"target": batch["target"]} if "target" in batch else {}
         )
 
-    def _generator(self, output_channels: int) -> UNetGenerator:
+    def make_generator(self, output_channels: int) -> UNetGenerator:
+        """Return the generator of images of so many channels."""
         return UNetGenerator(
             output_channels=output_channels,
             features=self.features,
@@ -172,7 +173,8 @@ class Pix2pix:
             kernel_init=INITIALIZERS[self.initializer],
         )
 
-    def _discriminator(self) -> nn.Module:
+    def make_discriminator(self) -> nn.Module:
+        """Return the discriminator."""
         return discriminator(
             features=self.discriminator_features,
             layers=self.discriminator_layers,

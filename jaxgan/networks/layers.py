@@ -20,6 +20,8 @@ NewFeatures = Float[Array, "batch new_height new_width new_channels"]
 InitializerName = Literal["normal", "xavier", "kaiming", "orthogonal"]
 NormName = Literal["batch", "instance"]
 
+EPSILON = 1e-5  # of both norms, PyTorch's default
+MOMENTUM = 0.9  # of running statistics, the share that is kept
 INIT_GAIN = 0.02  # DCGAN, section 4; the reference's `--init_gain`
 INITIALIZERS: dict[InitializerName, Initializer] = {
     "normal": initializers.normal(INIT_GAIN),
@@ -150,8 +152,9 @@ class ConvTranspose(nn.Module):
 class Norm(nn.Module):
     """Batch norm, or instance norm without affine parameters, as the reference sets them.
 
-    Batch norm keeps running statistics in the collection `batch_stats`, updated with momentum 0.9
-    (PyTorch calls it 0.1); its scale starts at N(1, 0.02). Both use epsilon 1e-5.
+    Batch norm keeps running statistics in the collection `batch_stats`, with momentum 0.9 (PyTorch
+    calls it 0.1) and, as in PyTorch and unlike Flax, the unbiased variance; its scale starts at
+    N(1, 0.02). Both use epsilon 1e-5.
 
     Attributes:
         kind: Which of the two.
@@ -164,15 +167,28 @@ class Norm(nn.Module):
         """Normalize; only batch norm has running averages to use."""
         if self.kind == "instance":
             return nn.InstanceNorm(
-                epsilon=1e-5, use_bias=False, use_scale=False, use_fast_variance=False
+                epsilon=EPSILON, use_bias=False, use_scale=False, use_fast_variance=False
             )(x)
-        return nn.BatchNorm(
-            use_running_average=use_running_average,
-            momentum=0.9,
-            epsilon=1e-5,
-            use_fast_variance=False,
-            scale_init=lambda *args: 1 + INITIALIZERS["normal"](*args),
-        )(x)
+        shape = (x.shape[-1],)
+        scale = self.param("scale", lambda *args: 1 + INITIALIZERS["normal"](*args), shape)
+        bias = self.param("bias", initializers.zeros, shape)
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
+        running_variance = self.variable("batch_stats", "var", jnp.ones, shape)
+        if use_running_average:
+            mean, variance = running_mean.value, running_variance.value
+        else:
+            mean = x.mean(axis=(0, 1, 2))
+            variance = jnp.mean(jnp.square(x - mean.reshape(1, 1, 1, -1)), axis=(0, 1, 2))
+            if not self.is_initializing():
+                count = x.size // x.shape[-1]
+                unbiased = variance * (count / max(count - 1, 1))
+                running_mean.value = MOMENTUM * running_mean.value + (1 - MOMENTUM) * mean
+                running_variance.value = (
+                    MOMENTUM * running_variance.value + (1 - MOMENTUM) * unbiased
+                )
+        factor = scale * jax.lax.rsqrt(variance + EPSILON)
+        centered = x - mean.reshape(1, 1, 1, -1)
+        return centered * factor.reshape(1, 1, 1, -1) + bias.reshape(1, 1, 1, -1)
 
 
 def reflect_pad(x: Features, padding: int) -> NewFeatures:

@@ -1,0 +1,145 @@
+"""Runs made of PyTorch's files, and the other way round."""
+
+import re
+import sys
+from pathlib import Path
+
+import flax.linen as nn
+import jax
+
+from jaxgan.checkpoint import open_checkpoints, save
+from jaxgan.config import Config, to_json
+from jaxgan.errors import UserError
+from jaxgan.interop.recognize import is_resnet, recognize
+from jaxgan.interop.torch_file import read_tensors, write_tensors
+from jaxgan.interop.torch_names import from_torch, to_torch
+from jaxgan.methods.cyclegan import CycleGAN
+from jaxgan.methods.dcgan import DCGAN
+from jaxgan.methods.pix2pix import Pix2pix
+from jaxgan.model import load
+from jaxgan.trainer import make_init
+from jaxgan.types import Method, TrainState
+from jaxgan.updates import with_weights
+
+# By network, what its file is called in the references. The reference's D_A judges domain B.
+PIX2PIX_FILES = {"generator": "latest_net_G", "discriminator": "latest_net_D"}
+DCGAN_FILES = {"generator": "netG", "discriminator": "netD"}
+CYCLEGAN_FILES = {
+    "generator_ab": "latest_net_G_A",
+    "generator_ba": "latest_net_G_B",
+    "discriminator_a": "latest_net_D_B",
+    "discriminator_b": "latest_net_D_A",
+}
+SUFFIXES = (".pth", ".pt", ".safetensors")
+
+
+def import_torch(folder: Path, workdir: Path, config: Config | None) -> None:
+    """Make a run at step 0 of the files in a folder.
+
+    Networks without a file start anew.
+
+    Args:
+        folder: Holds `latest_net_G.pth` and the like, or `netG_epoch_N.pth`; of several, `latest`
+            or the last epoch is taken.
+        workdir: The run's folder.
+        config: The experiment; without one its architecture is read off the tensors.
+
+    Raises:
+        UserError: If the files cannot be read or do not fit; then nothing is written.
+    """
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}")
+    if (workdir / "checkpoints").exists():
+        raise UserError(f"{workdir} holds a run already: choose another --workdir")
+    names = [*PIX2PIX_FILES.values(), *DCGAN_FILES.values(), *CYCLEGAN_FILES.values()]
+    files = {name: file for name in names if (file := _find(folder, name))}
+    if "latest_net_G_A" not in files and "latest_net_G_B" not in files:
+        alone = read_tensors(files["latest_net_G"]) if "latest_net_G" in files else {}
+        if is_resnet(alone):  # CycleGAN's generators are published one by one
+            files["latest_net_G_A"] = files.pop("latest_net_G")
+    tensors = {name: read_tensors(file) for name, file in files.items()}
+    if config is None:
+        config = recognize(tensors, folder)
+    names = _file_names(config.method)
+    expected = [name for role, name in names.items() if role.startswith("generator")]
+    if not any(name in files for name in expected):
+        raise UserError(f"{folder} has no generator: no file {' or '.join(expected)}.pth")
+    state = jax.jit(make_init(config))(jax.random.key(config.train.seed))
+    params, batch_stats = dict(state.params), dict(state.batch_stats)
+    for role, network in _networks(config.method, state).items():
+        name = names[role]
+        if name not in files:
+            print(f"{role}: no file, starts anew")
+            continue
+        try:
+            params[role], batch_stats[role] = from_torch(
+                network, params[role], batch_stats[role], tensors[name]
+            )
+        except UserError as error:
+            raise UserError(f"{files[name]}: {error}") from error
+        print(f"{role}: {files[name]}")
+    with open_checkpoints(workdir / "checkpoints", keep_last=1, keep_every=0) as checkpoints:
+        save(checkpoints, with_weights(state, params, batch_stats), to_json(config))
+    print(f"run: {workdir}, at step 0")
+
+
+def export_torch(run: Path, output: Path) -> None:
+    """Write the networks of a run as state dicts that the references load.
+
+    Raises:
+        UserError: If a network has no counterpart there.
+    """
+    model = load(run)
+    state, names = model.state, _file_names(model.config.method)
+    params, batch_stats = dict(state.params), dict(state.batch_stats)
+    if "average" in state.memory:
+        params["generator"] = state.memory["average"]["params"]
+        batch_stats["generator"] = state.memory["average"]["batch_stats"]
+    dicts = {
+        names[role]: to_torch(network, params[role], batch_stats[role], int(state.step))
+        for role, network in _networks(model.config.method, state).items()
+    }
+    output.mkdir(parents=True, exist_ok=True)
+    for name, tensors in dicts.items():
+        write_tensors(output / f"{name}.pth", tensors)
+        print(output / f"{name}.pth")
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    """Return the latest file of a network: `latest` before numbers, higher numbers before lower."""
+    network = name.removeprefix("latest_")
+    pattern = re.compile(rf"(?:.*?(\d+|latest)_)?{network}(?:_epoch_(\d+))?")
+
+    def age(file: Path) -> int:
+        found = pattern.fullmatch(file.stem)
+        number = (found and (found[1] or found[2])) or "0"
+        return sys.maxsize if number == "latest" else int(number)
+
+    files = [file for file in sorted(folder.iterdir()) if file.suffix in SUFFIXES]
+    return max((file for file in files if pattern.fullmatch(file.stem)), key=age, default=None)
+
+
+def _file_names(method: Method) -> dict[str, str]:
+    match method:
+        case Pix2pix():
+            return PIX2PIX_FILES
+        case CycleGAN():
+            return CYCLEGAN_FILES
+        case DCGAN():
+            return DCGAN_FILES
+    raise UserError(f"PyTorch's references have no {type(method).__name__}")
+
+
+def _networks(method: Method, state: TrainState) -> dict[str, nn.Module]:
+    """Return the networks of a state, by name."""
+    assert isinstance(method, Pix2pix | CycleGAN | DCGAN)
+
+    def network(name: str) -> nn.Module:
+        if not name.startswith("generator"):
+            return method.make_discriminator()
+        output = state.params[name]["output"]
+        transposed = isinstance(method, DCGAN)
+        channels = output["kernel"].shape[2] if transposed else output["bias"].size
+        return method.make_generator(channels)
+
+    return {name: network(name) for name in state.params}
