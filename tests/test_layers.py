@@ -5,7 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.networks.layers import INITIALIZERS, Norm, conv_transpose, strided_conv
+from jaxgan.networks.layers import (
+    INITIALIZERS,
+    Norm,
+    conv_transpose,
+    leaky_relu,
+    reflect_pad,
+    strided_conv,
+)
 
 # kernel, stride, padding, output padding: U-Net, ResNet, DCGAN's first layer, and odd ones.
 GEOMETRIES = [(4, 2, 1, 0), (3, 2, 1, 1), (4, 1, 0, 0), (5, 3, 2, 1), (3, 1, 1, 0)]
@@ -104,3 +111,15 @@ def test_orthogonal_kernels_are_orthogonal():
     kernel = INITIALIZERS["orthogonal"](jax.random.key(0), (4, 4, 64, 128), jnp.float32)
     flat = kernel.reshape(-1, 128)
     np.testing.assert_allclose(flat.T @ flat, 0.02**2 * np.eye(128), atol=1e-6)
+
+
+def test_leaky_relu_has_the_slope_of_the_papers():
+    x = jnp.array([-10.0, 0.0, 10.0]).reshape(1, 1, 3, 1)
+    np.testing.assert_allclose(leaky_relu(x).ravel(), [-2, 0, 10])
+
+
+def test_reflection_leaves_the_edge_itself_out():
+    x = jnp.arange(9.0).reshape(1, 3, 3, 1)
+    padded = reflect_pad(x, 2)[0, :, :, 0]
+    np.testing.assert_array_equal(padded[2], [2, 1, 0, 1, 2, 1, 0])
+    np.testing.assert_array_equal(padded[:, 2], [6, 3, 0, 3, 6, 3, 0])
