@@ -1,0 +1,25 @@
+"""DCGAN on a data set of TFDS, at 64x64.
+
+Paper:    Radford et al. 2016, arXiv 1511.06434, section 4; batch size 128.
+Run:      python train.py --config configs/dcgan_tfds.py --config.data.name=NAME
+Data:     NAME as TFDS calls it, such as oxford_flowers102, prepared as ArrayRecord in
+          --config.data.data_dir where there is TensorFlow: tfds.builder(NAME,
+          file_format="array_record").download_and_prepare().
+"""
+
+from jaxgan.config import Config, TrainConfig
+from jaxgan.data.crops import Crops
+from jaxgan.data.tfds_images import TFDSImages
+from jaxgan.data.unconditional import Unconditional
+from jaxgan.methods.dcgan import DCGAN
+
+
+def get_config() -> Config:
+    return Config(
+        method=DCGAN(),
+        data=Unconditional(
+            source=TFDSImages(name="oxford_flowers102"),
+            crops=Crops(resize="center", load_size=64, crop_size=64, flip=False),
+        ),
+        train=TrainConfig(steps=20_000, batch_size=128, sample_every=500, sample_count=64),
+    )
