@@ -9,16 +9,41 @@ from typing import Annotated, Literal
 import jax.numpy as jnp
 import numpy as np
 import tyro
-from PIL import Image
 from tqdm import tqdm
 
 from jaxgan import command_line
 from jaxgan.config import load as load_config
-from jaxgan.images import mosaic, to_uint8
+from jaxgan.images import mosaic, to_picture
 from jaxgan.interop.runs import export_torch, import_torch
 from jaxgan.metrics.linear_probe import linear_probe
 from jaxgan.model import load
+from jaxgan.translate import translate_files
 from jaxgan.validation import check
+
+
+@dataclass(frozen=True)
+class Translate:
+    """Translate images with a trained pix2pix or CycleGAN."""
+
+    run: Path
+    """Folder of the run, or one of its checkpoints."""
+    input: Path
+    """An image, or a folder of them."""
+    output: Path
+    """Folder to write to, under the same names, with a page index.html of all."""
+    direction: Literal["ab", "ba"] | None = None
+    """For a CycleGAN: ab (the default) makes B of A, ba A of B."""
+    format: Literal["png", "jpg", "webp", "tiff"] | None = None
+    """Format to write; that of each input by default."""
+
+    def __call__(self) -> int:
+        """Write the images; return 1 if some could not be read."""
+        model = load(self.run)
+        skipped = translate_files(model, self.input, self.output, self.direction, self.format)
+        for line in skipped:
+            print(f"skipped {line}", file=sys.stderr)
+        print(f"the images and index.html are in {self.output}")
+        return 1 if skipped else 0
 
 
 @dataclass(frozen=True)
@@ -103,17 +128,12 @@ class ExportTorch:
 
 
 Command = (
-    Annotated[Generate, tyro.conf.subcommand("generate")]
+    Annotated[Translate, tyro.conf.subcommand("translate")]
+    | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[ImportTorch, tyro.conf.subcommand("import-torch")]
     | Annotated[ExportTorch, tyro.conf.subcommand("export-torch")]
 )
-
-
-def to_picture(image) -> Image.Image:
-    """Return an image in [-1, 1] as one of Pillow's."""
-    pixels = to_uint8(image)
-    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -123,8 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = command_line.parse_as(
             Command, sys.argv[1:] if arguments is None else arguments, prog="jaxgan"
         )
-        command()
-        return 0
+        return command() or 0
 
     return command_line.run(run)
 

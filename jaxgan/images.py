@@ -64,6 +64,12 @@ def to_uint8(images: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]
     return ((np.clip(images, -1, 1) + 1) * 127.5).round().astype(np.uint8)
 
 
+def to_picture(image: ImageArray) -> Image.Image:
+    """Return an image in [-1, 1] as one of Pillow's, gray if it has one channel."""
+    pixels = to_uint8(image)
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
 def mosaic(
     images: Float[Array, "batch height width channels"],
 ) -> Float[Array, "1 big_height big_width channels"]:

@@ -14,9 +14,10 @@ from jaxgan.checkpoint import find_checkpoint, read_config, read_state
 from jaxgan.config import Config, from_json
 from jaxgan.errors import UserError
 from jaxgan.trainer import make_init
-from jaxgan.types import Generative, TrainState
+from jaxgan.types import Generative, TrainState, Translating
 
-BATCH_SIZE = 64  # images that are made at a time, so that one compilation serves all
+GENERATED_AT_A_TIME = 64  # so that one compilation serves all
+BATCH_SIZE = 8  # images that are translated at a time
 
 
 def load(run: str | Path) -> "Model":
@@ -66,8 +67,54 @@ class Model:
             jaxgan.errors.UserError: If this model translates images instead.
         """
         keys = (jax.random.fold_in(jax.random.key(seed), block) for block in range(count))
-        latents = (self._generative.draw_latents(key, BATCH_SIZE) for key in keys)
+        latents = (self._generative.draw_latents(key, GENERATED_AT_A_TIME) for key in keys)
         return self._generate(latents, count)
+
+    def translate(
+        self,
+        images: Float[Array | np.ndarray, "batch height width channels"],
+        direction: str | None = None,
+        seed: int = 0,
+    ) -> Float[np.ndarray, "batch height width new_channels"]:
+        """Translate images.
+
+        Args:
+            images: Images in [-1, 1], of any size.
+            direction: `ab` or `ba` for a CycleGAN; None for the first that the model has.
+            seed: Seed of dropout, for models that keep it.
+
+        Returns:
+            Images in [-1, 1], of the same size.
+
+        Raises:
+            jaxgan.errors.UserError: If this model does not translate in this direction.
+        """
+        direction, key = self.choose_direction(direction), jax.random.key(seed)
+        blocks = []
+        for start in range(0, len(images), BATCH_SIZE):
+            block = jnp.asarray(images[start : start + BATCH_SIZE])
+            missing = BATCH_SIZE - len(block) if len(images) > BATCH_SIZE else 0
+            padded = jnp.pad(block, ((0, missing), (0, 0), (0, 0), (0, 0)))
+            blocks.append(np.asarray(self._jitted_translate(self.state, padded, key, direction)))
+        return np.concatenate(blocks)[: len(images)]
+
+    def choose_direction(self, direction: str | None) -> str:
+        """Return a direction in which this model translates: the given one, or the first.
+
+        Raises:
+            jaxgan.errors.UserError: If there is none.
+        """
+        method = self.config.method
+        kind = type(method).__name__
+        if not isinstance(method, Translating):
+            raise UserError(f"{self.checkpoint} is a {kind}, which makes images out of nothing")
+        if direction is None:
+            return method.directions[0]
+        if direction not in method.directions:
+            raise UserError(
+                f"{self.checkpoint} is a {kind}, which has no direction {direction}: leave it out"
+            )
+        return direction
 
     def interpolate(
         self, count: int, seed: int = 0, steps: int = 8
@@ -91,16 +138,21 @@ class Model:
 
         straight, lengths = mix(points), mix(jnp.linalg.norm(points, axis=1, keepdims=True))
         walk = straight * lengths / jnp.linalg.norm(straight, axis=1, keepdims=True)
-        padded = jnp.pad(walk, ((0, -count % BATCH_SIZE), (0, 0)))
-        return self._generate(iter(padded.reshape(-1, BATCH_SIZE, padded.shape[1])), count)
+        padded = jnp.pad(walk, ((0, -count % GENERATED_AT_A_TIME), (0, 0)))
+        return self._generate(iter(padded.reshape(-1, GENERATED_AT_A_TIME, padded.shape[1])), count)
 
     def _generate(
         self, latents: Iterator[Float[Array, "batch latent_dim"]], count: int
     ) -> Float[np.ndarray, "{count} height width channels"]:
         blocks = []
-        while len(blocks) * BATCH_SIZE < count:
+        while len(blocks) * GENERATED_AT_A_TIME < count:
             blocks.append(np.asarray(self._jitted_generate(self.state, next(latents))))
         return np.concatenate(blocks)[:count]
+
+    @cached_property
+    def _jitted_translate(self):
+        assert isinstance(self.config.method, Translating)
+        return jax.jit(self.config.method.translate, static_argnames="direction")
 
     @cached_property
     def _jitted_generate(self):

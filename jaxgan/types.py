@@ -95,6 +95,26 @@ class Generative(Protocol):
 
 
 @runtime_checkable
+class Translating(Protocol):
+    """A method that makes images out of images."""
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """Names of the directions in which it translates."""
+        ...
+
+    def translate(
+        self,
+        state: TrainState,
+        images: Float[Array, "batch height width _"],
+        key: PRNGKeyArray,
+        direction: str,
+    ) -> Float[Array, "batch height width _"]:
+        """Return translated images in [-1, 1], of any size; none depends on its batch mates."""
+        ...
+
+
+@runtime_checkable
 class Representing(Protocol):
     """A method whose discriminator's features are of use."""
 

@@ -69,6 +69,7 @@ def translate(
     key: PRNGKeyArray,
     *,
     multiple: int,
+    smallest: int,
     dropout: bool = True,
     use_running_average: bool = False,
 ) -> Float[Array, "batch height width _"]:
@@ -82,11 +83,13 @@ def translate(
         key: Randomness of dropout.
         multiple: Images are mirrored at the bottom and right up to a multiple of so many pixels in
             height and width, and the outcome is cut back.
+        smallest: Least height and width that they are mirrored to.
         dropout: Whether dropout stays on, if the network has any.
         use_running_average: Whether batch norm uses its running statistics.
     """
     height, width = images.shape[1:3]
-    padding = ((0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0))
+    bottom, right = (max(edge + -edge % multiple, smallest) - edge for edge in (height, width))
+    padding = ((0, 0), (0, bottom), (0, right), (0, 0))
     variables = {"params": params, "batch_stats": batch_stats}
 
     def translate_one(image, key):

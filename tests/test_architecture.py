@@ -62,7 +62,11 @@ ALLOWED = {
         *("checkpoint", "config", "data", "errors", "interop", "methods", "model", "networks"),
         *("trainer", "types", "updates"),
     ],
-    "cli": ["config", "interop", "command_line", "images", "metrics", "model", "validation"],
+    "translate": ["data", "errors", "files", "images", "model"],
+    "cli": [
+        *("command_line", "config", "images", "interop", "metrics", "model", "translate"),
+        "validation",
+    ],
 }
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import flax.linen as nn
@@ -274,26 +275,43 @@ class CycleGAN:
         Each image is normalized by itself, so the result does not depend on its batch mates.
         """
         a, b = batch["a"], batch["b"]
-        channels = {"generator_ab": b.shape[-1], "generator_ba": a.shape[-1]}
-
-        def apply(name, images):
-            generator = self.make_generator(channels[name])
-            params, stats = state.params[name], state.batch_stats[name]
-            return translate(generator, params, stats, images, key, multiple=generator.multiple)
-
-        fake_b, fake_a = apply("generator_ab", a), apply("generator_ba", b)
+        to_b, to_a = (
+            partial(self.translate, state, key=key, direction=direction) for direction in DIRECTIONS
+        )
+        fake_b, fake_a = to_b(a), to_a(b)
         columns = {
             "real A": a,
             "fake B": fake_b,
-            "reconstructed A": apply("generator_ba", fake_b),
+            "reconstructed A": to_a(fake_b),
             "real B": b,
             "fake A": fake_a,
-            "reconstructed B": apply("generator_ab", fake_a),
+            "reconstructed B": to_b(fake_a),
         }
         if self.lambda_identity > 0 and a.shape[-1] == b.shape[-1]:
-            columns["identity A"] = apply("generator_ba", a)
-            columns["identity B"] = apply("generator_ab", b)
+            columns["identity A"] = to_a(a)
+            columns["identity B"] = to_b(b)
         return columns
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """See `Translating.directions`."""
+        return DIRECTIONS
+
+    def translate(
+        self, state: TrainState, images: Domain, key: PRNGKeyArray, direction: str
+    ) -> Float[Array, "batch height width _"]:
+        """See `Translating.translate`."""
+        name = f"generator_{direction}"
+        generator = self.make_generator(state.params[name]["output"]["bias"].size)
+        return translate(
+            generator,
+            state.params[name],
+            state.batch_stats[name],
+            images,
+            key,
+            multiple=generator.multiple,
+            smallest=generator.smallest,
+        )
 
     def make_generator(self, output_channels: int) -> ResNetGenerator | UNetGenerator:
         """Return the generator of images of so many channels."""

@@ -6,7 +6,7 @@ from typing import Literal
 import flax.linen as nn
 import jax
 import optax
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, l1
 from jaxgan.networks.layers import INITIALIZERS, InitializerName, NormName, concat_channels
@@ -147,19 +147,35 @@ class Pix2pix:
 
         Every image is normalized by itself, so the result does not depend on its batch mates.
         """
+        output = self.translate(state, batch["input"], key, *self.directions)
+        return {"input": batch["input"], "output": output} | (
+            {"target": batch["target"]} if "target" in batch else {}
+        )
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """See `Translating.directions`."""
+        return ("input_to_target",)
+
+    def translate(
+        self,
+        state: TrainState,
+        images: Float[Array, "batch height width _"],
+        key: PRNGKeyArray,
+        direction: str,
+    ) -> Float[Array, "batch height width _"]:
+        """See `Translating.translate`."""
         generator = self.make_generator(state.params["generator"]["output"]["bias"].size)
-        output = translate(
+        return translate(
             generator,
             state.params["generator"],
             state.batch_stats["generator"],
-            batch["input"],
+            images,
             key,
             multiple=generator.multiple,
+            smallest=generator.smallest,
             dropout=self.sample_dropout,
             use_running_average=self.sample_norm_statistics == "running",
-        )
-        return {"input": batch["input"], "output": output} | (
-            {"target": batch["target"]} if "target" in batch else {}
         )
 
     def make_generator(self, output_channels: int) -> UNetGenerator:

@@ -50,6 +50,11 @@ class ResNetGenerator(nn.Module):
         """Of what height and width have to be multiples."""
         return 4
 
+    @property
+    def smallest(self) -> int:
+        """What height and width have to be at least: the blocks mirror 2 rows or more."""
+        return 8
+
     @nn.compact
     def __call__(
         self, x: Features, *, use_running_average: bool = False, deterministic: bool = False
@@ -65,7 +70,7 @@ class ResNetGenerator(nn.Module):
             ValueError: If the image does not fit.
         """
         _, height, width, _ = x.shape
-        if height % self.multiple or width % self.multiple or min(height, width) < 8:
+        if height % self.multiple or width % self.multiple or min(height, width) < self.smallest:
             raise ValueError(
                 "a ResNet generator needs images whose height and width are multiples of 4 and at "
                 f"least 8, not {height}x{width}: choose another size"

@@ -46,6 +46,11 @@ class UNetGenerator(nn.Module):
         """Of what height and width have to be multiples."""
         return 2**self.depth
 
+    @property
+    def smallest(self) -> int:
+        """What height and width have to be at least."""
+        return self.multiple
+
     @nn.compact
     def __call__(
         self, x: Features, *, use_running_average: bool = False, deterministic: bool = False
