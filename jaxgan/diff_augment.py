@@ -59,6 +59,6 @@ def cutout(images: Images, key: PRNGKeyArray) -> Images:
             (jnp.arange(edge) >= start) & (jnp.arange(edge) < start + side)
             for edge, start, side in zip((height, width), first, sides, strict=True)
         )
-        return jnp.where((rows[:, None] & columns)[..., None], 0.0, image)
+        return jnp.where((rows[:, None] & columns[None, :])[..., None], 0.0, image)
 
     return jax.vmap(cut)(images, centers)

@@ -1,13 +1,42 @@
 """Starting a run from the weights of another."""
 
 from pathlib import Path
+from typing import Any
 
 import jax
 from jax.tree_util import keystr, tree_flatten_with_path, tree_unflatten
 
-from jaxgan.checkpoint import find_checkpoint, read_weights
-from jaxgan.types import TrainState
+from jaxgan.checkpoint import find_checkpoint, read_config, read_weights
+from jaxgan.config import differences
+from jaxgan.errors import UserError
+from jaxgan.types import PyTree, TrainState
 from jaxgan.updates import with_weights
+
+
+def is_import(workdir: Path) -> bool:
+    """Return whether a run's folder holds weights of elsewhere and has not been trained yet."""
+    return [path.name for path in (workdir / "checkpoints").glob("[0-9]*")] == ["0"]
+
+
+def check_import(workdir: Path, config: Any, state: TrainState) -> None:
+    """Check that the weights in a run's folder fit an experiment.
+
+    Args:
+        workdir: The run's folder.
+        config: The experiment, as plain values.
+        state: Its state, or the shapes of it.
+
+    Raises:
+        UserError: If they do not; it names the settings that differ.
+    """
+    checkpoint = find_checkpoint(workdir)
+    _, anew = _match(checkpoint, state)
+    if anew:
+        changed = differences(read_config(checkpoint)["method"], config["method"], "config.method")
+        raise UserError(
+            f"{workdir} holds weights of another architecture: {'; '.join(changed)}. Give the same "
+            "values, or start another --workdir with --config.train.init_from"
+        )
 
 
 def start_from(run: str, state: TrainState) -> TrainState:
@@ -21,19 +50,29 @@ def start_from(run: str, state: TrainState) -> TrainState:
         UserError: If there is no checkpoint, or it cannot be read.
     """
     checkpoint = find_checkpoint(Path(run).expanduser())
-    found = {
-        keystr(path): leaf for path, leaf in tree_flatten_with_path(read_weights(checkpoint))[0]
-    }
+    weights, anew = _match(checkpoint, state)
+    used = len(jax.tree.leaves(weights)) - len(anew)
+    print(f"weights: {used} of {used + len(anew)} arrays are those of {checkpoint}")
+    if anew:
+        print(f"weights: these start anew: {', '.join(anew)}")
+    placed = jax.tree.map(
+        lambda new, old: jax.device_put(new, old.sharding),
+        weights,
+        (state.params, state.batch_stats),
+    )
+    return with_weights(state, *placed)
+
+
+def _match(checkpoint: Path, state: TrainState) -> tuple[tuple[PyTree, PyTree], list[str]]:
+    """Return weights, from the checkpoint where they fit, and the names of the others."""
+    saved, _ = tree_flatten_with_path(read_weights(checkpoint))
+    found = {keystr(path): leaf for path, leaf in saved}
     leaves, tree = tree_flatten_with_path((state.params, state.batch_stats))
     weights, anew = [], []
     for path, leaf in leaves:
-        name = keystr(path)
-        fits = name in found and found[name].shape == leaf.shape
-        weights.append(jax.device_put(found[name], leaf.sharding) if fits else leaf)
+        saved_leaf = found.get(keystr(path))
+        fits = saved_leaf is not None and saved_leaf.shape == leaf.shape
+        weights.append(saved_leaf if fits else leaf)
         if not fits:
             anew.append(keystr(path[1:], simple=True, separator="/"))
-    used = len(weights) - len(anew)
-    print(f"init_from: {used} of {len(weights)} arrays are those of {checkpoint}")
-    if anew:
-        print(f"init_from: these start anew: {', '.join(anew)}")
-    return with_weights(state, *tree_unflatten(tree, weights))
+    return tree_unflatten(tree, weights), anew

@@ -17,7 +17,7 @@ from jaxgan import partition
 from jaxgan.checkpoint import all_finite, open_checkpoints, restore, save, wait
 from jaxgan.config import Config, to_json
 from jaxgan.errors import UserError
-from jaxgan.fine_tune import start_from
+from jaxgan.fine_tune import check_import, is_import, start_from
 from jaxgan.partition import Placed
 from jaxgan.progress import Progress
 from jaxgan.report import Report
@@ -123,6 +123,8 @@ def train(config: Config, workdir: Path) -> int | None:
     """
     settings, plain = config.train, to_json(config)
     placed = place(config)
+    if is_import(workdir):
+        check_import(workdir, plain, jax.eval_shape(make_init(config), jax.random.key(0)))
     with contextlib.ExitStack() as stack:
         splits = config.data.prepare()
         counts = {split: len(records) for split, records in splits.items()}
@@ -137,7 +139,7 @@ def train(config: Config, workdir: Path) -> int | None:
             )
         )
         init_key, train_key, sample_key = jax.random.split(jax.random.key(settings.seed), 3)
-        state = _init_or_restore(config, placed, init_key, checkpoints)
+        state = _init_or_restore(config, placed, init_key, workdir, checkpoints)
         start = int(state.step)
         if start >= settings.steps:
             print(f"already trained for {start} steps: raise --config.train.steps to go on")
@@ -200,7 +202,11 @@ def train(config: Config, workdir: Path) -> int | None:
 
 
 def _init_or_restore(
-    config: Config, placed: Placed, key: PRNGKeyArray, checkpoints: CheckpointManager
+    config: Config,
+    placed: Placed,
+    key: PRNGKeyArray,
+    workdir: Path,
+    checkpoints: CheckpointManager,
 ) -> TrainState:
     """Return the latest saved state, or a new one, as it lies on the devices.
 
@@ -211,14 +217,13 @@ def _init_or_restore(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere),
         jax.eval_shape(make_init(config), key),
     )
-    state = restore(checkpoints, abstract)
-    init_from = config.train.init_from
-    if state is None and init_from is None:
+    weights = str(workdir) if is_import(workdir) else config.train.init_from
+    state = None if is_import(workdir) else restore(checkpoints, abstract)
+    if state is None and weights is None:
         return make_placed_init(config, placed)(key)
     if state is None:
-        state = start_from(
-            str(init_from), jax.jit(make_init(config), out_shardings=everywhere)(key)
-        )
+        fresh = jax.jit(make_init(config), out_shardings=everywhere)(key)
+        state = start_from(str(weights), fresh)
     return jax.jit(placed.place, out_shardings=placed.shardings(abstract))(state)
 
 

@@ -39,7 +39,7 @@ ALLOWED = {
     "config": ["types", "errors", "validation"],
     "checkpoint": ["types", "errors"],
     "report": ["files", "images", "progress", "types"],
-    "fine_tune": ["checkpoint", "types", "updates"],
+    "fine_tune": ["checkpoint", "config", "errors", "types", "updates"],
     "workdir": ["config", "errors", "files"],
     "trainer": [
         *(

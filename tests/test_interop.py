@@ -76,8 +76,15 @@ def test_import_after_export_is_the_identity(runs, tmp_path, name):
 def test_an_import_is_trained_on(runs, tmp_path, data_dir, capsys):
     export_torch(runs["pix2pix"], tmp_path / "torch")
     import_torch(tmp_path / "torch", tmp_path / "run", CONFIGS["pix2pix"])
-    assert train(short(CONFIGS["pix2pix"], data_dir), tmp_path / "run") is None
-    assert jaxgan.load(tmp_path / "run").state.step == 2
+    config = short(CONFIGS["pix2pix"], data_dir)
+    other = dataclasses.replace(config.method, features=8)
+    with pytest.raises(UserError, match=r"another architecture: .*features was 4, is 8"):
+        train(dataclasses.replace(config, method=other), tmp_path / "run")
+    untouched = dataclasses.replace(config.method, learning_rate=1e-30)
+    assert train(dataclasses.replace(config, method=untouched), tmp_path / "run") is None
+    before, after = (jaxgan.load(folder).state for folder in (runs["pix2pix"], tmp_path / "run"))
+    assert after.step == 2
+    jax.tree.map(np.testing.assert_array_equal, after.params, before.params)
 
 
 def copy(folder, **files):
