@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import io
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import jax
+import pooch
 import tyro
 
 from jaxgan.config import Config, available, load
@@ -80,7 +82,13 @@ def parse_as(kind: Any, arguments: Sequence[str], **options: Any) -> Any:
 
 
 def run(main: Callable[[], int]) -> int:
-    """Return the exit code of `main`; what the user can mend becomes one line and exit code 2."""
+    """Return the exit code of `main`; what the user can mend becomes one line and exit code 2.
+
+    Compiled programs are kept in the user's cache folder, or in JAX_COMPILATION_CACHE_DIR.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        cache = Path(pooch.os_cache("jaxgan")) / "xla"
+        jax.config.update("jax_compilation_cache_dir", str(cache))
     try:
         return main()
     except (UserError, OSError) as error:

@@ -140,3 +140,13 @@ def test_a_disk_that_takes_no_more_ends_in_one_line(tmp_path, data_dir, kibibyte
     assert code == 0
     assert (tmp_path / "plotly.min.js").read_text(encoding="utf-8") == get_plotlyjs()
     assert "continuing after step" in output or "already trained" in output
+
+
+def test_compiled_programs_are_kept_for_the_next_start(tmp_path, data_dir, monkeypatch):
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    code, _, errors = run(tmp_path / "run", data_dir, "--config.train.steps=1")
+    assert code == 0, errors
+    assert list(tmp_path.rglob("xla/*-cache"))
