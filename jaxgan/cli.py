@@ -84,8 +84,7 @@ class Evaluate:
     run: Path
     """Folder of the run, or one of its checkpoints."""
     metrics: tuple[Literal["linear-probe"], ...] = ("linear-probe",)
-    """What to measure: the linear-probe of DCGAN's paper, how well a linear classifier tells the
-    classes of a data set apart by the discriminator's features."""
+    """The linear-probe of DCGAN's paper: how well its features tell classes apart."""
     count: int = 10_000
     """Images to fit to, and most images to test on."""
 

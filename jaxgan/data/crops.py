@@ -24,10 +24,9 @@ class Crops:
     """
 
     resize: Literal["square", "center", "shorter_side", "none"] = "square"
-    """Square gives images the same height and width, as in the papers; center does so after cutting
-    out the square in the middle. Shorter_side keeps their proportions, none their size (if it is
-    not below load_size): then a random window of an image is trained on, and whole held-out images
-    are translated."""
+    """Square makes images square, as in the papers; center cuts out the middle first;
+    shorter_side keeps their proportions, none their size, unless it is below load_size.
+    The last two train on random windows, and translate whole held-out images."""
     load_size: int = 286
     """Height and width to which training images, or their shorter sides, are resized, in pixels."""
     crop_size: int = 256

@@ -26,8 +26,7 @@ class FashionMNIST:
     """60,000 pictures to train on and 10,000 held out, of ten classes."""
 
     root: str | None = None
-    """Folder that holds the four original files (Debian's package dataset-fashion-mnist puts them
-    into /usr/share/datasets/fashion-mnist), in place of a download."""
+    """Folder of the four original files (Debian's is /usr/share/datasets/fashion-mnist)."""
     mirror: str = HOST
     """Address below which the four files lie."""
 

@@ -41,22 +41,19 @@ class DCGAN:
     latent_dim: int = 100
     """Numbers that an image is made of."""
     latent: Literal["normal", "uniform"] = "normal"
-    """Distribution of latent vectors: N(0, 1) as in PyTorch's example, or U(-1, 1) as in the
-    paper."""
+    """Latent vectors are N(0, 1), as in PyTorch's example, or U(-1, 1), as in the paper."""
     features: int = 64
     """Channels of the generator's last hidden layer (the example's ngf); earlier ones have more."""
     discriminator_features: int = 64
     """Channels of the discriminator's first layer (the example's ndf); later ones have more."""
     discriminator_norm: DiscriminatorNormName = "batch"
-    """Norm of the discriminator: batch is the paper's; spectral (Miyato et al. 2018) bounds its
-    slope."""
+    """Norm of the discriminator: the paper's batch, spectral (Miyato et al. 2018), or none."""
     initializer: InitializerName = "normal"
     """Initial kernels: normal is N(0, 0.02), the paper's."""
     adversarial_loss: AdversarialLossName = "vanilla"
     """Formulation of the adversarial loss."""
     label_smoothing: float = 0.0
-    """How far the discriminator's target for real images lies below 1 (Salimans et al. 2016,
-    section 3.4, take 0.1)."""
+    """How far the target for real images lies below 1 (Salimans et al. 2016 take 0.1)."""
     diff_augment: bool = False
     """Whether to augment what the discriminator sees, for few images (Zhao et al. 2020)."""
     ema: float = 0.0
