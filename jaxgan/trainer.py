@@ -217,13 +217,13 @@ def _init_or_restore(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere),
         jax.eval_shape(make_init(config), key),
     )
-    weights = str(workdir) if is_import(workdir) else config.train.init_from
-    state = None if is_import(workdir) else restore(checkpoints, abstract)
-    if state is None and weights is None:
-        return make_placed_init(config, placed)(key)
+    imported = is_import(workdir)
+    state = None if imported else restore(checkpoints, abstract)
     if state is None:
-        fresh = jax.jit(make_init(config), out_shardings=everywhere)(key)
-        state = start_from(str(weights), fresh)
+        weights = str(workdir) if imported else config.train.init_from
+        if weights is None:
+            return make_placed_init(config, placed)(key)
+        state = start_from(weights, jax.jit(make_init(config), out_shardings=everywhere)(key))
     return jax.jit(placed.place, out_shardings=placed.shardings(abstract))(state)
 
 

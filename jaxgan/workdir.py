@@ -19,7 +19,8 @@ from jaxgan.files import write_text
 FREE = (
     "config.train.steps", "config.train.log_every", "config.train.sample_every",
     "config.train.sample_count", "config.train.checkpoint_every", "config.train.keep_last",
-    "config.train.keep_every", "config.train.mesh", "config.data.cache_gib", "config.data.workers",
+    "config.train.keep_every", "config.train.mesh", "config.train.init_from",
+    "config.data.cache_gib", "config.data.workers",
     "config.data.data_dir", "config.data.root", "config.data.mirror",
     "config.data.archive",
 )  # fmt: skip
