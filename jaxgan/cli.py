@@ -39,10 +39,12 @@ class Translate:
     def __call__(self) -> int:
         """Write the images; return 1 if some could not be read."""
         model = load(self.run)
-        skipped = translate_files(model, self.input, self.output, self.direction, self.format)
+        written, skipped = translate_files(
+            model, self.input, self.output, self.direction, self.format
+        )
         for line in skipped:
             print(f"skipped {line}", file=sys.stderr)
-        print(f"the images and index.html are in {self.output}")
+        print(f"{written} images written to {self.output}")
         return 1 if skipped else 0
 
 
@@ -83,10 +85,13 @@ class Evaluate:
 
     run: Path
     """Folder of the run, or one of its checkpoints."""
-    metrics: tuple[Literal["linear-probe"], ...] = ("linear-probe",)
+    metrics: Literal["linear-probe"] = "linear-probe"
     """The linear-probe of DCGAN's paper: how well its features tell classes apart."""
     count: int = 10_000
     """Images to fit to, and most images to test on."""
+
+    def __post_init__(self):
+        check(self.count >= 2, "count must be at least 2")
 
     def __call__(self) -> None:
         """Print a table."""

@@ -24,7 +24,7 @@ WRITABLE = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
 def translate_files(
     model: Model, source: Path, output: Path, direction: str | None, format: str | None
-) -> list[str]:
+) -> tuple[int, list[str]]:
     """Translate a file, or every image below a folder, under the same names and sizes.
 
     Images of one size are translated together, with one compilation for every size.
@@ -38,7 +38,7 @@ def translate_files(
             and else takes png.
 
     Returns:
-        A line for every file that could not be read.
+        How many were written, and a line for every file that could not be read.
 
     Raises:
         UserError: If there are no files, or the model does not translate in this direction.
@@ -80,7 +80,7 @@ def translate_files(
                     written[file] = target
     if written:
         _write_page(output, written, f"{model.checkpoint}, {direction}")
-    return skipped
+    return len(written), skipped
 
 
 def _sizes(files: Sequence[Path]) -> tuple[dict[Path, tuple[int, int]], list[str]]:

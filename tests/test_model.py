@@ -106,6 +106,7 @@ def test_the_linear_probe_tells_dark_from_bright(run, capsys):
         (["generate", "--run", "RUN"], "--output"),
         (["generate", "--run", "RUN", "--output", "x", "--count", "0"], "count must be at least 1"),
         (["genrate"], "genrate"),
+        (["evaluate", "--run", "RUN", "--count", "0"], "count must be at least 2"),
         (["evaluate", "--run", "RUN", "--metrics", "beauty"], "linear-probe"),
     ],
 )

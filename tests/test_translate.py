@@ -63,7 +63,8 @@ def test_every_file_is_translated_under_its_name_at_its_size(
     arguments = ["translate", "--run", str(runs[name])]
     arguments += ["--input", str(pictures), "--output", str(output)]
     assert cli.main(arguments) == 1  # two files could not be read
-    errors = capsys.readouterr().err
+    printed, errors = capsys.readouterr()
+    assert "9 images written" in printed
     assert "skipped" in errors
     assert "broken.png" in errors
     assert "notes.txt: not an image" in errors
