@@ -26,7 +26,7 @@ def measure(config: Config) -> dict[str, float | int | str]:
     placed = place(config)
     spec = config.data.spec(batch_size)
     rng = np.random.default_rng(0)
-    noise = {name: rng.integers(0, 256, leaf.shape, np.uint8) for name, leaf in spec.items()}
+    noise = {name: rng.uniform(0, 255, x.shape).astype(x.dtype) for name, x in spec.items()}
     raw = jax.device_put(noise, partition.split_batch(placed.mesh))
     key = jax.random.key(0)
     state = make_placed_init(config, placed)(key)

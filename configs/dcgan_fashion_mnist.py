@@ -25,7 +25,6 @@ def get_config() -> Config:
         method=DCGAN(image_size=28, features=32, discriminator_features=32),
         data=Unconditional(
             source=FashionMNIST(),
-            channels=1,
             crops=Crops(load_size=28, crop_size=28, flip=False),
         ),
         train=TrainConfig(

@@ -16,9 +16,18 @@ from jaxgan.config import load as load_config
 from jaxgan.images import mosaic, to_picture
 from jaxgan.interop.runs import export_torch, import_torch
 from jaxgan.metrics.linear_probe import linear_probe
-from jaxgan.model import load
-from jaxgan.translate import translate_files
+from jaxgan.model import NormStatistics, load
+from jaxgan.translate import Options, translate_files
 from jaxgan.validation import check
+
+WHOLE_STATISTICS = (
+    "tiles with the norm statistics of the whole image: one pass over it for every norm, and one "
+    "more (--tile_statistics=tile takes one pass, and shows the tiles)"
+)
+TILE_STATISTICS = (
+    "tiles with norm statistics of their own: one pass, and contrast and color change from tile to "
+    "tile (--tile_statistics=image takes those of the whole image)"
+)
 
 
 @dataclass(frozen=True)
@@ -33,19 +42,43 @@ class Translate:
     """Folder to write to, under the same names, with a page index.html of all."""
     direction: Literal["ab", "ba"] | None = None
     """For a CycleGAN: ab (the default) makes B of A, ba A of B."""
-    format: Literal["png", "jpg", "webp", "tiff"] | None = None
-    """Format to write; that of each input by default."""
+    format: Literal["png", "jpg", "webp", "tiff", "npy"] | None = None
+    """Format to write; that of each input by default, if it holds what is to be written."""
+    value_range: tuple[float, float] | None = None
+    """Values of floating-point files that are black and white, if the model does not know any."""
+    tile: int = 0
+    """Translate larger images in overlapping tiles of so many pixels a side; 0 for none."""
+    tile_statistics: Literal["image", "tile"] = "image"
+    """Statistics of instance norm (and of batch norm, unless running) in tiles: of the whole image,
+    which takes one more pass over it for each norm, or of each tile, which takes one pass, and
+    contrast and color change from tile to tile."""
+    dropout: Literal["on", "off"] | None = None
+    """Whether dropout stays on; by default as in the method's paper."""
+    norm_statistics: NormStatistics | None = None
+    """What batch norm uses: each image's statistics, or the running averages of training; by
+    default as in the method's paper."""
+
+    def __post_init__(self):
+        check(self.tile >= 0, "tile must not be negative")
 
     def __call__(self) -> int:
-        """Write the images; return 1 if some could not be read."""
-        model = load(self.run)
-        written, skipped = translate_files(
-            model, self.input, self.output, self.direction, self.format
+        """Write the images; return 1 if some could not be translated."""
+        dropout = None if self.dropout is None else self.dropout == "on"
+        model = load(self.run, dropout=dropout, norm_statistics=self.norm_statistics)
+        options = Options(
+            direction=self.direction,
+            format=self.format,
+            value_range=self.value_range,
+            tile=self.tile,
+            whole_statistics=self.tile_statistics == "image",
         )
-        for line in skipped:
+        if self.tile:
+            print(WHOLE_STATISTICS if options.whole_statistics else TILE_STATISTICS)
+        written, failed = translate_files(model, self.input, self.output, options)
+        for line in failed:
             print(f"skipped {line}", file=sys.stderr)
         print(f"{written} images written to {self.output}")
-        return 1 if skipped else 0
+        return 1 if failed else 0
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,8 @@ def available() -> list[str]:
 
 def to_json(value: Any) -> Any:
     """Turn a config into plain values; every dataclass notes its type."""
+    if isinstance(value, tuple):
+        return [to_json(part) for part in value]
     if not dataclasses.is_dataclass(value):
         return value
     fields = {
@@ -99,6 +101,8 @@ def from_json(value: Any) -> Any:
     Raises:
         UserError: If a type is not one of jaxgan's, or does not have these fields.
     """
+    if isinstance(value, list):
+        return tuple(from_json(part) for part in value)
     if not isinstance(value, dict):
         return value
     fields = {name: from_json(field) for name, field in value.items() if name != "type"}

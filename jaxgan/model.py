@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -14,17 +15,29 @@ from jaxgan.checkpoint import find_checkpoint, read_config, read_state
 from jaxgan.config import Config, from_json
 from jaxgan.errors import UserError
 from jaxgan.trainer import make_init
-from jaxgan.types import Generative, TrainState, Translating
+from jaxgan.types import Generative, TrainState, Translating, Translator
+from jaxgan.updates import fitting, translate
 
 GENERATED_AT_A_TIME = 64  # so that one compilation serves all
 BATCH_SIZE = 8  # images that are translated at a time
 
+NormStatistics = Literal["batch", "running"]
 
-def load(run: str | Path) -> "Model":
+
+def load(
+    run: str | Path,
+    *,
+    dropout: bool | None = None,
+    norm_statistics: NormStatistics | None = None,
+) -> "Model":
     """Load the latest model of a run.
 
     Args:
         run: A run's folder, its folder of checkpoints, or a single checkpoint.
+        dropout: Whether a generator that translates keeps its dropout; by default as its paper has
+            it.
+        norm_statistics: What batch norm uses when it translates: the statistics of each image, or
+            the running averages of training; by default as its paper has it.
 
     Raises:
         jaxgan.errors.UserError: If there is no checkpoint, or it cannot be read.
@@ -34,7 +47,7 @@ def load(run: str | Path) -> "Model":
     if not isinstance(config, Config):
         raise UserError(f"{checkpoint} was not made by jaxgan: it holds no config")
     abstract = jax.eval_shape(make_init(config), jax.random.key(0))
-    return Model(config, read_state(checkpoint, abstract), checkpoint)
+    return Model(config, read_state(checkpoint, abstract), checkpoint, dropout, norm_statistics)
 
 
 @dataclass(frozen=True)
@@ -45,11 +58,15 @@ class Model:
         config: The experiment it comes from.
         state: All its arrays.
         checkpoint: Where they were read.
+        dropout: As in `load`.
+        norm_statistics: As in `load`.
     """
 
     config: Config
     state: TrainState
     checkpoint: Path
+    dropout: bool | None = None
+    norm_statistics: NormStatistics | None = None
 
     def generate(
         self, count: int, seed: int = 0
@@ -90,13 +107,50 @@ class Model:
             jaxgan.errors.UserError: If this model does not translate in this direction.
         """
         direction, key = self.choose_direction(direction), jax.random.key(seed)
+        height, width = images.shape[1:3]
+        bucket = self.bucket(height, width, direction)
         blocks = []
         for start in range(0, len(images), BATCH_SIZE):
-            block = jnp.asarray(images[start : start + BATCH_SIZE])
+            block = np.asarray(images[start : start + BATCH_SIZE])
             missing = BATCH_SIZE - len(block) if len(images) > BATCH_SIZE else 0
-            padded = jnp.pad(block, ((0, missing), (0, 0), (0, 0), (0, 0)))
+            padded = np.pad(mirror(block, bucket), ((0, missing), (0, 0), (0, 0), (0, 0)))
             blocks.append(np.asarray(self._jitted_translate(self.state, padded, key, direction)))
-        return np.concatenate(blocks)[: len(images)]
+        return np.concatenate(blocks)[: len(images), :height, :width]
+
+    def bucket(self, height: int, width: int, direction: str) -> tuple[int, int]:
+        """Return the height and width that images of a size are mirrored to.
+
+        There are at most eight between two powers of two, so that few programs are compiled for
+        images of many sizes.
+        """
+        translator = self.translator(direction)
+
+        def enlarge(edge):
+            coarse = 2 ** max((edge - 1).bit_length() - 4, 0)
+            return fitting(translator, edge + -edge % coarse)
+
+        return enlarge(height), enlarge(width)
+
+    def translator(self, direction: str) -> Translator:
+        """Return the generator of a direction, as it is to be used.
+
+        Raises:
+            jaxgan.errors.UserError: If it has no running statistics to use.
+        """
+        return self._translator(self.state, direction)
+
+    def _translator(self, state: TrainState, direction: str) -> Translator:
+        method = self.config.method
+        assert isinstance(method, Translating)
+        translator = method.translator(state, direction)
+        if self.dropout is not None:
+            translator = translator._replace(dropout=self.dropout)
+        if self.norm_statistics is not None:
+            if not translator.batch_stats:
+                raise UserError(f"{self.checkpoint} has no batch norm: leave norm_statistics out")
+            running = self.norm_statistics == "running"
+            translator = translator._replace(use_running_average=running)
+        return translator
 
     def choose_direction(self, direction: str | None) -> str:
         """Return a direction in which this model translates: the given one, or the first.
@@ -151,8 +205,10 @@ class Model:
 
     @cached_property
     def _jitted_translate(self):
-        assert isinstance(self.config.method, Translating)
-        return jax.jit(self.config.method.translate, static_argnames="direction")
+        def run(state, images, key, direction):
+            return translate(self._translator(state, direction), images, key)
+
+        return jax.jit(run, static_argnames="direction")
 
     @cached_property
     def _jitted_generate(self):
@@ -167,3 +223,12 @@ class Model:
                 "images only"
             )
         return method
+
+
+def mirror(
+    images: Float[np.ndarray, "*batch height width channels"], size: tuple[int, int]
+) -> Float[np.ndarray, "*batch new_height new_width channels"]:
+    """Return images enlarged to a size by mirroring them at the bottom and right."""
+    height, width = images.shape[-3:-1]
+    padding = ((0, size[0] - height), (0, size[1] - width), (0, 0))
+    return np.pad(images, (*[(0, 0)] * (images.ndim - 3), *padding), mode="reflect")

@@ -1,49 +1,77 @@
 """Translates files of images with a trained model."""
 
 import itertools
-import os
-import string
+import math
 from collections.abc import Iterator, Sequence
-from html import escape
-from importlib.resources import files as resources
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from jaxgan.data.folder import visible_files
-from jaxgan.errors import UserError
-from jaxgan.files import write_text
-from jaxgan.images import ImageError, read_rgb, to_picture
-from jaxgan.model import BATCH_SIZE, Model
+from jaxgan.errors import ImageError, UserError
+from jaxgan.image_files import deepest, read_image, read_size, write_image
+from jaxgan.model import BATCH_SIZE, Model, mirror
+from jaxgan.pixels import Pixels, PixelType
+from jaxgan.tiles import translate_in_tiles
+from jaxgan.translations import Pair, show, write_page
+from jaxgan.types import ImageArray, Translating
 
-FORMATS = ("png", "jpg", "webp", "tiff")
-WRITABLE = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+DEPTHS: list[PixelType] = ["uint8", "uint16", "float32"]
+BATCH_PIXELS = 2**20  # larger batches gain nothing and take memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How files are translated.
+
+    Attributes:
+        direction: `ab` or `ba` for a CycleGAN; None for the first that the model has.
+        format: Ending of the files to write; None keeps that of the input where it holds the
+            output, and else takes png or tiff.
+        value_range: Values of floats that become -1 and 1, for a model of integers.
+        tile: Height and width of tiles in pixels; 0 translates images as a whole.
+        whole_statistics: Whether the norms of tiles take the statistics of the whole image.
+    """
+
+    direction: str | None = None
+    format: str | None = None
+    value_range: tuple[float, float] | None = None
+    tile: int = 0
+    whole_statistics: bool = True
+
+
+class Loaded(NamedTuple):
+    """An image in [-1, 1], and how its translation is to be written."""
+
+    image: ImageArray
+    kind: Pixels
+    suffix: str
 
 
 def translate_files(
-    model: Model, source: Path, output: Path, direction: str | None, format: str | None
+    model: Model, source: Path, output: Path, options: Options
 ) -> tuple[int, list[str]]:
     """Translate a file, or every image below a folder, under the same names and sizes.
 
-    Images of one size are translated together, with one compilation for every size.
+    Images of similar sizes share a compiled program, and small ones are translated in batches.
 
     Args:
         model: A model that translates images.
         source: The file or folder.
         output: The folder to write to, with a page `index.html` that shows all side by side.
-        direction: `ab` or `ba` for a CycleGAN; None for the first that the model has.
-        format: Ending of the files to write; None keeps that of the input where it can be written,
-            and else takes png.
+        options: How.
 
     Returns:
-        How many were written, and a line for every file that could not be read.
+        How many were written, and a line for every file that could not be translated.
 
     Raises:
         UserError: If there are no files, or the model does not translate in this direction.
     """
-    direction = model.choose_direction(direction)
+    direction = model.choose_direction(options.direction)
     if not source.exists():
         raise UserError(f"there is no file or folder {source}")
     root = source if source.is_dir() else source.parent
@@ -52,72 +80,136 @@ def translate_files(
         raise UserError(f"{source} has no files")
     if output.resolve() == root.resolve():
         raise UserError(f"{output} holds the input, which would be lost: choose another --output")
-    sizes, skipped = _sizes(files)
-    written: dict[Path, Path] = {}
-    with tqdm(total=len(sizes), desc="translating", unit=" images") as progress:
-        in_order = sorted(sizes, key=lambda file: sizes[file])
-        for _, group in itertools.groupby(in_order, lambda file: sizes[file]):
-            for batch in _batches(group):
-                images, read = [], []
-                for file in batch:
-                    try:
-                        images.append(np.asarray(read_rgb(file), np.float32) / 127.5 - 1)
-                    except ImageError as error:
-                        skipped.append(f"{file}: {error}")
-                    else:
-                        read.append(file)
-                progress.update(len(batch))
-                if not read:
-                    continue
-                for file, image in zip(
-                    read, model.translate(np.stack(images), direction), strict=True
-                ):
-                    target = _target(output, file.relative_to(root), format)
-                    if target in written.values():  # another format of the same name
-                        target = target.with_name(f"{file.name}{target.suffix}")
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    to_picture(image).save(target)
-                    written[file] = target
-    if written:
-        _write_page(output, written, f"{model.checkpoint}, {direction}")
-    return len(written), skipped
-
-
-def _sizes(files: Sequence[Path]) -> tuple[dict[Path, tuple[int, int]], list[str]]:
-    """Return upright height and width of files from their headers, and those without one."""
-    sizes, skipped = {}, []
+    method = model.config.method
+    assert isinstance(method, Translating)
+    inputs, outputs = (model.config.data.pixels[name] for name in method.domains(direction))
+    failed: list[str] = []
+    buckets: dict[Path, tuple[int, int]] = {}
     for file in files:
         try:
-            with Image.open(file) as image:
-                width, height = image.size
-                turned = image.getexif().get(0x0112, 1) >= 5  # the tag of orientation
-                sizes[file] = (width, height) if turned else (height, width)
-        except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-            reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
-            skipped.append(f"{file}: {reason}")
-    return sizes, skipped
+            buckets[file] = model.bucket(*read_size(file), direction)
+        except ImageError as error:
+            failed.append(f"{file}: {error}")
+    pairs: list[Pair] = []
+    targets: set[Path] = set()
+    with tqdm(total=len(buckets), desc="translating", unit=" images") as progress:
+        for bucket, batch in _batches(buckets, options.tile):
+            loaded: dict[Path, Loaded] = {}
+            for file in batch:
+                try:
+                    loaded[file] = _load(file, inputs, outputs, options)
+                except ImageError as error:
+                    failed.append(f"{file}: {error}")
+            images = [image for image, _, _ in loaded.values()]
+            made = _translate(model, direction, images, bucket, len(batch), options)
+            for file, translated in zip(loaded, made, strict=True):
+                image, kind, suffix = loaded[file]
+                target = (output / file.relative_to(root)).with_suffix(suffix)
+                if target in targets:  # another format of the same name
+                    target = target.with_name(f"{file.name}{suffix}")
+                targets.add(target)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write_image(target, kind.denormalize(translated))
+                pairs.append(show(output, (file, target), (image, translated)))
+            progress.update(len(batch))
+    if pairs:
+        write_page(output, pairs, f"{model.checkpoint}, {direction}")
+    return len(pairs), failed
 
 
-def _batches(files: Iterator[Path]) -> Iterator[list[Path]]:
-    while batch := list(itertools.islice(files, BATCH_SIZE)):
-        yield batch
+def _batches(
+    buckets: dict[Path, tuple[int, int]], tile: int
+) -> Iterator[tuple[tuple[int, int], list[Path]]]:
+    """Yield files that are translated together, by the size that they are mirrored to."""
+    in_order = sorted(buckets, key=lambda file: buckets[file])
+    for bucket, group in itertools.groupby(in_order, lambda file: buckets[file]):
+        files = list(group)
+        many = len(files) >= BATCH_SIZE and BATCH_SIZE * math.prod(bucket) <= BATCH_PIXELS
+        size = BATCH_SIZE if many and not tile else 1
+        for start in range(0, len(files), size):
+            yield bucket, files[start : start + size]
 
 
-def _target(output: Path, name: Path, format: str | None) -> Path:
-    if format is None:
-        format = "" if name.suffix.lower() in WRITABLE else "png"
-    return output / (name.with_suffix(f".{format}") if format else name)
+def _load(file: Path, source: Pixels, target: Pixels, options: Options) -> Loaded:
+    """Read a file of any depth.
+
+    If it is as deep as the model's inputs are, its translation is written as deep as the outputs
+    are, else as deep as the file; never deeper than the format holds.
+
+    Raises:
+        ImageError: If it is not an image of these channels, or its values have no known range.
+    """
+    pixels = read_image(file, source.channels)
+    if source.dtype == "float32":
+        pixels = source.convert(pixels)
+    if pixels.dtype != source.dtype:
+        if pixels.dtype == np.float32 and options.value_range is None:
+            raise ImageError("holds floats: say by --value_range which are black and white")
+        depth: Any = pixels.dtype.name
+        source, target = (_at_depth(x, depth, options.value_range) for x in (source, target))
+    suffix = f".{options.format}" if options.format else _suffix(file.suffix, target)
+    held = deepest(suffix.lower(), target.channels)
+    if held is None:
+        raise ImageError(f"{suffix} does not hold {target.channels} channels: take tiff or npy")
+    written_as = _at_depth(target, min(held, target.dtype, key=DEPTHS.index), None)
+    return Loaded(np.asarray(source.normalize(pixels)), written_as, suffix)
 
 
-def _write_page(output: Path, written: dict[Path, Path], title: str) -> None:
-    def link(file: Path) -> str:
-        return escape(os.path.relpath(file.absolute(), output.absolute()), quote=True)
+def _suffix(suffix: str, kind: Pixels) -> str:
+    """Return the ending of a file, or of the first of PNG and TIFF if that does not hold a kind."""
 
-    rows = "\n".join(
-        f'<tr><td>{escape(target.name)}</td><td><img src="{link(file)}" loading="lazy"></td>'
-        f'<td><img src="{link(target)}" loading="lazy"></td></tr>'
-        for file, target in sorted(written.items())
-    )
-    template = resources("jaxgan").joinpath("translations.html").read_text("utf-8")
-    page = string.Template(template).substitute(title=escape(title), rows=rows)
-    write_text(output / "index.html", page)
+    def holds(suffix):
+        held = deepest(suffix.lower(), kind.channels)
+        return held is not None and DEPTHS.index(held) >= DEPTHS.index(kind.dtype)
+
+    return next(filter(holds, (suffix, ".png", ".tiff")))
+
+
+def _at_depth(kind: Pixels, depth: PixelType, value_range: tuple[float, float] | None) -> Pixels:
+    """Return the same kind of image at another depth.
+
+    Args:
+        kind: What to change.
+        depth: Its new depth.
+        value_range: Which floats become -1 and 1.
+    """
+    if depth == kind.dtype:
+        return kind
+    if depth == "float32":
+        bounds = value_range
+    elif kind.dtype == "float32":
+        bounds = None
+    else:
+        factor = np.iinfo(depth).max / np.iinfo(kind.dtype).max
+        bounds = (factor * kind.bounds[0], factor * kind.bounds[1])
+    return Pixels(channels=kind.channels, dtype=depth, value_range=bounds)
+
+
+def _translate(
+    model: Model,
+    direction: str,
+    images: Sequence[ImageArray],
+    bucket: tuple[int, int],
+    batch_size: int,
+    options: Options,
+) -> list[ImageArray]:
+    """Translate images that are mirrored to one size, `batch_size` or fewer."""
+    if not images:
+        return []
+    if options.tile and options.tile < max(images[0].shape[:2]):
+        tiled = translate_in_tiles(
+            model.translator(direction),
+            images[0],
+            jax.random.key(0),
+            size=options.tile,
+            whole_statistics=options.whole_statistics,
+        )
+        return [tiled.image]
+    batch = np.stack([mirror(image, bucket) for image in images])
+    missing = batch_size - len(images)
+    padded = np.pad(batch, ((0, missing), (0, 0), (0, 0), (0, 0)))
+    outputs = model.translate(padded, direction)[: len(images)]
+    return [
+        output[: image.shape[0], : image.shape[1]]
+        for image, output in zip(images, outputs, strict=True)
+    ]

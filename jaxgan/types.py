@@ -1,24 +1,26 @@
 """The types every part of jaxgan shares.
 
-Images are NHWC. On their way to the device they are uint8; inside a method they are float32 in
-[-1, 1].
+Images are NHWC. On their way to the device they are as deep as their files; inside a method they
+are float32 in [-1, 1].
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import numpy as np
 from flax import struct
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, PRNGKeyArray, UInt8
+from jaxtyping import Array, Float, PRNGKeyArray, Shaped
+
+from jaxgan.pixels import Pixels
 
 PyTree = Any
 Images = Float[Array, "batch height width channels"]
-ImageArray = Float[np.ndarray, "height width channels"]
+ImageArray = Float[np.ndarray, "_height _width _channels"]
 Batch = Mapping[str, Float[Array, "batch _ _ _"]]
-RawBatch = Mapping[str, UInt8[Any, "batch _ _ _"]]
-Example = Mapping[str, UInt8[np.ndarray, "_ _ _"]]
+RawBatch = Mapping[str, Shaped[Any, "batch _ _ _"]]
+Example = Mapping[str, Shaped[np.ndarray, "_ _ _"]]
 Spec = Mapping[str, jax.ShapeDtypeStruct]
 Splits = Mapping[str, Sequence[Any]]  # records, by name of the split, read at random
 Metrics = dict[str, Float[Array, ""]]
@@ -94,23 +96,44 @@ class Generative(Protocol):
         ...
 
 
+class Translator(NamedTuple):
+    """A generator of images out of images, with its weights and how it is used after training.
+
+    Attributes:
+        network: The module, which says by `multiple` and `smallest` what sizes it takes.
+        params: Its parameters.
+        batch_stats: Its running statistics; empty without batch norm.
+        dropout: Whether dropout stays on, if it has any.
+        use_running_average: Whether batch norm uses its running statistics.
+    """
+
+    network: Any
+    params: PyTree
+    batch_stats: PyTree
+    dropout: bool = True
+    use_running_average: bool = False
+
+
 @runtime_checkable
 class Translating(Protocol):
     """A method that makes images out of images."""
+
+    @property
+    def paired(self) -> bool:
+        """Whether the images of an example belong together, so that there is a right output."""
+        ...
 
     @property
     def directions(self) -> tuple[str, ...]:
         """Names of the directions in which it translates."""
         ...
 
-    def translate(
-        self,
-        state: TrainState,
-        images: Float[Array, "batch height width _"],
-        key: PRNGKeyArray,
-        direction: str,
-    ) -> Float[Array, "batch height width _"]:
-        """Return translated images in [-1, 1], of any size; none depends on its batch mates."""
+    def domains(self, direction: str) -> tuple[str, str]:
+        """Return the names, in a batch, of what is translated and of what it is to look like."""
+        ...
+
+    def translator(self, state: TrainState, direction: str) -> Translator:
+        """Return the generator of a direction."""
         ...
 
 
@@ -159,6 +182,11 @@ class Dataset(Protocol):
 
     def spec(self, batch_size: int) -> Spec:
         """Return shapes and dtypes of the batches of `stream`, without reading any data."""
+        ...
+
+    @property
+    def pixels(self) -> Mapping[str, Pixels]:
+        """What the images of a batch are, by name."""
         ...
 
     def prepare(self) -> Splits:

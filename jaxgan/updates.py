@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxgan.types import PyTree, TrainState
+from jaxgan.types import PyTree, TrainState, Translator
 
 
 def init_state(
@@ -62,50 +62,49 @@ def run(
 
 
 def translate(
-    network: nn.Module,
-    params: PyTree,
-    batch_stats: PyTree,
-    images: Float[Array, "batch height width _"],
-    key: PRNGKeyArray,
-    *,
-    multiple: int,
-    smallest: int,
-    dropout: bool = True,
-    use_running_average: bool = False,
+    translator: Translator, images: Float[Array, "batch height width _"], key: PRNGKeyArray
 ) -> Float[Array, "batch height width _"]:
     """Translate images of any size, each normalized by itself, whatever its batch mates.
 
+    Images whose height and width do not suit the network are mirrored at the bottom and right, and
+    the outcome is cut back.
+
     Args:
-        network: A generator.
-        params: Its parameters.
-        batch_stats: Its running statistics; empty without batch norm.
+        translator: A generator.
         images: Images in [-1, 1].
         key: Randomness of dropout.
-        multiple: Images are mirrored at the bottom and right up to a multiple of so many pixels in
-            height and width, and the outcome is cut back.
-        smallest: Least height and width that they are mirrored to.
-        dropout: Whether dropout stays on, if the network has any.
-        use_running_average: Whether batch norm uses its running statistics.
     """
     height, width = images.shape[1:3]
-    bottom, right = (max(edge + -edge % multiple, smallest) - edge for edge in (height, width))
+    bottom, right = (fitting(translator, edge) - edge for edge in (height, width))
     padding = ((0, 0), (0, bottom), (0, right), (0, 0))
-    variables = {"params": params, "batch_stats": batch_stats}
 
     def translate_one(image, key):
-        # Batch norm in training mode insists on writing its statistics; they are thrown away.
-        y, _ = network.apply(
-            variables,
-            image[None],
-            use_running_average=use_running_average,
-            deterministic=not dropout,
-            rngs={"dropout": key},
-            mutable=["batch_stats"],
-        )
-        return y[0, :height, :width]
+        return apply(translator, image[None], key)[0, :height, :width]
 
     padded = jnp.pad(images, padding, mode="reflect")
     return jax.vmap(translate_one)(padded, jax.random.split(key, len(images)))
+
+
+def apply(
+    translator: Translator, images: Float[Array, "batch height width _"], key: PRNGKeyArray
+) -> Float[Array, "batch height width _"]:
+    """Return a generator's output for images of sizes that suit it, as one batch."""
+    # Batch norm in training mode insists on writing its statistics; they are thrown away.
+    y, _ = translator.network.apply(
+        {"params": translator.params, "batch_stats": translator.batch_stats},
+        images,
+        use_running_average=translator.use_running_average,
+        deterministic=not translator.dropout,
+        rngs={"dropout": key},
+        mutable=["batch_stats"],
+    )
+    return y
+
+
+def fitting(translator: Translator, edge: int) -> int:
+    """Return the least height or width, from `edge` up, that suits a generator."""
+    network = translator.network
+    return max(edge + -edge % network.multiple, network.smallest)
 
 
 def average(average: PyTree, latest: PyTree, decay: float) -> PyTree:

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "jaxgan"
 
 # Parts of the package, and what each may import of it. What is not listed may import nothing.
 ALLOWED = {
-    "types": [],
+    "types": ["pixels"],
     "files": [],
     "errors": [],
     "validation": [],
@@ -19,7 +19,7 @@ ALLOWED = {
     "partition": ["errors", "image_pool", "types"],
     "progress": [],
     "schedules": ["validation"],
-    "networks": ["networks"],
+    "networks": ["errors", "networks"],
     "updates": ["types"],
     "methods": [
         *(
@@ -35,7 +35,11 @@ ALLOWED = {
         )
     ],
     "images": ["types"],
-    "data": ["data", "images", "types", "errors", "validation"],
+    "pixels": ["errors", "validation"],
+    "image_files": ["errors", "pixels"],
+    "tiles": ["networks", "types", "updates"],
+    "translations": ["files", "images", "types"],
+    "data": ["data", "errors", "image_files", "pixels", "types", "validation"],
     "config": ["types", "errors", "validation"],
     "checkpoint": ["types", "errors"],
     "report": ["files", "images", "progress", "types"],
@@ -55,14 +59,16 @@ ALLOWED = {
         )
     ],
     "dry_run": ["config", "trainer", "types"],
-    "model": ["checkpoint", "config", "errors", "trainer", "types"],
-    "metrics": ["errors", "model", "trainer", "types"],
+    "model": ["checkpoint", "config", "errors", "trainer", "types", "updates"],
+    "metrics": ["errors", "interop", "metrics", "model", "networks", "trainer", "types"],
     "command_line": ["config", "errors"],
     "interop": [
         *("checkpoint", "config", "data", "errors", "interop", "methods", "model", "networks"),
-        *("trainer", "types", "updates"),
+        *("pixels", "trainer", "types", "updates"),
     ],
-    "translate": ["data", "errors", "files", "images", "model"],
+    "translate": [
+        *("data", "errors", "image_files", "model", "pixels", "tiles", "translations", "types"),
+    ],
     "cli": [
         *("command_line", "config", "images", "interop", "metrics", "model", "translate"),
         "validation",

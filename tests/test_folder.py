@@ -6,7 +6,7 @@ from PIL import Image
 
 from jaxgan.data.paired_folder import PairedFolder
 from jaxgan.errors import UserError
-from jaxgan.images import read_rgb
+from jaxgan.image_files import read_image
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -28,7 +28,7 @@ def prepare(root, data_dir):
 
 
 def colors(record):
-    return [np.asarray(read_rgb(record[side]))[0, 0].tolist() for side in "ab"]
+    return [read_image(record[side], 3)[0, 0].tolist() for side in "ab"]
 
 
 def test_combined_pictures_are_cut_in_the_middle(tmp_path, data_dir):
@@ -37,7 +37,7 @@ def test_combined_pictures_are_cut_in_the_middle(tmp_path, data_dir):
     splits = prepare(tmp_path, data_dir)
     assert set(splits) == {"train", "val", "test"}
     assert colors(splits["train"][0]) == [list(RED), list(BLUE)]
-    assert read_rgb(splits["train"][0]["a"]).size == (8, 6)
+    assert read_image(splits["train"][0]["a"], 3).shape == (6, 8, 3)
 
 
 def test_two_folders_are_matched_by_name(tmp_path, data_dir, capsys):

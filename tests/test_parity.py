@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.images import from_uint8
 from jaxgan.interop.torch_file import read_tensors
 from jaxgan.interop.torch_names import from_torch, to_torch
 from jaxgan.methods.cyclegan import CycleGAN
@@ -25,6 +24,7 @@ from jaxgan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from jaxgan.networks.patchgan import PatchGAN
 from jaxgan.networks.resnet import ResNetGenerator
 from jaxgan.networks.unet import UNetGenerator
+from jaxgan.pixels import RGB
 
 REFERENCE = Path(__file__).parent / "reference"
 KEY = jax.random.key(0)
@@ -79,7 +79,7 @@ def assert_losses(losses, reference, names, rtol):
 )
 def test_outputs_are_those_of_the_reference(network, file, mode):
     numbers = np.load(REFERENCE / f"{file}.npz")
-    x = jnp.concatenate([from_uint8(numbers[n]) for n in numbers if n.startswith("input")], -1)
+    x = jnp.concatenate([RGB.normalize(numbers[n]) for n in numbers if n.startswith("input")], -1)
     y, _ = network.apply(
         load(network, file, x), x, use_running_average=mode == "eval", mutable=["batch_stats"]
     )
@@ -109,7 +109,7 @@ def test_exported_names_and_numbers_are_the_references(network, file, shape):
 def test_pix2pix_trains_as_the_reference():
     method = Pix2pix(features=8, discriminator_features=8, depth=7, dropout=0.0)
     numbers = np.load(REFERENCE / "pix2pix_vanilla_trajectory.npz")
-    a, b = from_uint8(numbers["input_a_u8"]), from_uint8(numbers["input_b_u8"])
+    a, b = RGB.normalize(numbers["input_a_u8"]), RGB.normalize(numbers["input_b_u8"])
     batch = {"input": a, "target": b}
     state = with_weights(
         method.init(KEY, jax.eval_shape(lambda: batch)),
@@ -145,7 +145,7 @@ class Given(DCGAN):
 def test_dcgan_trains_as_the_reference():
     method = Given(latent_dim=16, features=8, discriminator_features=8)
     numbers = np.load(REFERENCE / "dcgan_trajectory.npz")
-    noise, real = jnp.asarray(numbers["noise"]), from_uint8(numbers["real_u8"])
+    noise, real = jnp.asarray(numbers["noise"]), RGB.normalize(numbers["real_u8"])
     state = with_weights(
         method.init(KEY, jax.eval_shape(lambda: {"image": real[0]})),
         generator=load(method.make_generator(3), "dcgan_net_G", noise[0]),

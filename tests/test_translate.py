@@ -1,6 +1,7 @@
 """Files of images through a trained model."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -10,8 +11,12 @@ from PIL import Image
 
 import jaxgan
 from jaxgan import cli
+from jaxgan.data.paired import Paired
+from jaxgan.data.paired_folder import PairedFolder
 from jaxgan.errors import UserError
+from jaxgan.image_files import read_image, write_image
 from jaxgan.images import to_picture
+from jaxgan.pixels import Pixels
 from jaxgan.trainer import train
 
 CONFIGS = {"pix2pix": tiny.get_config(), "cyclegan": tiny_cyclegan.get_config()}
@@ -48,6 +53,8 @@ def pictures(tmp_path):
     save(folder / "line.tiff", 1, 400)
     save(folder / "gray.png", 16, 16, channels=1)
     save(folder / "deep" / "sixteen.png", 16, 16, channels=1, dtype=np.uint16)
+    write_image(folder / "deep.tiff", RNG.integers(0, 2**16, (18, 15, 3), np.uint16))
+    write_image(folder / "array.npy", RNG.integers(0, 2**8, (18, 15, 3), np.uint8))
     save(folder / "transparent.png", 16, 16, channels=4)
     Image.new("RGB", (16, 16)).save(folder / "palette.gif")
     (folder / "broken.png").write_bytes((folder / "a.png").read_bytes()[:200])
@@ -64,7 +71,7 @@ def test_every_file_is_translated_under_its_name_at_its_size(
     arguments += ["--input", str(pictures), "--output", str(output)]
     assert cli.main(arguments) == 1  # two files could not be read
     printed, errors = capsys.readouterr()
-    assert "9 images written" in printed
+    assert "11 images written" in printed
     assert "skipped" in errors
     assert "broken.png" in errors
     assert "notes.txt: not an image" in errors
@@ -72,12 +79,20 @@ def test_every_file_is_translated_under_its_name_at_its_size(
     assert written == {
         *("a.png", "b.jpg", "deep/c.webp", "one.png", "line.tiff", "gray.png"),
         *("deep/sixteen.png", "transparent.png", "palette.png", "index.html"),
+        *("deep.tiff", "array.npy"),
+        *(  # for browsers
+            f"pictures/{name}.{part}.png"
+            for name in ("line.tiff", "deep.tiff", "array.npy")
+            for part in ("input", "output")
+        ),
     }
-    for file in written - {"index.html", "palette.png"}:
-        with Image.open(output / file) as image, Image.open(pictures / file) as original:
-            assert image.size == original.size
+    for file in written:
+        if (pictures / file).exists():
+            image, original = (read_image(folder / file, 3) for folder in (output, pictures))
+            assert image.shape == original.shape
+            assert image.dtype == original.dtype
     page = (output / "index.html").read_text()
-    assert page.count("<tr>") == 9
+    assert page.count("<tr>") == 11
     assert 'src="../pictures/deep/c.webp"' in page
     assert 'src="deep/c.webp"' in page
 
@@ -130,4 +145,87 @@ def test_what_cannot_be_translated_is_one_line(runs, tmp_path):
         (tmp_path, tmp_path, "holds the input, which would be lost"),
     ):
         with pytest.raises(UserError, match=message):
-            cli.translate_files(cyclegan, source, output, None, None)
+            cli.translate_files(cyclegan, source, output, cli.Options())
+
+
+BANDS = Pixels(channels=5, dtype="float32", value_range=(-10, 30))
+DEPTH = Pixels(channels=1, dtype="uint16", value_range=(0, 4095))
+
+
+def test_images_of_any_kind_are_trained_on_and_translated(tmp_path, data_dir):
+    """A has five bands of floats, B one of 12 bits; some files are of another kind."""
+    root = tmp_path / "data"
+    for split, count in (("train", 4), ("test", 9)):
+        for domain, kind in (("A", BANDS), ("B", DEPTH)):
+            (root / f"{split}{domain}").mkdir(parents=True)
+            for index in range(count):
+                image = kind.denormalize(RNG.uniform(-1, 1, (36, 36, kind.channels)))
+                write_image(root / f"{split}{domain}" / f"{index}.tiff", image)
+    save(root / "trainA" / "rgb.png", 36, 36)
+    config = tiny.get_config()
+    source = PairedFolder(root=str(root), a=BANDS, b=DEPTH)
+    crops = dataclasses.replace(config.data.crops, data_dir=str(data_dir))
+    data = Paired(source=source, crops=crops)
+    settings = dataclasses.replace(config.train, steps=1)
+    train(dataclasses.replace(config, data=data, train=settings), tmp_path / "run")
+    arguments = ["translate", "--run", str(tmp_path / "run"), "--dropout", "off"]
+    arguments += ["--input", str(root / "testA"), "--output", str(tmp_path / "out")]
+    assert cli.main(arguments) == 0
+    model = jaxgan.load(tmp_path / "run", dropout=False)
+    (held_out,) = data.held_out(data.prepare(), 9)
+    expected = model.translate(np.asarray(data.preprocess(held_out)["input"]))
+    for index in range(9):
+        written = read_image(tmp_path / "out" / f"{index}.tiff", 1)
+        assert written.dtype == np.uint16
+        # Held-out images were resized, but to the size that they have.
+        original = read_image(root / "testA" / f"{index}.tiff", 5)
+        output = model.translate(np.asarray(BANDS.normalize(original))[None])[0]
+        np.testing.assert_array_equal(written, DEPTH.denormalize(output))
+    assert expected.shape == (9, 32, 32, 1)
+
+
+def test_floats_need_a_range_where_the_model_has_none(runs, tmp_path, capsys):
+    image = RNG.uniform(0, 5, (16, 16, 3)).astype(np.float32)
+    (tmp_path / "in").mkdir()
+    write_image(tmp_path / "in" / "x.tiff", image)
+    arguments = ["translate", "--run", str(runs["cyclegan"]), "--output", str(tmp_path / "out")]
+    arguments += ["--input", str(tmp_path / "in")]
+    assert cli.main(arguments) == 1
+    assert "x.tiff: holds floats: say by --value_range" in capsys.readouterr().err
+    assert cli.main([*arguments, "--value-range", "0", "5"]) == 0
+    written = read_image(tmp_path / "out" / "x.tiff", 3)
+    (expected,) = jaxgan.load(runs["cyclegan"]).translate(image[None] / 2.5 - 1)
+    np.testing.assert_allclose(written, (expected + 1) * 2.5, atol=1e-5)
+    assert cli.main([*arguments, "--value-range", "0", "5", "--format", "png"]) == 0
+    assert read_image(tmp_path / "out" / "x.png", 3).dtype == np.uint16  # as deep as PNG gets
+
+
+def test_images_of_many_sizes_share_programs(runs):
+    model = jaxgan.load(runs["cyclegan"])
+    buckets = {model.bucket(height, 256, "ab")[0] for height in range(128, 256)}
+    assert buckets == {128, 144, 160, 176, 192, 208, 224, 240, 256}
+    assert model.bucket(3000, 2000, "ab") == (3072, 2048)
+    assert model.bucket(1, 4000, "ab") == (8, 4096)
+
+
+def test_use_after_training_can_be_chosen(runs):
+    images = RNG.uniform(-1, 1, (1, 32, 32, 3)).astype(np.float32)
+    load = functools.partial(jaxgan.load, runs["pix2pix"])
+    as_in_the_paper = load().translate(images)
+    np.testing.assert_array_equal(load().translate(images), as_in_the_paper)
+    assert load().translator("input_to_target").dropout
+    assert not load(dropout=False).translator("input_to_target").dropout
+    assert not np.allclose(load(norm_statistics="running").translate(images), as_in_the_paper)
+    with pytest.raises(UserError, match="has no batch norm: leave norm_statistics out"):
+        jaxgan.load(runs["cyclegan"], norm_statistics="running").translate(images)
+
+
+def test_tiles(runs, tmp_path, capsys):
+    save(tmp_path / "in" / "large.png", 70, 90)
+    save(tmp_path / "in" / "small.png", 20, 20)
+    arguments = ["translate", "--run", str(runs["cyclegan"]), "--output", str(tmp_path / "out")]
+    arguments += ["--input", str(tmp_path / "in"), "--tile", "48"]
+    for statistics, line in (("image", "one pass over it for every norm"), ("tile", "their own")):
+        assert cli.main([*arguments, "--tile_statistics", statistics]) == 0
+        assert line in capsys.readouterr().out
+        assert read_image(tmp_path / "out" / "large.png", 3).shape == (70, 90, 3)

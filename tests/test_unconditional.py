@@ -47,7 +47,7 @@ def fashion(tmp_path):
 
 def gray(source, data_dir):
     crops = Crops(load_size=28, crop_size=28, flip=False, data_dir=str(data_dir))
-    return Unconditional(source=source, channels=1, crops=crops)
+    return Unconditional(source=source, crops=crops)
 
 
 def test_fashion_mnist_from_its_files(fashion, data_dir):

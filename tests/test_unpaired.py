@@ -11,7 +11,7 @@ from jaxgan.data.procedural import ProceduralFacades, UnpairedFacades
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.data.unpaired_folder import UnpairedFolder
 from jaxgan.errors import UserError
-from jaxgan.images import read_rgb
+from jaxgan.image_files import read_image
 
 
 @pytest.fixture
@@ -105,5 +105,5 @@ def test_drawn_domains_are_label_maps_and_pictures_of_other_facades(data_dir):
     assert len(set(ids)) == 10
     palette = {tuple(color) for color in PALETTE.tolist()}
     for name, only_labels in (("trainA", True), ("trainB", False)):
-        pixels = np.asarray(read_rgb(splits[name][0]["image"])).reshape(-1, 3)
+        pixels = read_image(splits[name][0]["image"], 3).reshape(-1, 3)
         assert (set(map(tuple, pixels.tolist())) <= palette) is only_labels

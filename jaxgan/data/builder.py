@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import UInt8
-from PIL import Image
 from tqdm import tqdm
 
-from jaxgan.images import encode_png
+from jaxgan.image_files import encode_image
 from jaxgan.types import Splits
 
 SHARD_SIZE = 1000  # examples a file; TFDS holds one file's in memory
@@ -23,14 +22,14 @@ Examples = Iterator[tuple[str, Mapping[str, bytes]]]
 
 @dataclass(frozen=True)
 class Split:
-    """Examples to write: an identifier, and PNG bytes by image name, of each."""
+    """Examples to write: an identifier, and encoded bytes by image name, of each."""
 
     count: int
     examples: Callable[[], Examples]
 
 
 class ImageBuilder(tfds.core.ShardBasedBuilder):
-    """Writes examples that each hold the same named images, as PNG.
+    """Writes examples that each hold the same named images.
 
     They are written in the order they come in. The builders that shuffle need TensorFlow for more
     than a gigabyte, and shuffling is done when reading.
@@ -45,6 +44,7 @@ class ImageBuilder(tfds.core.ShardBasedBuilder):
         data_dir: Path,
         image_names: Sequence[str],
         splits: Mapping[str, Split],
+        png: bool = True,
         left_out: list[str] | None = None,
     ):
         """Describe a data set.
@@ -54,16 +54,21 @@ class ImageBuilder(tfds.core.ShardBasedBuilder):
             data_dir: Folder of all TFDS data sets.
             image_names: Names of the images of one example.
             splits: What to write. The count is for the progress bar; fewer examples may come.
+            png: Whether all images are PNG files in RGB; else they are files of any kind.
             left_out: Where `splits` notes what it could not use; kept with the data set.
         """
         self.name = name  # pyright: ignore[reportAttributeAccessIssue]
         self._image_names = image_names
         self._splits = splits
+        self._png = png
         self._left_out = [] if left_out is None else left_out
         super().__init__(data_dir=data_dir, file_format="array_record")
 
     def _info(self) -> tfds.core.DatasetInfo:
-        image = tfds.features.Image(shape=(None, None, 3), encoding_format="png")
+        if self._png:
+            image = tfds.features.Image(shape=(None, None, 3), encoding_format="png")
+        else:
+            image = tfds.features.Tensor(shape=(), dtype=np.object_)
         features = {"id": tfds.features.Text()} | dict.fromkeys(self._image_names, image)
         return tfds.core.DatasetInfo(
             builder=self,
@@ -94,7 +99,7 @@ def build_from_arrays(
 
     def examples(split: str) -> Examples:
         for index, (pixels, label) in enumerate(zip(*splits[split], strict=True)):
-            yield f"{label}/{index:06}", {"image": encode_png(Image.fromarray(pixels))}
+            yield f"{label}/{index:06}", {"image": encode_image(pixels)}
 
     ImageBuilder(
         name=name,

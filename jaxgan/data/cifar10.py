@@ -12,6 +12,7 @@ from jaxgan.data.builder import build_from_arrays, open_or_prepare
 from jaxgan.data.download import DAMAGED, download
 from jaxgan.data.folder import fingerprint
 from jaxgan.errors import UserError
+from jaxgan.pixels import RGB_IMAGE
 from jaxgan.types import Splits
 
 HOST = "https://www.cs.toronto.edu/~kriz"
@@ -31,6 +32,7 @@ class CIFAR10:
     """The file cifar-10-binary.tar.gz, in place of a download."""
     mirror: str = HOST
     """Address below which that file lies."""
+    pixels = RGB_IMAGE
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `ImageSource.prepare`."""

@@ -1,5 +1,6 @@
 """How images are loaded, and cropped and mirrored on the device."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -7,11 +8,12 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import PRNGKeyArray, Shaped
 from PIL import Image, ImageOps
 from tensorflow_datasets.core.constants import DATA_DIR
 
-from jaxgan.images import from_uint8
+from jaxgan.image_files import Pixelated, change, read_image
+from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, RawBatch
 from jaxgan.validation import check
 
@@ -54,24 +56,42 @@ class Crops:
         """The folder of prepared data sets."""
         return Path(self.data_dir).expanduser()
 
-    def spec(self, batch_size: int, channels: int = 3) -> jax.ShapeDtypeStruct:
+    def spec(self, batch_size: int, pixels: Pixels) -> jax.ShapeDtypeStruct:
         """Return shape and dtype of a batch of loaded images."""
-        shape = (batch_size, self.load_size, self.load_size, channels)
-        return jax.ShapeDtypeStruct(shape, jnp.uint8)
+        shape = (batch_size, self.load_size, self.load_size, pixels.channels)
+        return jax.ShapeDtypeStruct(shape, jnp.dtype(pixels.dtype))
+
+    def load(
+        self,
+        encoded: bytes,
+        pixels: Pixels,
+        side: int,
+        resample: Image.Resampling = Image.Resampling.BICUBIC,
+    ) -> Pixelated:
+        """Return a prepared image at its size, where `side` takes the place of `load_size`.
+
+        Raises:
+            ImageError: If the image is damaged, or not of this kind.
+        """
+        image = pixels.convert(read_image(encoded, pixels.channels))
+        return self.fit(image, side, resample)
 
     def fit(
-        self, image: Image.Image, side: int, resample: Image.Resampling = Image.Resampling.BICUBIC
-    ) -> Image.Image:
+        self,
+        image: Pixelated,
+        side: int,
+        resample: Image.Resampling = Image.Resampling.BICUBIC,
+    ) -> Shaped[np.ndarray, "new_height new_width channels"]:
         """Return an image as it is loaded where `side` takes the place of `load_size`."""
         if self.resize == "center":
-            return ImageOps.fit(image, (side, side), resample)
-        if self.resize == "square":
-            return image.resize((side, side), resample)
-        factor = side / min(image.size)
-        if self.resize == "none":
-            factor = max(factor, 1.0)
-        width, height = (max(side, round(factor * edge)) for edge in image.size)
-        return image.resize((width, height), resample)
+            return change(image, lambda part: ImageOps.fit(part, (side, side), resample))
+        width, height = side, side
+        if self.resize in ("shorter_side", "none"):
+            factor = side / min(image.shape[:2])
+            if self.resize == "none":
+                factor = max(factor, 1.0)
+            height, width = (max(side, round(factor * edge)) for edge in image.shape[:2])
+        return change(image, lambda part: part.resize((width, height), resample))
 
     def window(self, example: Example, rng: np.random.Generator) -> Example:
         """Cut the same random square of `load_size` out of all images of an example."""
@@ -80,7 +100,7 @@ class Crops:
         rows, columns = slice(top, top + self.load_size), slice(left, left + self.load_size)
         return {name: image[rows, columns] for name, image in example.items()}
 
-    def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
+    def augment(self, raw: RawBatch, pixels: Mapping[str, Pixels], key: PRNGKeyArray) -> Batch:
         """Crop and mirror loaded images, and map them to [-1, 1].
 
         The images of one example, under different names, are treated alike.
@@ -97,11 +117,11 @@ class Crops:
             return jnp.where(mirror, image[:, ::-1], image)
 
         return {
-            name: from_uint8(jax.vmap(transform)(images, offsets, mirrored))
+            name: pixels[name].normalize(jax.vmap(transform)(images, offsets, mirrored))
             for name, images in raw.items()
         }
 
 
-def normalize(raw: RawBatch) -> Batch:
+def normalize(raw: RawBatch, pixels: Mapping[str, Pixels]) -> Batch:
     """Map all images to [-1, 1]."""
-    return {name: from_uint8(images) for name, images in raw.items()}
+    return {name: pixels[name].normalize(images) for name, images in raw.items()}

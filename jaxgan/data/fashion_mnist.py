@@ -15,9 +15,11 @@ from jaxgan.data.builder import build_from_arrays, open_or_prepare
 from jaxgan.data.download import download
 from jaxgan.data.folder import fingerprint
 from jaxgan.errors import UserError
+from jaxgan.pixels import Pixels
 from jaxgan.types import Splits
 
 HOST = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
+GRAY_IMAGE = {"image": Pixels(channels=1)}
 SPLITS = {"train": "train", "test": "t10k"}  # by name of the split, the beginning of its files
 
 
@@ -29,6 +31,7 @@ class FashionMNIST:
     """Folder of the four original files (Debian's is /usr/share/datasets/fashion-mnist)."""
     mirror: str = HOST
     """Address below which the four files lie."""
+    pixels = GRAY_IMAGE
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `ImageSource.prepare`."""

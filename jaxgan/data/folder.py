@@ -1,24 +1,30 @@
 """Folders of images, in any layout, written as prepared data sets."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
-
 from jaxgan.data.builder import Examples, ImageBuilder, Split, open_or_prepare
-from jaxgan.errors import UserError
-from jaxgan.images import ImageError, encode_png, read_rgb
+from jaxgan.errors import ImageError, UserError
+from jaxgan.image_files import Pixelated, encode_image, read_image
+from jaxgan.pixels import RGB, Pixels
 from jaxgan.types import Splits
 
 
 class Item(NamedTuple):
-    """The files of one example, and its name."""
+    """The files of one example, and its name.
+
+    Attributes:
+        name: What it is called.
+        files: Where its images are.
+        pixels: What they are, one for every image.
+    """
 
     name: str
     files: tuple[Path, ...]
+    pixels: tuple[Pixels, ...]
 
 
 class Layout(NamedTuple):
@@ -26,14 +32,16 @@ class Layout(NamedTuple):
 
     Attributes:
         image_names: Names of an example's images.
+        pixels: What its images are, by the name or the domain.
         find: Finds the items of every split below a folder, and the files that belong to none with
             the reason why. Raises UserError if there is nothing to train on.
-        read: Turns an item's files into its images. Raises ImageError.
+        read: Turns an item into its images. Raises ImageError.
     """
 
     image_names: tuple[str, ...]
+    pixels: Mapping[str, Pixels]
     find: Callable[[Path], tuple[dict[str, list[Item]], dict[Path, str]]]
-    read: Callable[[tuple[Path, ...]], Sequence[Image.Image]]
+    read: Callable[[Item], Sequence[Pixelated]]
 
 
 def prepare_folder(root: str | None, data_dir: Path, layout: Layout) -> Splits:
@@ -49,7 +57,11 @@ def prepare_folder(root: str | None, data_dir: Path, layout: Layout) -> Splits:
         raise UserError(f"there is no folder {folder}")
     items, left_out = layout.find(folder)
     files = [file for split in items.values() for item in split for file in item.files]
-    name = f"folder_of_{'_and_'.join(layout.image_names)}_{fingerprint([*files, *left_out])}"
+    kinds = "".join(
+        f"_{kind.channels}x{kind.dtype}" for kind in layout.pixels.values() if kind != RGB
+    )
+    digest = fingerprint([*files, *left_out])
+    name = f"folder_of_{'_and_'.join(layout.image_names)}{kinds}_{digest}"
 
     def build():
         build_from_folder(folder, data_dir, name, layout)
@@ -70,12 +82,12 @@ def build_from_folder(root: Path, data_dir: Path, name: str, layout: Layout) -> 
         used = 0
         for item in items[split]:
             try:
-                images = layout.read(item.files)
+                images = layout.read(item)
             except ImageError as error:
                 left_out.append(str(error))
             else:
                 used += 1
-                encoded = map(encode_png, images)
+                encoded = map(encode_image, images)
                 yield item.name, dict(zip(layout.image_names, encoded, strict=True))
         if not used:
             raise UserError(f"{root} has no usable image for {split}: {'; '.join(left_out)}")
@@ -84,6 +96,7 @@ def build_from_folder(root: Path, data_dir: Path, name: str, layout: Layout) -> 
         name=name,
         data_dir=data_dir,
         image_names=layout.image_names,
+        png=all(map(is_png, layout.pixels.values())),
         splits={split: Split(len(items[split]), partial(read, split)) for split in items},
         left_out=left_out,
     ).download_and_prepare()
@@ -108,13 +121,27 @@ def visible_files(folder: Path) -> list[Path]:
     )
 
 
-def read_file(file: Path) -> Image.Image:
-    """Read an image as 8-bit RGB.
+def is_png(pixels: Pixels) -> bool:
+    """Return whether images of a kind are kept as PNG."""
+    return pixels.channels == 3 and pixels.dtype == "uint8"
+
+
+def read_file(file: Path, pixels: Pixels) -> Pixelated:
+    """Read an image of a kind.
 
     Raises:
         ImageError: If that fails; the message names the file.
     """
     try:
-        return read_rgb(file)
+        return pixels.convert(read_image(file, pixels.channels))
     except ImageError as error:
         raise ImageError(f"{file.parent.name}/{file.name}: {error}") from error
+
+
+def read_one(item: Item) -> list[Pixelated]:
+    """Read the image of an item that has one.
+
+    Raises:
+        ImageError: If that fails; the message names the file.
+    """
+    return [read_file(item.files[0], item.pixels[0])]

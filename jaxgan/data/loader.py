@@ -9,8 +9,7 @@ import grain
 import numpy as np
 from absl import flags
 
-from jaxgan.errors import UserError
-from jaxgan.images import ImageError
+from jaxgan.errors import ImageError, UserError
 from jaxgan.types import Example, RawBatch
 
 

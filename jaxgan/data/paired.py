@@ -6,20 +6,25 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
-import numpy as np
 import tyro
 from jaxtyping import PRNGKeyArray
 from PIL import Image
 
 from jaxgan.data.crops import Crops, normalize
 from jaxgan.data.loader import Decoded, batches, stack
-from jaxgan.images import read_rgb
+from jaxgan.image_files import change, read_image
+from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
 
 
 @runtime_checkable
 class PairSource(Protocol):
     """Where pairs of images `a` and `b` come from."""
+
+    @property
+    def pixels(self) -> Mapping[str, Pixels]:
+        """What images they are, by name."""
+        ...
 
     def prepare(self, data_dir: Path) -> Splits:
         """Return the prepared data set, after writing it to `data_dir` if it is not there.
@@ -47,7 +52,13 @@ class Paired:
 
     def spec(self, batch_size: int) -> Spec:
         """See `Dataset.spec`."""
-        return dict.fromkeys(("input", "target"), self.crops.spec(batch_size))
+        return {name: self.crops.spec(batch_size, kind) for name, kind in self.pixels.items()}
+
+    @property
+    def pixels(self) -> Mapping[str, Pixels]:
+        """See `Dataset.pixels`."""
+        first, second = self.direction
+        return {"input": self.source.pixels[first], "target": self.source.pixels[second]}
 
     def prepare(self) -> Splits:
         """See `Dataset.prepare`."""
@@ -79,20 +90,25 @@ class Paired:
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
         """See `Dataset.augment`."""
-        return self.crops.augment(raw, key)
+        return self.crops.augment(raw, self.pixels, key)
 
     def preprocess(self, raw: RawBatch) -> Batch:
         """See `Dataset.preprocess`."""
-        return normalize(raw)
+        return normalize(raw, self.pixels)
 
     def _decode(self, record: Mapping[str, Any], side: int) -> Example:
         images = {}
-        pair = {domain: read_rgb(record[domain]) for domain in "ab"}
-        if pair["b"].size != pair["a"].size:
-            pair["b"] = pair["b"].resize(pair["a"].size, self._resample("b"))
-        for domain, name in zip(self.direction, ("input", "target"), strict=True):
-            images[name] = np.asarray(self.crops.fit(pair[domain], side, self._resample(domain)))
-        return images
+        for domain in "ab":
+            kind = self.source.pixels[domain]
+            images[domain] = kind.convert(read_image(record[domain], kind.channels))
+        height, width, _ = images["a"].shape
+        if images["b"].shape[:2] != (height, width):
+            resize = partial(Image.Image.resize, size=(width, height), resample=self._resample("b"))
+            images["b"] = change(images["b"], resize)
+        return {
+            name: self.crops.fit(images[domain], side, self._resample(domain))
+            for name, domain in zip(self.pixels, self.direction, strict=True)
+        }
 
     def _resample(self, domain: str) -> Image.Resampling:
         nearest = domain == self.label_maps

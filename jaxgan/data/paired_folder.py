@@ -1,13 +1,14 @@
 """Own pairs of images, from folders."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from PIL import Image
-
 from jaxgan.data.folder import Item, Layout, prepare_folder, read_file, visible_files
-from jaxgan.errors import UserError
-from jaxgan.images import ImageError
+from jaxgan.errors import ImageError, UserError
+from jaxgan.image_files import Pixelated
+from jaxgan.pixels import RGB, Pixels
 from jaxgan.types import Splits
 
 
@@ -21,22 +22,36 @@ class PairedFolder:
 
     root: str | None = None
     """Folder that holds train, or trainA and trainB."""
+    a: Pixels = RGB
+    """What the images A are."""
+    b: Pixels = RGB
+    """What the images B are."""
+
+    @property
+    def pixels(self) -> Mapping[str, Pixels]:
+        """See `PairSource.pixels`."""
+        return {"a": self.a, "b": self.b}
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `PairSource.prepare`."""
-        return prepare_folder(self.root, data_dir, PAIRS)
+        return prepare_folder(self.root, data_dir, pairs(self.pixels))
 
 
-def _find(root: Path) -> tuple[dict[str, list[Item]], dict[Path, str]]:
+def pairs(pixels: Mapping[str, Pixels]) -> Layout:
+    """Return the layout of pairs `a` and `b` of these kinds."""
+    return Layout(("a", "b"), pixels, partial(_find, pixels=tuple(pixels.values())), _read)
+
+
+def _find(root: Path, pixels: tuple[Pixels, ...]) -> tuple[dict[str, list[Item]], dict[Path, str]]:
     pairs: dict[str, list[Item]] = {}
     unmatched: dict[Path, str] = {}
     for split in ("train", "val", "test"):
         if (root / split).is_dir():
             files = _by_name(root / split, unmatched)
-            found = [Item(name, (file,)) for name, file in files.items()]
+            found = [Item(name, (file,), pixels) for name, file in files.items()]
         elif (root / f"{split}A").is_dir() and (root / f"{split}B").is_dir():
             a, b = (_by_name(root / f"{split}{side}", unmatched) for side in "AB")
-            found = [Item(name, (a[name], b[name])) for name in a if name in b]
+            found = [Item(name, (a[name], b[name]), pixels) for name in a if name in b]
             unmatched |= {a[name]: f"no partner in {split}B" for name in a if name not in b}
             unmatched |= {b[name]: f"no partner in {split}A" for name in b if name not in a}
         else:
@@ -65,19 +80,15 @@ def _by_name(folder: Path, unmatched: dict[Path, str]) -> dict[str, Path]:
     return files
 
 
-def _read(files: tuple[Path, ...]) -> list[Image.Image]:
-    images = [read_file(file) for file in files]
-    if len(images) == 2:
-        return images
-    width, height = images[0].size
+def _read(item: Item) -> list[Pixelated]:
+    if len(item.files) == 2:
+        return list(map(read_file, item.files, item.pixels))
+    (file,) = item.files
+    left, right = (read_file(file, kind) for kind in item.pixels)
+    width = left.shape[1]
     if width % 2:
-        file = files[0]
         raise ImageError(
             f"{file.parent.name}/{file.name}: is {width} pixels wide, an odd number, "
             "so it cannot be two pictures side by side"
         )
-    half = width // 2
-    return [images[0].crop((left, 0, left + half, height)) for left in (0, half)]
-
-
-PAIRS = Layout(image_names=("a", "b"), find=_find, read=_read)
+    return [left[:, : width // 2], right[:, width // 2 :]]

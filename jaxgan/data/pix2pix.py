@@ -6,7 +6,8 @@ from typing import Literal
 
 from jaxgan.data.download import prepare_archive
 from jaxgan.data.folder import prepare_folder
-from jaxgan.data.paired_folder import PAIRS
+from jaxgan.data.paired_folder import pairs
+from jaxgan.pixels import RGB_DOMAINS
 from jaxgan.types import Splits
 
 
@@ -24,12 +25,13 @@ class Pix2pixDownload:
     """The archive as a local file, in place of a download."""
     root: str | None = None
     """The archive's extracted folder, which holds train, in place of a download."""
+    pixels = RGB_DOMAINS
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `PairSource.prepare`."""
         if self.root is not None:
-            return prepare_folder(self.root, data_dir, PAIRS)
+            return prepare_folder(self.root, data_dir, pairs(self.pixels))
         url = f"{self.mirror.rstrip('/')}/{self.name}.tar.gz"
         name = f"pix2pix_{self.name}"
         # The authors publish no checksums.
-        return prepare_archive(url, None, self.archive, name, data_dir, PAIRS)
+        return prepare_archive(url, None, self.archive, name, data_dir, pairs(self.pixels))

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from PIL import Image
 
 from jaxgan.data.builder import Examples, ImageBuilder, Split, open_or_prepare
 from jaxgan.data.facades import facade
-from jaxgan.images import encode_png
+from jaxgan.image_files import encode_image
+from jaxgan.pixels import RGB_DOMAINS, RGB_IMAGE
 from jaxgan.types import Splits
 from jaxgan.validation import check
 
@@ -35,6 +35,8 @@ class ProceduralFacades:
         check(self.train_count >= 1, "train_count must be at least 1")
         check(self.test_count >= 1, "test_count must be at least 1")
 
+    pixels = RGB_DOMAINS
+
     def prepare(self, data_dir: Path) -> Splits:
         """See `PairSource.prepare`."""
         pair = {"a": 0, "b": 1}
@@ -49,6 +51,7 @@ class UnpairedFacades:
     facades: Annotated[ProceduralFacades, tyro.conf.arg(name="")] = field(
         default_factory=ProceduralFacades
     )
+    pixels = RGB_DOMAINS
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `DomainSource.prepare`."""
@@ -68,6 +71,7 @@ class FacadePictures:
     facades: Annotated[ProceduralFacades, tyro.conf.arg(name="")] = field(
         default_factory=ProceduralFacades
     )
+    pixels = RGB_IMAGE
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `ImageSource.prepare`."""
@@ -98,10 +102,7 @@ def _prepare(
             drawn = facade(source.seed, index, source.size)
             yield (
                 str(index),
-                {
-                    image: encode_png(Image.fromarray(drawn[place]))
-                    for image, place in images.items()
-                },
+                {image: encode_image(drawn[place]) for image, place in images.items()},
             )
 
     def build():

@@ -1,11 +1,13 @@
 """Any data set of images that TFDS has prepared."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
 from jaxgan.errors import UserError
+from jaxgan.pixels import RGB, Pixels
 from jaxgan.types import Splits
 
 
@@ -15,6 +17,13 @@ class TFDSImages:
 
     name: str
     """Its name, with a config and version if there are several: mnist, lsun/bedroom, ..."""
+    image: Pixels = RGB
+    """What the images are."""
+
+    @property
+    def pixels(self) -> Mapping[str, Pixels]:
+        """See `ImageSource.pixels`."""
+        return {"image": self.image}
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `ImageSource.prepare`."""

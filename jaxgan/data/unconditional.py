@@ -4,21 +4,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, Protocol, runtime_checkable
 
-import numpy as np
 import tyro
 from jaxtyping import PRNGKeyArray
 
 from jaxgan.data.crops import Crops, normalize
 from jaxgan.data.loader import Decoded, batches, stack
-from jaxgan.images import read_rgb
+from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
 
 
 @runtime_checkable
 class ImageSource(Protocol):
     """Where single images come from."""
+
+    @property
+    def pixels(self) -> Mapping[str, Pixels]:
+        """What `image` is."""
+        ...
 
     def prepare(self, data_dir: Path) -> Splits:
         """Return a split train, and test where there is one, of records that hold an `image`.
@@ -37,13 +41,16 @@ class Unconditional:
     """Batches of an `image`."""
 
     source: Annotated[ImageSource, tyro.conf.arg(name="")]
-    channels: Literal[1, 3] = 3
-    """1 makes images gray, 3 RGB."""
     crops: Annotated[Crops, tyro.conf.arg(name="")] = field(default_factory=Crops)
 
     def spec(self, batch_size: int) -> Spec:
         """See `Dataset.spec`."""
-        return {"image": self.crops.spec(batch_size, self.channels)}
+        return {"image": self.crops.spec(batch_size, self.pixels["image"])}
+
+    @property
+    def pixels(self) -> Mapping[str, Pixels]:
+        """See `Dataset.pixels`."""
+        return self.source.pixels
 
     def prepare(self) -> Splits:
         """See `Dataset.prepare`."""
@@ -71,13 +78,11 @@ class Unconditional:
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
         """See `Dataset.augment`."""
-        return self.crops.augment(raw, key)
+        return self.crops.augment(raw, self.pixels, key)
 
     def preprocess(self, raw: RawBatch) -> Batch:
         """See `Dataset.preprocess`."""
-        return normalize(raw)
+        return normalize(raw, self.pixels)
 
     def _decode(self, record: Mapping[str, Any], side: int) -> Example:
-        image = self.crops.fit(read_rgb(record["image"]), side)
-        pixels = np.asarray(image.convert("L" if self.channels == 1 else "RGB"))
-        return {"image": pixels.reshape(*pixels.shape[:2], self.channels)}
+        return {"image": self.crops.load(record["image"], self.pixels["image"], side)}

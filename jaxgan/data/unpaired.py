@@ -7,19 +7,23 @@ from pathlib import Path
 from typing import Annotated, Any, Protocol, runtime_checkable
 
 import jax
-import numpy as np
 import tyro
 from jaxtyping import PRNGKeyArray
 
 from jaxgan.data.crops import Crops, normalize
 from jaxgan.data.loader import Decoded, batches, stack
-from jaxgan.images import read_rgb
+from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
 
 
 @runtime_checkable
 class DomainSource(Protocol):
-    """Where the images of domains A and B come from."""
+    """Where the images of domains `a` and `b` come from."""
+
+    @property
+    def pixels(self) -> Mapping[str, Pixels]:
+        """What images they are, by domain."""
+        ...
 
     def prepare(self, data_dir: Path) -> Splits:
         """Return splits trainA and trainB, and testA and testB where there are any.
@@ -45,7 +49,12 @@ class Unpaired:
 
     def spec(self, batch_size: int) -> Spec:
         """See `Dataset.spec`."""
-        return dict.fromkeys(("a", "b"), self.crops.spec(batch_size))
+        return {name: self.crops.spec(batch_size, kind) for name, kind in self.pixels.items()}
+
+    @property
+    def pixels(self) -> Mapping[str, Pixels]:
+        """See `Dataset.pixels`."""
+        return self.source.pixels
 
     def prepare(self) -> Splits:
         """See `Dataset.prepare`."""
@@ -90,13 +99,13 @@ class Unpaired:
         """See `Dataset.augment`."""
         a_key, b_key = jax.random.split(key)
         return {
-            **self.crops.augment({"a": raw["a"]}, a_key),
-            **self.crops.augment({"b": raw["b"]}, b_key),
+            **self.crops.augment({"a": raw["a"]}, self.pixels, a_key),
+            **self.crops.augment({"b": raw["b"]}, self.pixels, b_key),
         }
 
     def preprocess(self, raw: RawBatch) -> Batch:
         """See `Dataset.preprocess`."""
-        return normalize(raw)
+        return normalize(raw, self.pixels)
 
     def _decode(self, record: Mapping[str, Any], name: str, side: int) -> Example:
-        return {name: np.asarray(self.crops.fit(read_rgb(record["image"]), side))}
+        return {name: self.crops.load(record["image"], self.pixels[name], side)}

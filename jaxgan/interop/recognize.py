@@ -16,6 +16,7 @@ from jaxgan.interop.torch_file import Tensors
 from jaxgan.methods.cyclegan import CycleGAN
 from jaxgan.methods.dcgan import DCGAN
 from jaxgan.methods.pix2pix import Pix2pix
+from jaxgan.pixels import Pixels
 
 
 def recognize(tensors: dict[str, Tensors], folder: Path) -> Config:
@@ -62,10 +63,8 @@ def _dcgan(generator: Tensors, discriminator: Tensors) -> Config:
         discriminator_features=_kernels(discriminator)[0].shape[0] if discriminator else 64,
     )
     channels = last.shape[1]
-    if channels not in (1, 3):
-        raise ValueError("neither gray nor RGB")
     crops = Crops(resize="center", load_size=size, crop_size=size, flip=False)
-    data = Unconditional(source=ImageFolder(), channels=channels, crops=crops)
+    data = Unconditional(source=ImageFolder(image=Pixels(channels=channels)), crops=crops)
     return Config(method=method, data=data, train=TrainConfig(steps=20_000, batch_size=64))
 
 

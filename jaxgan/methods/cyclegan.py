@@ -22,7 +22,7 @@ from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.resnet import ResNetGenerator, UpsampleName
 from jaxgan.networks.unet import UNetGenerator
 from jaxgan.schedules import Constant, Schedule
-from jaxgan.types import Batch, Images, Metrics, Spec, TrainState
+from jaxgan.types import Batch, Images, Metrics, Spec, TrainState, Translator
 from jaxgan.updates import init_state, run, translate, update
 from jaxgan.validation import check
 
@@ -276,7 +276,8 @@ class CycleGAN:
         """
         a, b = batch["a"], batch["b"]
         to_b, to_a = (
-            partial(self.translate, state, key=key, direction=direction) for direction in DIRECTIONS
+            partial(translate, self.translator(state, direction), key=key)
+            for direction in DIRECTIONS
         )
         fake_b, fake_a = to_b(a), to_a(b)
         columns = {
@@ -293,25 +294,26 @@ class CycleGAN:
         return columns
 
     @property
+    def paired(self) -> bool:
+        """See `Translating.paired`."""
+        return False
+
+    @property
     def directions(self) -> tuple[str, ...]:
         """See `Translating.directions`."""
         return DIRECTIONS
 
-    def translate(
-        self, state: TrainState, images: Domain, key: PRNGKeyArray, direction: str
-    ) -> Float[Array, "batch height width _"]:
-        """See `Translating.translate`."""
+    def domains(self, direction: str) -> tuple[str, str]:
+        """See `Translating.domains`."""
+        source, target = direction
+        return source, target
+
+    def translator(self, state: TrainState, direction: str) -> Translator:
+        """See `Translating.translator`."""
         name = f"generator_{direction}"
-        generator = self.make_generator(state.params[name]["output"]["bias"].size)
-        return translate(
-            generator,
-            state.params[name],
-            state.batch_stats[name],
-            images,
-            key,
-            multiple=generator.multiple,
-            smallest=generator.smallest,
-        )
+        params = state.params[name]
+        generator = self.make_generator(params["output"]["bias"].size)
+        return Translator(generator, params, state.batch_stats[name])
 
     def make_generator(self, output_channels: int) -> ResNetGenerator | UNetGenerator:
         """Return the generator of images of so many channels."""

@@ -6,14 +6,14 @@ from typing import Literal
 import flax.linen as nn
 import jax
 import optax
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, l1
 from jaxgan.networks.layers import INITIALIZERS, InitializerName, NormName, concat_channels
 from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.unet import UNetGenerator
 from jaxgan.schedules import Constant, Schedule
-from jaxgan.types import Batch, Images, Metrics, Spec, TrainState
+from jaxgan.types import Batch, Images, Metrics, Spec, TrainState, Translator
 from jaxgan.updates import init_state, run, translate, update
 from jaxgan.validation import check
 
@@ -147,33 +147,32 @@ class Pix2pix:
 
         Every image is normalized by itself, so the result does not depend on its batch mates.
         """
-        output = self.translate(state, batch["input"], key, *self.directions)
+        output = translate(self.translator(state, *self.directions), batch["input"], key)
         return {"input": batch["input"], "output": output} | (
             {"target": batch["target"]} if "target" in batch else {}
         )
+
+    @property
+    def paired(self) -> bool:
+        """See `Translating.paired`."""
+        return True
 
     @property
     def directions(self) -> tuple[str, ...]:
         """See `Translating.directions`."""
         return ("input_to_target",)
 
-    def translate(
-        self,
-        state: TrainState,
-        images: Float[Array, "batch height width _"],
-        key: PRNGKeyArray,
-        direction: str,
-    ) -> Float[Array, "batch height width _"]:
-        """See `Translating.translate`."""
-        generator = self.make_generator(state.params["generator"]["output"]["bias"].size)
-        return translate(
-            generator,
-            state.params["generator"],
+    def domains(self, direction: str) -> tuple[str, str]:
+        """See `Translating.domains`."""
+        return "input", "target"
+
+    def translator(self, state: TrainState, direction: str) -> Translator:
+        """See `Translating.translator`."""
+        params = state.params["generator"]
+        return Translator(
+            self.make_generator(params["output"]["bias"].size),
+            params,
             state.batch_stats["generator"],
-            images,
-            key,
-            multiple=generator.multiple,
-            smallest=generator.smallest,
             dropout=self.sample_dropout,
             use_running_average=self.sample_norm_statistics == "running",
         )

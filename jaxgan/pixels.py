@@ -1,0 +1,76 @@
+"""What the pixels of a kind of image are, and how they become numbers in [-1, 1]."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Shaped
+
+from jaxgan.errors import ImageError
+from jaxgan.validation import check
+
+PixelType = Literal["uint8", "uint16", "float32"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pixels:
+    """Channels, depth and range of the values of one kind of image."""
+
+    channels: int = 3
+    """1 for gray, 3 for RGB, or any other number, as TIFF and .npy files hold them."""
+    dtype: PixelType = "uint8"
+    """Depth in which images are kept. Files of other integer depths are scaled to it."""
+    value_range: tuple[float, float] | None = None
+    """Values that become -1 and 1; by default all that the integers can hold."""
+
+    def __post_init__(self):
+        check(self.channels >= 1, "channels must be at least 1")
+        check(
+            self.value_range is not None or self.dtype != "float32",
+            "floats need a value_range: the values that become -1 and 1",
+        )
+        low, high = self.bounds
+        check(low < high, "the first of value_range must be below the second")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The values that become -1 and 1."""
+        return self.value_range or (0.0, float(np.iinfo(self.dtype).max))
+
+    def normalize(self, images: Shaped[Any, "*shape"]) -> Float[Array, "*shape"]:
+        """Map values to [-1, 1]; safe to `jit`."""
+        low, high = self.bounds
+        # For bytes this is x / 127.5 - 1, rounded as in the reference.
+        return (jnp.asarray(images, jnp.float32) - low) / ((high - low) / 2) - 1
+
+    def denormalize(self, images: Float[np.ndarray, "*shape"]) -> Shaped[np.ndarray, "*shape"]:
+        """Map [-1, 1] to values, rounded to the nearest and cut off at what the depth holds."""
+        low, high = self.bounds
+        values = (np.asarray(images, np.float64) + 1) * ((high - low) / 2) + low
+        if self.dtype == "float32":
+            return values.astype(np.float32)
+        limits = np.iinfo(self.dtype)
+        return np.clip(values, limits.min, limits.max).round().astype(self.dtype)
+
+    def convert(self, image: Shaped[np.ndarray, "*shape"]) -> Shaped[np.ndarray, "*shape"]:
+        """Return an image at this depth.
+
+        Integers are scaled to other integers, and become floats as they are.
+
+        Raises:
+            ImageError: If floats would have to become integers.
+        """
+        if image.dtype == self.dtype:
+            return image
+        if self.dtype == "float32":
+            return image.astype(np.float32)
+        if image.dtype == np.float32:
+            raise ImageError("holds floats: set dtype=float32 and their value_range")
+        factor = np.iinfo(self.dtype).max / np.iinfo(image.dtype).max
+        return (image * factor).round().astype(self.dtype)
+
+
+RGB = Pixels()
+RGB_IMAGE = {"image": RGB}
+RGB_DOMAINS = {"a": RGB, "b": RGB}
