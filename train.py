@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from jaxgan import command_line, dry_run
+from jaxgan.metrics.evaluate import during_training
 from jaxgan.trainer import train
 from jaxgan.workdir import next_workdir
 
@@ -15,7 +16,8 @@ def main() -> int:
     if arguments.dry_run:
         print(dry_run.describe(arguments.config))
         return 0
-    received = train(arguments.config, arguments.workdir or next_workdir(Path("runs"), name))
+    workdir = arguments.workdir or next_workdir(Path("runs"), name)
+    received = train(arguments.config, workdir, during_training)
     return 130 if received == signal.SIGINT else 0  # a preempted run ends well
 
 

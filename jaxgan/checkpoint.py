@@ -1,6 +1,7 @@
 """Checkpoints: the whole TrainState and the config, written by Orbax in the background."""
 
 import contextlib
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,13 +43,16 @@ def open_checkpoints(
             manager.close()
 
 
-def save(manager: ocp.CheckpointManager, state: TrainState, config: Any) -> None:
+def save(
+    manager: ocp.CheckpointManager, state: TrainState, config: Any, score: float | None = None
+) -> None:
     """Start to write a checkpoint; the state may be donated as soon as this returns.
 
     Args:
         manager: Where to.
         state: What to save, under its own step.
         config: The config as plain values, which makes the checkpoint usable by itself.
+        score: How good the model is, for `best_score`.
 
     Raises:
         UserError: If there is no room for it, or the previous one could not be written.
@@ -66,9 +70,19 @@ def save(manager: ocp.CheckpointManager, state: TrainState, config: Any) -> None
             args=ocp.args.Composite(
                 state=ocp.args.StandardSave(state),
                 config=ocp.args.JsonSave(config),
-                digest=ocp.args.JsonSave({"sum": int(digest(state))}),
+                digest=ocp.args.JsonSave({"sum": int(digest(state)), "score": score}),
             ),
         )
+
+
+def best_score(manager: ocp.CheckpointManager) -> float:
+    """Return the score that the latest checkpoint was saved with, minus infinity without one."""
+    wait(manager)
+    step = manager.latest_step()
+    if step is None:
+        return -math.inf
+    restored = manager.restore(step, args=ocp.args.Composite(digest=ocp.args.JsonRestore()))
+    return restored["digest"]["score"]
 
 
 def wait(manager: ocp.CheckpointManager) -> None:

@@ -13,9 +13,12 @@ from tqdm import tqdm
 
 from jaxgan import command_line
 from jaxgan.config import load as load_config
+from jaxgan.files import write_text
 from jaxgan.images import mosaic, to_picture
 from jaxgan.interop.runs import export_torch, import_torch
-from jaxgan.metrics.linear_probe import linear_probe
+from jaxgan.metrics.evaluate import Settings, make_evaluate, parse_metrics, table, to_json
+from jaxgan.metrics.extractors import ResizeName
+from jaxgan.metrics.weights import ALEXNET, INCEPTION, LPIPS_HEADS
 from jaxgan.model import NormStatistics, load
 from jaxgan.translate import Options, translate_files
 from jaxgan.validation import check
@@ -63,8 +66,7 @@ class Translate:
 
     def __call__(self) -> int:
         """Write the images; return 1 if some could not be translated."""
-        dropout = None if self.dropout is None else self.dropout == "on"
-        model = load(self.run, dropout=dropout, norm_statistics=self.norm_statistics)
+        model = load(self.run, dropout=on(self.dropout), norm_statistics=self.norm_statistics)
         options = Options(
             direction=self.direction,
             format=self.format,
@@ -114,23 +116,63 @@ class Generate:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure a trained model."""
+    """Measure a trained model on a split of its data set."""
 
     run: Path
     """Folder of the run, or one of its checkpoints."""
-    metrics: Literal["linear-probe"] = "linear-probe"
-    """The linear-probe of DCGAN's paper: how well its features tell classes apart."""
+    metrics: str
+    """What to measure, by commas: fid, kid; of pairs also l1, psnr, ssim, lpips, fcn-score; of a
+    DCGAN on classes linear-probe."""
+    split: str | None = None
+    """Images to measure on: test, val or train; by default the first of these that there is."""
     count: int = 10_000
-    """Images to fit to, and most images to test on."""
+    """Most images to measure on."""
+    direction: Literal["ab", "ba"] | None = None
+    """For a CycleGAN: ab (the default) measures its B, ba its A."""
+    features: str = "inception"
+    """What fid and kid see by: inception, or run:DIR for the discriminator of a run."""
+    resize: ResizeName = "clean"
+    """How images are resized for Inception: clean, as clean-fid, or original, as Heusel et al."""
+    inception: Path | None = None
+    """File of Inception's weights; it is kept for the next time."""
+    alexnet: Path | None = None
+    """File of AlexNet's weights, for lpips; it is kept for the next time."""
+    lpips: Path | None = None
+    """File of the weights of lpips; it is kept for the next time."""
+    dropout: Literal["on", "off"] | None = None
+    """Whether dropout stays on; by default as in the method's paper."""
+    norm_statistics: NormStatistics | None = None
+    """What batch norm uses: each image's statistics, or the running averages of training; by
+    default as in the method's paper."""
+    seed: int = 0
+    """Seed of latent vectors and dropout."""
+    output: Path | None = None
+    """File to write, by default metrics.json in the run's folder."""
 
     def __post_init__(self):
         check(self.count >= 2, "count must be at least 2")
 
     def __call__(self) -> None:
-        """Print a table."""
-        model = load(self.run)
-        for name, accuracy in linear_probe(model, self.count).items():
-            print(f"{name:25} {accuracy:.2%}")
+        """Print a table, and write it down."""
+        metrics = parse_metrics(self.metrics)
+        model = load(self.run, dropout=on(self.dropout), norm_statistics=self.norm_statistics)
+        given = {INCEPTION: self.inception, ALEXNET: self.alexnet, LPIPS_HEADS: self.lpips}
+        settings = Settings(
+            metrics=metrics,
+            split=self.split,
+            count=self.count,
+            direction=self.direction,
+            features=self.features,
+            resize=self.resize,
+            weights={weights.name: file for weights, file in given.items() if file},
+            seed=self.seed,
+        )
+        splits = model.config.data.prepare()
+        results = make_evaluate(model.config, splits, settings)(model)
+        print(table(results))
+        output = self.output or self.run / "metrics.json"
+        write_text(output, to_json(results))
+        print(f"written to {output}")
 
 
 @dataclass(frozen=True)
@@ -171,6 +213,11 @@ Command = (
     | Annotated[ImportTorch, tyro.conf.subcommand("import-torch")]
     | Annotated[ExportTorch, tyro.conf.subcommand("export-torch")]
 )
+
+
+def on(switch: Literal["on", "off"] | None) -> bool | None:
+    """Return what a switch says, None if it was not set."""
+    return None if switch is None else switch == "on"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -28,6 +28,16 @@ class TrainConfig:
     """Steps between two grids of held-out images; 0 for none."""
     sample_count: int = 8
     """Held-out images in a grid."""
+    eval_every: int = 0
+    """Steps between two evaluations on held-out images; 0 for none. The best model is kept in best,
+    beside the latest in checkpoints."""
+    eval_metrics: str = "kid"
+    """What to measure, by commas: fid, kid; of pairs also l1, psnr, ssim, lpips, fcn-score. The
+    first decides which model is the best."""
+    eval_count: int = 256
+    """Most images to measure on."""
+    eval_features: str = "inception"
+    """What fid and kid see by: inception, or run:DIR for the discriminator of a run."""
     checkpoint_every: int = 1000
     """Steps between two checkpoints; 0 for one at the end only."""
     keep_last: int = 3
@@ -40,9 +50,10 @@ class TrainConfig:
     """Devices by axis: data:4, or for CycleGAN data:4,direction:2; auto for as many as fit."""
 
     def __post_init__(self):
-        for name in ("steps", "batch_size", "sample_count", "keep_last"):
+        for name in ("steps", "batch_size", "sample_count", "eval_count", "keep_last"):
             check(getattr(self, name) >= 1, f"{name} must be at least 1")
-        for name in ("seed", "log_every", "sample_every", "checkpoint_every", "keep_every"):
+        counts = ("log_every", "sample_every", "eval_every", "checkpoint_every", "keep_every")
+        for name in ("seed", *counts):
             check(getattr(self, name) >= 0, f"{name} must not be negative")
         check(self.seed < 2**32, "seed must be below 2**32")
 

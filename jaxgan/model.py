@@ -1,8 +1,9 @@
 """Trained models in use."""
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -108,13 +109,14 @@ class Model:
         """
         direction, key = self.choose_direction(direction), jax.random.key(seed)
         height, width = images.shape[1:3]
-        bucket = self.bucket(height, width, direction)
+        translator, bucket = self.translator(direction), self.bucket(height, width, direction)
         blocks = []
         for start in range(0, len(images), BATCH_SIZE):
-            block = np.asarray(images[start : start + BATCH_SIZE])
+            block = mirror(np.asarray(images[start : start + BATCH_SIZE]), bucket)
             missing = BATCH_SIZE - len(block) if len(images) > BATCH_SIZE else 0
-            padded = np.pad(mirror(block, bucket), ((0, missing), (0, 0), (0, 0), (0, 0)))
-            blocks.append(np.asarray(self._jitted_translate(self.state, padded, key, direction)))
+            padded = np.pad(block, ((0, missing), (0, 0), (0, 0), (0, 0)))
+            translated = _translate(translator, padded, jax.random.fold_in(key, start))
+            blocks.append(np.asarray(translated))
         return np.concatenate(blocks)[: len(images), :height, :width]
 
     def bucket(self, height: int, width: int, direction: str) -> tuple[int, int]:
@@ -137,19 +139,16 @@ class Model:
         Raises:
             jaxgan.errors.UserError: If it has no running statistics to use.
         """
-        return self._translator(self.state, direction)
-
-    def _translator(self, state: TrainState, direction: str) -> Translator:
         method = self.config.method
         assert isinstance(method, Translating)
-        translator = method.translator(state, direction)
+        translator = method.translator(self.state, direction)
         if self.dropout is not None:
-            translator = translator._replace(dropout=self.dropout)
+            translator = dataclasses.replace(translator, dropout=self.dropout)
         if self.norm_statistics is not None:
             if not translator.batch_stats:
                 raise UserError(f"{self.checkpoint} has no batch norm: leave norm_statistics out")
             running = self.norm_statistics == "running"
-            translator = translator._replace(use_running_average=running)
+            translator = dataclasses.replace(translator, use_running_average=running)
         return translator
 
     def choose_direction(self, direction: str | None) -> str:
@@ -200,19 +199,8 @@ class Model:
     ) -> Float[np.ndarray, "{count} height width channels"]:
         blocks = []
         while len(blocks) * GENERATED_AT_A_TIME < count:
-            blocks.append(np.asarray(self._jitted_generate(self.state, next(latents))))
+            blocks.append(np.asarray(_generate(self._generative, self.state, next(latents))))
         return np.concatenate(blocks)[:count]
-
-    @cached_property
-    def _jitted_translate(self):
-        def run(state, images, key, direction):
-            return translate(self._translator(state, direction), images, key)
-
-        return jax.jit(run, static_argnames="direction")
-
-    @cached_property
-    def _jitted_generate(self):
-        return jax.jit(self._generative.generate)
 
     @property
     def _generative(self) -> Generative:
@@ -232,3 +220,13 @@ def mirror(
     height, width = images.shape[-3:-1]
     padding = ((0, size[0] - height), (0, size[1] - width), (0, 0))
     return np.pad(images, (*[(0, 0)] * (images.ndim - 3), *padding), mode="reflect")
+
+
+_translate = jax.jit(translate)
+
+
+@partial(jax.jit, static_argnums=0)
+def _generate(
+    method: Generative, state: TrainState, latents: Float[Array, "batch latent_dim"]
+) -> Float[Array, "batch height width channels"]:
+    return method.generate(state, latents)

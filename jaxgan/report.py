@@ -117,19 +117,19 @@ def _curves(records: list[dict[str, float]]) -> str:
     """Return one chart a metric, as HTML: thin as measured, thick smoothed."""
     if not records:
         return "<p>Nothing was logged yet.</p>"
-    records = records[:: -(-len(records) // MAX_POINTS)]
-    names = [name for name in records[0] if name != "step"]
+    names = list(dict.fromkeys(name for record in records for name in record if name != "step"))
     columns = 3
     rows = -(-len(names) // columns)
     figure = plotly.subplots.make_subplots(rows, columns, subplot_titles=names)
-    steps = [record["step"] for record in records]
-    window = min(len(records), 1 + len(records) // 20)
-    weights = np.convolve(np.ones(len(records)), np.ones(window), "same")
     for index, name in enumerate(names):
-        values = np.array([record.get(name, np.nan) for record in records])
+        having = [record for record in records if name in record]
+        having = having[:: -(-len(having) // MAX_POINTS)]
+        steps, values = ([record[key] for record in having] for key in ("step", name))
+        window = min(len(values), 1 + len(values) // 20)
+        weights = np.convolve(np.ones(len(values)), np.ones(window), "same")
         smooth = np.convolve(values, np.ones(window), "same") / weights
         for ys, line in (
-            (values, {"color": "#b8c4d6", "width": 1}),
+            (np.array(values), {"color": "#b8c4d6", "width": 1}),
             (smooth, {"color": "#1f4e8c"}),
         ):
             figure.add_trace(

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from tqdm import tqdm
 
 from jaxgan.networks.layers import EPSILON, Norm
-from jaxgan.types import ImageArray, PyTree, Translator
+from jaxgan.types import ImageArray, Translator
 from jaxgan.updates import apply, fitting
 
 OVERLAP = 4  # neighbours share a quarter of a tile
@@ -82,8 +82,7 @@ def translate_in_tiles(
         for top, vertical in rows.items()
         for left, horizontal in columns.items()
     ]
-    settings = translator._replace(params=None, batch_stats=None)
-    run = partial(_translate_tile, settings, translator.params, translator.batch_stats, key)
+    run = partial(_translate_tile, translator, key)
     output, sums = jax.eval_shape(run, padded[:size, :size], tiles[0][2], None, 0)
     zeros = (np.zeros(part.origin.shape, np.float32) for part in sums)
     moments = [Moments(zero, zero) for zero in zeros]
@@ -127,11 +126,9 @@ def _windows(edge: int, size: int) -> dict[int, Float[np.ndarray, " size"]]:
     }
 
 
-@partial(jax.jit, static_argnums=0)
+@jax.jit
 def _translate_tile(
-    settings: Translator,
-    params: PyTree,
-    batch_stats: PyTree,
+    translator: Translator,
     key: PRNGKeyArray,
     tile: Float[Any, "size size channels"],
     weight: Float[Any, "size size"],
@@ -141,9 +138,7 @@ def _translate_tile(
     """Return a translated tile, and what reached its norms.
 
     Args:
-        settings: A translator without its arrays.
-        params: Its parameters.
-        batch_stats: Its running statistics.
+        translator: A generator.
         key: Randomness of dropout.
         tile: Part of an image in [-1, 1].
         weight: How much each pixel counts.
@@ -154,7 +149,9 @@ def _translate_tile(
 
     def normalize(call, args, kwargs, context):
         norm = context.module
-        own = isinstance(norm, Norm) and not (norm.kind == "batch" and settings.use_running_average)
+        own = isinstance(norm, Norm) and not (
+            norm.kind == "batch" and translator.use_running_average
+        )
         if not own or context.method_name != "__call__":
             return call(*args, **kwargs)
         (x,) = args
@@ -174,7 +171,6 @@ def _translate_tile(
             x = x * scale.reshape(1, 1, 1, -1) + bias.reshape(1, 1, 1, -1)
         return x
 
-    translator = settings._replace(params=params, batch_stats=batch_stats)
     with nn.intercept_methods(normalize):
         y = apply(translator, tile[None], key)
     return y[0], measured

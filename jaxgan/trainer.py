@@ -14,18 +14,19 @@ from jaxtyping import PRNGKeyArray
 from orbax.checkpoint import CheckpointManager
 
 from jaxgan import partition
-from jaxgan.checkpoint import all_finite, open_checkpoints, restore, save, wait
+from jaxgan.checkpoint import all_finite, best_score, open_checkpoints, restore, save, wait
 from jaxgan.config import Config, to_json
 from jaxgan.errors import UserError
 from jaxgan.fine_tune import check_import, is_import, start_from
 from jaxgan.partition import Placed
 from jaxgan.progress import Progress
 from jaxgan.report import Report
-from jaxgan.types import ImageArray, Metrics, RawBatch, TrainState
+from jaxgan.types import Evaluated, ImageArray, Metrics, RawBatch, Splits, TrainState
 from jaxgan.workdir import claim
 
 Init = Callable[[PRNGKeyArray], TrainState]
 TrainStep = Callable[[TrainState, RawBatch, PRNGKeyArray], tuple[TrainState, Metrics]]
+MakeEvaluate = Callable[[Config, Splits], Callable[[TrainState], Evaluated]]
 Sample = Callable[[TrainState, list[RawBatch], PRNGKeyArray], dict[str, list[ImageArray]]]
 
 
@@ -108,12 +109,13 @@ def make_sample(config: Config) -> Sample:
     return sample
 
 
-def train(config: Config, workdir: Path) -> int | None:
+def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = None) -> int | None:
     """Train up to `config.train.steps`, on from the latest checkpoint in `workdir` if there is one.
 
     Args:
         config: The experiment.
         workdir: The run's folder, made if missing.
+        make_evaluate: Makes of the config and the data what `config.train.eval_every` calls.
 
     Returns:
         The signal (SIGINT, SIGTERM) that ended the run early, its state saved; None if it finished.
@@ -153,6 +155,11 @@ def train(config: Config, workdir: Path) -> int | None:
             splits, seed=settings.seed, batch_size=settings.batch_size, start=start
         )
         sample = make_sample(config)
+        evaluate, best = None, None
+        if settings.eval_every and make_evaluate:
+            evaluate = make_evaluate(config, splits)
+            best = open_checkpoints(workdir / "best", keep_last=1, keep_every=0)
+            best = stack.enter_context(best)
         gather = jax.jit(placed.gather)
         if start == 0 and settings.sample_every:
             report.sample(0, sample(gather(state), held_out, sample_key))
@@ -177,17 +184,25 @@ def train(config: Config, workdir: Path) -> int | None:
             finished, stopping = step == settings.steps, bool(stopped)
             saving = finished or stopping or _due(step, settings.checkpoint_every)
             sampling = settings.sample_every and (finished or _due(step, settings.sample_every))
-            if saving or sampling:
+            evaluating = evaluate and (finished or _due(step, settings.eval_every))
+            if saving or sampling or evaluating:
                 record(*previous)
                 previous = None
             with progress.paused():
-                if saving or sampling:
+                if saving or sampling or evaluating:
                     whole = gather(state)
                     if saving:
                         finite = bool(all_finite(whole.params))
                         _check_finite(finite, "a parameter", step, checkpoints)
                     if sampling:  # before saving: what is saved is not done again
                         report.sample(step, sample(whole, held_out, sample_key))
+                    if evaluate and best and evaluating:
+                        evaluated = evaluate(whole)
+                        report.log(step, evaluated.values)
+                        better = evaluated.score > best_score(best)
+                        print(_evaluation_line(step, evaluated, better), flush=True)
+                        if better:
+                            save(best, whole, plain, evaluated.score)
                     if saving:
                         save(checkpoints, whole, plain)
             if stopping:
@@ -234,6 +249,13 @@ def _compile(config: Config, placed: Placed, state: TrainState, key: PRNGKeyArra
     compiled = make_train_step(config, placed).lower(state, raw, key).compile()
     print(f"compiled the train step in {time.monotonic() - start:.1f} s", flush=True)
     return compiled
+
+
+def _evaluation_line(step: int, evaluated: Evaluated, better: bool) -> str:
+    values = "  ".join(
+        f"{name.removeprefix('eval/')} {value:.4g}" for name, value in evaluated.values.items()
+    )
+    return f"step {step} evaluated  {values}" + ("  (the best so far)" if better else "")
 
 
 def _due(step: int, every: int) -> bool:

@@ -96,22 +96,30 @@ class Generative(Protocol):
         ...
 
 
-class Translator(NamedTuple):
+class Evaluated(NamedTuple):
+    """What was measured on a model: metrics by name, and a score that is better if higher."""
+
+    values: Mapping[str, float]
+    score: float
+
+
+@struct.dataclass
+class Translator:
     """A generator of images out of images, with its weights and how it is used after training.
 
     Attributes:
-        network: The module, which says by `multiple` and `smallest` what sizes it takes.
         params: Its parameters.
         batch_stats: Its running statistics; empty without batch norm.
+        network: The module, which says by `multiple` and `smallest` what sizes it takes.
         dropout: Whether dropout stays on, if it has any.
         use_running_average: Whether batch norm uses its running statistics.
     """
 
-    network: Any
     params: PyTree
     batch_stats: PyTree
-    dropout: bool = True
-    use_running_average: bool = False
+    network: Any = struct.field(pytree_node=False)
+    dropout: bool = struct.field(pytree_node=False, default=True)
+    use_running_average: bool = struct.field(pytree_node=False, default=False)
 
 
 @runtime_checkable
@@ -207,10 +215,16 @@ class Dataset(Protocol):
         """
         ...
 
-    def held_out(self, splits: Splits, count: int) -> list[RawBatch]:
-        """Return the first `count` images (or fewer) that training does not see.
+    def held_out(self, splits: Splits, count: int, split: str | None = None) -> list[RawBatch]:
+        """Return the first `count` images (or fewer) of a split, in batches of one size each.
 
-        Each batch holds images of one size.
+        Args:
+            splits: The prepared data set.
+            count: How many, at most.
+            split: Its name; None takes the first there is of test, val and train.
+
+        Raises:
+            jaxgan.errors.UserError: If there is no such split.
         """
         ...
 

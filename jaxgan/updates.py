@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxgan.types import PyTree, TrainState, Translator
+from jaxgan.types import Images, PyTree, TrainState, Translator
 
 
 def init_state(
@@ -99,6 +99,15 @@ def apply(
         mutable=["batch_stats"],
     )
     return y
+
+
+def represent(
+    network: nn.Module, params: PyTree, batch_stats: PyTree, images: Images
+) -> list[Float[Array, "batch _ _ _"]]:
+    """Return the features of every hidden layer of a discriminator, outermost first."""
+    variables = {"params": params, "batch_stats": batch_stats}
+    _, sown = network.apply(variables, images, use_running_average=True, mutable=["intermediates"])
+    return list(sown["intermediates"]["features"])
 
 
 def fitting(translator: Translator, edge: int) -> int:

@@ -1,12 +1,16 @@
+import dataclasses
 import os
 from pathlib import Path
 
 import jax
 import pytest
+import tiny
+import tiny_cyclegan
 
 from jaxgan.data.crops import Crops
 from jaxgan.data.paired import Paired
 from jaxgan.data.procedural import ProceduralFacades
+from jaxgan.trainer import train
 
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -32,3 +36,19 @@ def facades(data_dir):
         label_maps="a",
         crops=Crops(load_size=36, crop_size=32, data_dir=str(data_dir)),
     )
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory, data_dir):
+    """Runs of one step, of 32x32 facades."""
+    folders = {}
+    for name, config in {
+        "pix2pix": tiny.get_config(),
+        "cyclegan": tiny_cyclegan.get_config(),
+    }.items():
+        folders[name] = tmp_path_factory.mktemp(name)
+        crops = dataclasses.replace(config.data.crops, data_dir=str(data_dir))
+        data = dataclasses.replace(config.data, crops=crops)
+        settings = dataclasses.replace(config.train, steps=1, sample_every=0)
+        train(dataclasses.replace(config, data=data, train=settings), folders[name])
+    return folders

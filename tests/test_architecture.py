@@ -60,7 +60,10 @@ ALLOWED = {
     ],
     "dry_run": ["config", "trainer", "types"],
     "model": ["checkpoint", "config", "errors", "trainer", "types", "updates"],
-    "metrics": ["errors", "interop", "metrics", "model", "networks", "trainer", "types"],
+    "metrics": [
+        *("config", "errors", "image_files", "images", "interop", "metrics", "model", "networks"),
+        *("trainer", "types"),
+    ],
     "command_line": ["config", "errors"],
     "interop": [
         *("checkpoint", "config", "data", "errors", "interop", "methods", "model", "networks"),
@@ -70,7 +73,7 @@ ALLOWED = {
         *("data", "errors", "image_files", "model", "pixels", "tiles", "translations", "types"),
     ],
     "cli": [
-        *("command_line", "config", "images", "interop", "metrics", "model", "translate"),
+        *("command_line", "config", "files", "images", "interop", "metrics", "model", "translate"),
         "validation",
     ],
 }

@@ -94,9 +94,10 @@ def test_generate_writes_images_and_a_grid(run, tmp_path, capsys):
 
 def test_the_linear_probe_tells_dark_from_bright(run, capsys):
     pytest.importorskip("sklearn")
-    assert cli.main(["evaluate", "--run", str(run), "--count", "12"]) == 0
+    arguments = ["evaluate", "--run", str(run), "--metrics", "linear-probe", "--count", "12"]
+    assert cli.main(arguments) == 0
     printed = capsys.readouterr().out
-    assert "raw pixels                100.00%" in printed
+    assert "linear-probe, raw pixels               1.0000" in printed
     assert "trained discriminator" in printed
 
 
@@ -106,7 +107,7 @@ def test_the_linear_probe_tells_dark_from_bright(run, capsys):
         (["generate", "--run", "RUN"], "--output"),
         (["generate", "--run", "RUN", "--output", "x", "--count", "0"], "count must be at least 1"),
         (["genrate"], "genrate"),
-        (["evaluate", "--run", "RUN", "--count", "0"], "count must be at least 2"),
+        (["evaluate", "--run", "RUN", "--metrics", "l1", "--count", "0"], "must be at least 2"),
         (["evaluate", "--run", "RUN", "--metrics", "beauty"], "linear-probe"),
     ],
 )

@@ -33,7 +33,7 @@ def errors(translator, image, **options):
 
 @pytest.mark.parametrize(("name", "size", "gain"), [("cyclegan", 96, 5), ("pix2pix", 128, 1.5)])
 def test_statistics_of_the_whole_image_hide_the_tiles(name, size, gain):
-    generator = translator(name)._replace(dropout=False)
+    generator = dataclasses.replace(translator(name), dropout=False)
     own, once = errors(generator, IMAGE, size=size, whole_statistics=False)
     whole, often = errors(generator, IMAGE, size=size, whole_statistics=True)
     assert once.passes == 1
@@ -62,6 +62,6 @@ def test_an_image_smaller_than_a_tile_is_one_tile():
 
 
 def test_running_statistics_need_no_passes():
-    generator = translator("pix2pix")._replace(use_running_average=True)
+    generator = dataclasses.replace(translator("pix2pix"), use_running_average=True)
     _, tiled = errors(generator, IMAGE, size=64, whole_statistics=True)
     assert tiled.passes == 1

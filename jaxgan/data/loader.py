@@ -10,7 +10,7 @@ import numpy as np
 from absl import flags
 
 from jaxgan.errors import ImageError, UserError
-from jaxgan.types import Example, RawBatch
+from jaxgan.types import Example, RawBatch, Splits
 
 
 class Decoded:
@@ -100,6 +100,23 @@ def batches(
 
 def _leave_interrupts_to_the_trainer(worker: int, workers: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def choose_split(splits: Splits, split: str | None, domains: Sequence[str] = ("",)) -> str:
+    """Return the name of a split: the given one, or the first there is of test, val and train.
+
+    Args:
+        splits: All splits.
+        split: Its name.
+        domains: What is added to the name, where every domain has splits of its own.
+
+    Raises:
+        UserError: If there is none.
+    """
+    for name in (split,) if split else ("test", "val", "train"):
+        if all(f"{name}{domain}" in splits for domain in domains):
+            return name
+    raise UserError(f"there are no images in the split {split}: there are {', '.join(splits)}")
 
 
 def stack(examples: Iterable[Example]) -> list[RawBatch]:

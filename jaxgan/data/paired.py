@@ -11,7 +11,7 @@ from jaxtyping import PRNGKeyArray
 from PIL import Image
 
 from jaxgan.data.crops import Crops, normalize
-from jaxgan.data.loader import Decoded, batches, stack
+from jaxgan.data.loader import Decoded, batches, choose_split, stack
 from jaxgan.image_files import change, read_image
 from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
@@ -82,10 +82,10 @@ class Paired:
             workers=self.crops.workers,
         )
 
-    def held_out(self, splits: Splits, count: int) -> list[RawBatch]:
-        """See `Dataset.held_out`. Without a test or val split, these are training images."""
-        split = next(name for name in ("test", "val", "train") if name in splits)
-        decoded = Decoded(splits[split], partial(self._decode, side=self.crops.crop_size))
+    def held_out(self, splits: Splits, count: int, split: str | None = None) -> list[RawBatch]:
+        """See `Dataset.held_out`."""
+        records = splits[choose_split(splits, split)]
+        decoded = Decoded(records, partial(self._decode, side=self.crops.crop_size))
         return stack(decoded[index] for index in range(min(count, len(decoded))))
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:

@@ -10,7 +10,7 @@ import tyro
 from jaxtyping import PRNGKeyArray
 
 from jaxgan.data.crops import Crops, normalize
-from jaxgan.data.loader import Decoded, batches, stack
+from jaxgan.data.loader import Decoded, batches, choose_split, stack
 from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
 
@@ -70,9 +70,9 @@ class Unconditional:
             workers=self.crops.workers,
         )
 
-    def held_out(self, splits: Splits, count: int) -> list[RawBatch]:
-        """See `Dataset.held_out`. Without a test split, these are training images."""
-        records = splits["test" if "test" in splits else "train"]
+    def held_out(self, splits: Splits, count: int, split: str | None = None) -> list[RawBatch]:
+        """See `Dataset.held_out`."""
+        records = splits[choose_split(splits, split)]
         decoded = Decoded(records, partial(self._decode, side=self.crops.crop_size))
         return stack(decoded[index] for index in range(min(count, len(decoded))))
 

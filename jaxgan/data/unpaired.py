@@ -11,7 +11,7 @@ import tyro
 from jaxtyping import PRNGKeyArray
 
 from jaxgan.data.crops import Crops, normalize
-from jaxgan.data.loader import Decoded, batches, stack
+from jaxgan.data.loader import Decoded, batches, choose_split, stack
 from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
 
@@ -82,9 +82,9 @@ class Unpaired:
             workers=self.crops.workers,
         )
 
-    def held_out(self, splits: Splits, count: int) -> list[RawBatch]:
-        """See `Dataset.held_out`. Without test splits, these are training images."""
-        split = "test" if {"testA", "testB"} <= splits.keys() else "train"
+    def held_out(self, splits: Splits, count: int, split: str | None = None) -> list[RawBatch]:
+        """See `Dataset.held_out`."""
+        split = choose_split(splits, split, domains="AB")
         domains = {
             name: Decoded(
                 splits[split + name.upper()],

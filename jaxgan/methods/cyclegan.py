@@ -23,7 +23,7 @@ from jaxgan.networks.resnet import ResNetGenerator, UpsampleName
 from jaxgan.networks.unet import UNetGenerator
 from jaxgan.schedules import Constant, Schedule
 from jaxgan.types import Batch, Images, Metrics, Spec, TrainState, Translator
-from jaxgan.updates import init_state, run, translate, update
+from jaxgan.updates import init_state, represent, run, translate, update
 from jaxgan.validation import check
 
 INVERTED = -0.5  # correlation of input and output below which colors are likely inverted
@@ -313,7 +313,17 @@ class CycleGAN:
         name = f"generator_{direction}"
         params = state.params[name]
         generator = self.make_generator(params["output"]["bias"].size)
-        return Translator(generator, params, state.batch_stats[name])
+        return Translator(params, state.batch_stats[name], generator)
+
+    def represent(self, state: TrainState, images: Images) -> list[Float[Array, "batch _ _ _"]]:
+        """See `Representing.represent`; these are the features of both discriminators."""
+        return [
+            features
+            for name in ("discriminator_a", "discriminator_b")
+            for features in represent(
+                self.make_discriminator(), state.params[name], state.batch_stats[name], images
+            )
+        ]
 
     def make_generator(self, output_channels: int) -> ResNetGenerator | UNetGenerator:
         """Return the generator of images of so many channels."""

@@ -21,7 +21,7 @@ from jaxgan.networks.dcgan import (
 from jaxgan.networks.layers import INITIALIZERS, InitializerName
 from jaxgan.schedules import Constant, Schedule
 from jaxgan.types import Batch, Images, Metrics, PyTree, Spec, TrainState
-from jaxgan.updates import average, init_state, run, update
+from jaxgan.updates import average, init_state, represent, run, update
 from jaxgan.validation import check
 
 COLLAPSED = 0.1  # diversity of generated images relative to real ones that is a sign of collapse
@@ -186,14 +186,10 @@ class DCGAN:
 
     def represent(self, state: TrainState, images: Images) -> list[Float[Array, "batch _ _ _"]]:
         """See `Representing.represent`."""
-        variables = {
-            "params": state.params["discriminator"],
-            "batch_stats": state.batch_stats["discriminator"],
-        }
-        _, sown = self.make_discriminator().apply(
-            variables, images, use_running_average=True, mutable=["intermediates"]
+        name = "discriminator"
+        return represent(
+            self.make_discriminator(), state.params[name], state.batch_stats[name], images
         )
-        return list(sown["intermediates"]["features"])
 
     def draw_latents(self, key: PRNGKeyArray, count: int) -> Float[Array, "{count} latent_dim"]:
         """Return latent vectors for so many images."""

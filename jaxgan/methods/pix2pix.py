@@ -170,9 +170,9 @@ class Pix2pix:
         """See `Translating.translator`."""
         params = state.params["generator"]
         return Translator(
-            self.make_generator(params["output"]["bias"].size),
             params,
             state.batch_stats["generator"],
+            self.make_generator(params["output"]["bias"].size),
             dropout=self.sample_dropout,
             use_running_average=self.sample_norm_statistics == "running",
         )

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from jaxgan.errors import UserError
 from jaxgan.model import Model
 from jaxgan.trainer import make_init
-from jaxgan.types import Dataset, Images, Representing
+from jaxgan.types import Dataset, Images, Representing, Splits
 
 BATCH_SIZE = 100
 PENALTY = 1000.0  # the better of 1,000 and 10,000 on Fashion-MNIST, for features and raw pixels
@@ -25,7 +25,7 @@ class Examples(NamedTuple):
     labels: np.ndarray
 
 
-def linear_probe(model: Model, count: int) -> dict[str, float]:
+def linear_probe(model: Model, splits: Splits, count: int) -> dict[str, float]:
     """Return accuracies of linear classifiers on held-out images, by what the classifier sees.
 
     As in the paper the features of all layers are max-pooled to 4x4 and flattened. They are then
@@ -34,16 +34,16 @@ def linear_probe(model: Model, count: int) -> dict[str, float]:
 
     Args:
         model: A model whose method is `Representing`, trained on a data set with classes.
+        splits: That data set.
         count: Images to fit to, and most images to test on, drawn at random.
 
     Raises:
         UserError: If scikit-learn is not installed, or the model or data set is not of this kind.
     """
     method, data = model.config.method, model.config.data
-    if not isinstance(method, Representing):
+    if not isinstance(method, Representing) or "image" not in data.pixels:
         kind = type(method).__name__
         raise UserError(f"linear-probe measures a DCGAN, and {model.checkpoint} is a {kind}")
-    splits = data.prepare()
     if not {"train", "test"} <= splits.keys():
         raise UserError("linear-probe needs a data set with a train and a test split")
     train, test = (_read(data, splits[split], count) for split in ("train", "test"))

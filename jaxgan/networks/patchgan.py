@@ -19,7 +19,8 @@ def discriminator(
 class PatchGAN(nn.Module):
     """Judges overlapping patches: one unnormalized output per patch.
 
-    The reference's `NLayerDiscriminator` (`models/networks.py`).
+    The reference's `NLayerDiscriminator` (`models/networks.py`). The features of every hidden layer
+    are sown as `features` into the collection `intermediates`.
 
     Attributes:
         features: Channels of the first layer, doubled with each further one up to 8 times.
@@ -51,6 +52,7 @@ class PatchGAN(nn.Module):
             )
         use_bias = self.norm == "instance"
         x = leaky_relu(Conv(self.features, 4, 2, 1, kernel_init=self.kernel_init)(x))
+        self.sow("intermediates", "features", x)
         for layer in range(1, self.layers + 1):
             x = Conv(
                 self.features * min(2**layer, 8),
@@ -61,6 +63,7 @@ class PatchGAN(nn.Module):
                 kernel_init=self.kernel_init,
             )(x)
             x = leaky_relu(Norm(self.norm)(x, use_running_average=use_running_average))
+            self.sow("intermediates", "features", x)
         return Conv(1, 4, 1, 1, kernel_init=self.kernel_init)(x)
 
 
@@ -81,6 +84,8 @@ class PixelGAN(nn.Module):
         """Return a map of logits with one channel, as large as the image."""
         use_bias = self.norm == "instance"
         x = leaky_relu(Conv(self.features, 1, kernel_init=self.kernel_init)(x))
+        self.sow("intermediates", "features", x)
         x = Conv(self.features * 2, 1, use_bias=use_bias, kernel_init=self.kernel_init)(x)
         x = leaky_relu(Norm(self.norm)(x, use_running_average=use_running_average))
+        self.sow("intermediates", "features", x)
         return Conv(1, 1, use_bias=use_bias, kernel_init=self.kernel_init)(x)

@@ -1,0 +1,221 @@
+"""Measures a model on held-out images, and says of every number how it came about."""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from jaxgan.config import Config
+from jaxgan.errors import UserError
+from jaxgan.metrics import measures
+from jaxgan.metrics.extractors import ResizeName, make_extractor
+from jaxgan.metrics.linear_probe import linear_probe
+from jaxgan.metrics.measures import Chunk, Measure, Result
+from jaxgan.metrics.weights import INCEPTION
+from jaxgan.model import Model
+from jaxgan.types import Evaluated, RawBatch, Splits, TrainState, Translating
+
+CHUNK = 64  # images that are made and measured at a time
+METRICS = ("fid", "kid", "l1", "psnr", "ssim", "lpips", "linear-probe")
+HIGHER_IS_BETTER = ("psnr", "ssim")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What to measure, and how.
+
+    Attributes:
+        metrics: Names of metrics, of `METRICS`.
+        split: Images to measure on; None takes the first there is of test, val and train.
+        count: Most images to measure on.
+        direction: For a CycleGAN, `ab` or `ba`.
+        features: What FID and KID see by, see `make_extractor`.
+        resize: How images are resized for Inception.
+        weights: Files of weights by the name of the published file; the others are taken from where
+            they are kept.
+        seed: Seed of latent vectors and dropout.
+    """
+
+    metrics: tuple[str, ...]
+    split: str | None = None
+    count: int = 10_000
+    direction: str | None = None
+    features: str = "inception"
+    resize: ResizeName = "clean"
+    weights: Mapping[str, Path] = field(default_factory=dict)
+    seed: int = 0
+
+
+def parse_metrics(text: str) -> tuple[str, ...]:
+    """Return the metrics in a list with commas.
+
+    Raises:
+        UserError: If one is unknown, or there is none.
+    """
+    names = tuple(filter(None, (name.strip() for name in text.split(","))))
+    for name in names:
+        if name not in METRICS:
+            raise UserError(f"there is no metric {name}: choose of {', '.join(METRICS)}")
+    if not names:
+        raise UserError(f"no metrics given: choose of {', '.join(METRICS)}")
+    return names
+
+
+def make_evaluate(
+    config: Config, splits: Splits, settings: Settings
+) -> Callable[[Model], list[Result]]:
+    """Return a function that measures models of one experiment, all on the same images.
+
+    Raises:
+        UserError: If a metric does not go with the method, if there are no such images, or if
+            weights are missing.
+    """
+    chosen = _measures(settings)
+    method = config.method
+    is_paired = isinstance(method, Translating) and method.paired
+    if any(measure.paired for measure in chosen) and not is_paired:
+        kind = type(method).__name__
+        raise UserError(f"a {kind} has no targets to compare its images with: choose fid or kid")
+    raws = config.data.held_out(splits, settings.count, settings.split) if chosen else []
+
+    def evaluate(model):
+        kept, sizes = [[] for _ in chosen], []
+        for chunk in _chunks(model, raws, settings) if chosen else ():
+            sizes += [chunk.made.shape[1:3]] * len(chunk.made)
+            for seen, measure in zip(kept, chosen, strict=True):
+                seen.append(measure.see(chunk))
+        common = _protocol(model, settings, sizes)
+        results = [
+            result._replace(protocol={**common, **result.protocol})
+            for seen, measure in zip(kept, chosen, strict=True)
+            for result in measure.summarize(seen)
+        ]
+        if "linear-probe" in settings.metrics:
+            results += _linear_probe(model, splits, settings)
+        return results
+
+    return evaluate
+
+
+def during_training(config: Config, splits: Splits) -> Callable[[TrainState], Evaluated]:
+    """Return the function that measures a model while it is trained, as its config says.
+
+    Raises:
+        UserError: If that cannot be done.
+    """
+    train = config.train
+    settings = Settings(
+        metrics=parse_metrics(train.eval_metrics),
+        count=train.eval_count,
+        features=train.eval_features,
+    )
+    evaluate = make_evaluate(config, splits, settings)
+
+    def run(state):
+        results = evaluate(Model(config, state, Path("in training")))
+        first = results[0]
+        score = first.value if first.metric in HIGHER_IS_BETTER else -first.value
+        return Evaluated({f"eval/{result.metric}": result.value for result in results}, score)
+
+    return run
+
+
+def table(results: Sequence[Result]) -> str:
+    """Return results as text, a line each, below what their protocols have in common."""
+    shared = dict(set.intersection(*(set(result.protocol.items()) for result in results)))
+    lines = [f"{name}: {shared[name]}" for name in results[0].protocol if name in shared]
+    width = max(len(result.metric) for result in results)
+    for metric, value, error, protocol in results:
+        number = f"{value:.4f}" + (f" ± {error:.4f}" if error is not None else "")
+        own = "; ".join(f"{name}: {text}" for name, text in protocol.items() if name not in shared)
+        lines.append(f"{metric:{width}}  {number:17}  {own}".rstrip())
+    return "\n".join(lines)
+
+
+def to_json(results: Sequence[Result]) -> str:
+    """Return results as JSON; what is infinite, such as the PSNR of equal images, is null."""
+    values = [
+        result._asdict() | {"value": result.value if math.isfinite(result.value) else None}
+        for result in results
+    ]
+    return json.dumps(values, indent=2) + "\n"
+
+
+def _measures(settings: Settings) -> list[Measure]:
+    """Return what `settings.metrics` name, in that order; fid and kid share their features."""
+    chosen = []
+    by_features = [name for name in settings.metrics if name in ("fid", "kid")]
+    simple = {"l1": measures.L1, "psnr": measures.PSNR, "ssim": measures.SSIM}
+    for name in settings.metrics:
+        if name in simple:
+            chosen.append(simple[name])
+        elif name == "lpips":
+            chosen.append(measures.make_lpips(settings.weights))
+        elif by_features and name == by_features[0]:
+            weights = settings.weights.get(INCEPTION.name)
+            extractor = make_extractor(settings.features, settings.resize, weights)
+            distances = measures.feature_distances(by_features, extractor, seed=settings.seed)
+            chosen.append(distances)
+    return chosen
+
+
+def _chunks(model: Model, raws: Sequence[RawBatch], settings: Settings) -> Iterator[Chunk]:
+    """Yield what a model makes of held-out images, or of nothing."""
+    method, data = model.config.method, model.config.data
+    parts = [
+        {name: images[start : start + CHUNK] for name, images in raw.items()}
+        for raw in raws
+        for start in range(0, len(next(iter(raw.values()))), CHUNK)
+    ]
+    batches = (
+        {name: np.asarray(images) for name, images in data.preprocess(part).items()}
+        for part in parts
+    )
+    if isinstance(method, Translating):
+        direction = model.choose_direction(settings.direction)
+        source, target = method.domains(direction)
+        for number, batch in enumerate(batches):
+            made = model.translate(batch[source], direction, settings.seed + number)
+            yield Chunk(number, made, batch[target], batch[source])
+    else:
+        (target,) = data.pixels
+        made = model.generate(sum(len(part[target]) for part in parts), settings.seed)
+        for number, batch in enumerate(batches):
+            start, count = number * CHUNK, len(batch[target])
+            yield Chunk(number, made[start : start + count], batch[target], None)
+
+
+def _protocol(model: Model, settings: Settings, sizes: Sequence[tuple[int, int]]) -> dict[str, str]:
+    """Return what every number of a model depends on."""
+    protocol = {
+        "model": str(model.checkpoint),
+        "images": f"{len(sizes)} of {settings.split or 'those held out'}, "
+        + ", ".join(f"{height}x{width}" for height, width in sorted(set(sizes))),
+        "seed": str(settings.seed),
+    }
+    if not isinstance(model.config.method, Translating):
+        return protocol | {"norm statistics": "running averages"}
+    direction = model.choose_direction(settings.direction)
+    translator = model.translator(direction)
+    running = translator.use_running_average and bool(translator.batch_stats)
+    return protocol | {
+        "direction": direction,
+        "dropout": "on" if translator.dropout and translator.network.dropout > 0 else "none",
+        "norm statistics": "running averages" if running else "of each image",
+    }
+
+
+def _linear_probe(model: Model, splits: Splits, settings: Settings) -> list[Result]:
+    protocol = {
+        "model": str(model.checkpoint),
+        "images": f"up to {settings.count} of train to fit, and of test to measure",
+        "measured": "share of right classes by ridge regression, as section 5.1 of DCGAN's paper",
+    }
+    accuracies = linear_probe(model, splits, settings.count)
+    return [
+        Result(f"linear-probe, {name}", accuracy, None, protocol)
+        for name, accuracy in accuracies.items()
+    ]

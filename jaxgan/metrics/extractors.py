@@ -1,0 +1,145 @@
+"""Features of images, for FID and KID."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from PIL import Image
+
+from jaxgan.errors import UserError
+from jaxgan.image_files import change
+from jaxgan.images import to_uint8
+from jaxgan.metrics import resizing
+from jaxgan.metrics.weights import INCEPTION, find
+from jaxgan.model import load
+from jaxgan.networks.inception import InceptionV3, from_torch
+from jaxgan.types import Representing
+
+BATCH_SIZE = 16
+
+ResizeName = Literal["clean", "original"]
+RESIZES = {
+    "clean": (resizing.clean_bicubic, "bicubic with antialiasing by Pillow, as clean-fid"),
+    "original": (resizing.tensorflow_bilinear, "bilinear of TensorFlow 1, as the original FID"),
+}
+
+
+class Extractor(NamedTuple):
+    """Makes features of images.
+
+    Attributes:
+        extract: From images in [-1, 1] to a row of features each.
+        protocol: What has to be told with every number that depends on it.
+    """
+
+    extract: Callable[
+        [Float[np.ndarray, "batch height width channels"]], Float[np.ndarray, "batch features"]
+    ]
+    protocol: Mapping[str, str]
+
+
+def make_extractor(features: str, resize: ResizeName, weights: Path | None) -> Extractor:
+    """Return an extractor by its name on the command line.
+
+    Args:
+        features: `inception`, or `run:` and the folder of a run.
+        resize: How images are resized for Inception.
+        weights: File of Inception's weights; None takes the one that is kept.
+
+    Raises:
+        UserError: If there is no such extractor, or its weights are not there.
+    """
+    if features == "inception":
+        return inception(resize, weights)
+    if features.startswith("run:"):
+        return of_run(Path(features.removeprefix("run:")))
+    raise UserError(f"there are no features {features}: choose inception, or run:DIR")
+
+
+def inception(resize: ResizeName, weights: Path | None) -> Extractor:
+    """Return the standard features, for images in RGB or gray.
+
+    Raises:
+        UserError: If the weights are not there.
+    """
+    params = from_torch(find(INCEPTION, given=weights))
+    function, description = RESIZES[resize]
+
+    @jax.jit
+    def see(params, images):
+        features: Any = InceptionV3().apply({"params": params}, images)
+        return features[2048]
+
+    def extract(images):
+        if images.shape[-1] not in (1, 3):
+            raise UserError(
+                f"Inception knows gray and RGB, not images of {images.shape[-1]} channels: "
+                "take the features of a run, run:DIR"
+            )
+        pixels = to_uint8(images)
+        color = np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
+        return _in_batches(lambda batch: see(params, jnp.asarray(function(batch))), color)
+
+    return Extractor(
+        extract,
+        {
+            "features": f"2048 of Inception-v3, {INCEPTION.name}",
+            "resized": f"to 299x299, {description}, from 8 bits",
+        },
+    )
+
+
+def of_run(folder: Path) -> Extractor:
+    """Return the features of a trained discriminator.
+
+    They are those of all its hidden layers, averaged over height and width.
+
+    Raises:
+        UserError: If there is no such run, or its discriminator has none to give.
+    """
+    model = load(folder)
+    method, data = model.config.method, model.config.data
+    if not isinstance(method, Representing):
+        kind = type(method).__name__
+        raise UserError(f"{folder} is a {kind}, whose discriminator needs pairs: choose another")
+    raw = data.spec(1)
+    spec = next(iter(jax.eval_shape(data.augment, raw, jax.random.key(0)).values()))
+    _, height, width, channels = spec.shape
+
+    @jax.jit
+    def see(state, images):
+        layers = method.represent(state, images)
+        return jnp.concatenate([layer.mean(axis=(1, 2)) for layer in layers], axis=-1)
+
+    def fit(image):
+        return change(image, lambda x: x.resize((width, height), Image.Resampling.BICUBIC))
+
+    def extract(images):
+        if images.shape[-1] != channels:
+            raise UserError(f"{folder} knows images of {channels} channels, not {images.shape[-1]}")
+        fitted = np.stack([fit(image.astype(np.float32)) for image in images])
+        return _in_batches(lambda batch: see(model.state, jnp.asarray(batch)), fitted)
+
+    return Extractor(
+        extract,
+        {
+            "features": f"of the discriminator of {model.checkpoint}, a {type(method).__name__}",
+            "resized": f"to {height}x{width}, bicubic with antialiasing by Pillow, from floats",
+        },
+    )
+
+
+def _in_batches(
+    see: Callable[[np.ndarray], Float[Array, "batch features"]], images: np.ndarray
+) -> Float[np.ndarray, "count features"]:
+    """Apply a function to batches of one size, so that it is compiled once."""
+    blocks = []
+    for start in range(0, len(images), BATCH_SIZE):
+        block = images[start : start + BATCH_SIZE]
+        padding = [(0, BATCH_SIZE - len(block)), *[(0, 0)] * (images.ndim - 1)]
+        blocks.append(np.asarray(see(np.pad(block, padding)), np.float64)[: len(block)])
+    return np.concatenate(blocks)

@@ -1,0 +1,134 @@
+"""Models measured, from the command line and while they are trained."""
+
+import dataclasses
+import json
+import math
+
+import jax
+import numpy as np
+import pytest
+import tiny
+from methods import METHODS
+
+import jaxgan
+from jaxgan import cli, model
+from jaxgan.data.crops import Crops
+from jaxgan.data.procedural import FacadePictures, ProceduralFacades
+from jaxgan.data.unconditional import Unconditional
+from jaxgan.metrics.evaluate import during_training
+from jaxgan.metrics.measures import Result
+from jaxgan.trainer import make_init, train
+
+
+def evaluate(run, *arguments):
+    """Return the exit code and what was written."""
+    output = run / "metrics.json"
+    output.unlink(missing_ok=True)
+    code = cli.main(["evaluate", "--run", str(run), *arguments])
+    results = json.loads(output.read_text()) if output.exists() else []
+    return code, {result["metric"]: Result(**result) for result in results}
+
+
+def test_pairs_are_compared_one_by_one(runs, capsys):
+    code, results = evaluate(runs["pix2pix"], "--metrics", "l1,psnr,ssim", "--split", "train")
+    assert code == 0
+    assert list(results) == ["l1", "psnr", "ssim"]
+    trained = jaxgan.load(runs["pix2pix"])
+    data = trained.config.data
+    (raw,) = data.held_out(data.prepare(), 100, "train")
+    batch = data.preprocess(raw)
+    made = trained.translate(np.asarray(batch["input"]))
+    distances = np.abs(made - batch["target"]).mean((1, 2, 3))
+    assert results["l1"].value == pytest.approx(distances.mean(), rel=1e-5)
+    assert results["l1"].standard_error == pytest.approx(distances.std(ddof=1) / math.sqrt(12))
+    protocol = results["ssim"].protocol
+    assert protocol["images"] == "12 of train, 32x32"
+    assert protocol["norm statistics"] == "of each image"
+    assert protocol["model"].endswith("checkpoints/1")
+    printed = capsys.readouterr().out
+    assert "images: 12 of train, 32x32" in printed
+    assert "psnr" in printed
+
+
+def test_features_of_a_run_take_the_place_of_inception(runs):
+    features = ("--features", f"run:{runs['cyclegan']}", "--metrics", "kid,fid", "--split", "train")
+    for run, arguments in (("cyclegan", ("--direction", "ba")), ("pix2pix", ())):
+        code, results = evaluate(runs[run], *features, *arguments)
+        assert code == 0
+        assert list(results) == ["kid", "fid"]
+        assert results["fid"].value > 0
+        assert results["kid"].standard_error > 0
+        assert "the discriminator of" in results["kid"].protocol["features"]
+    assert "direction" in results["fid"].protocol
+
+
+@pytest.mark.parametrize(
+    ("run", "arguments", "message"),
+    [
+        ("pix2pix", ["--metrics", "beauty"], "there is no metric beauty: choose of fid, kid"),
+        ("cyclegan", ["--metrics", "ssim"], "a CycleGAN has no targets"),
+        ("pix2pix", ["--metrics", "l1", "--split", "val"], "no images in the split val"),
+        ("pix2pix", ["--metrics", "fid"], "get it from https://github.com"),
+        ("pix2pix", ["--metrics", "lpips"], "alexnet-owt-7be5be79.pth"),
+        ("pix2pix", ["--metrics", "fid", "--features", "eyes"], "choose inception, or run:DIR"),
+        ("cyclegan", ["--metrics", "l1", "--norm_statistics", "running"], "has no"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(
+    runs, tmp_path, monkeypatch, capsys, run, arguments, message
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert evaluate(runs[run], *arguments) == (2, {})
+    errors = capsys.readouterr().err
+    assert len(errors.splitlines()) == 1
+    assert message in errors
+
+
+def test_generated_images_are_measured(tmp_path, runs, data_dir):
+    drawn = ProceduralFacades(size=16 * 2, train_count=8, test_count=8)
+    crops = Crops(load_size=16, crop_size=16, data_dir=str(data_dir))
+    data = Unconditional(source=FacadePictures(facades=drawn), crops=crops)
+    config = dataclasses.replace(
+        tiny.get_config(),
+        method=METHODS["dcgan"].method,
+        data=data,
+        train=dataclasses.replace(tiny.get_config().train, steps=1),
+    )
+    train(config, tmp_path)
+    code, results = evaluate(
+        tmp_path, "--features", f"run:{runs['cyclegan']}", "--metrics", "kid", "--seed", "1"
+    )
+    assert code == 0
+    assert results["kid"].protocol["images"] == "8 of those held out, 16x16"
+    assert results["kid"].protocol["seed"] == "1"
+
+
+def test_the_best_model_is_kept_beside_the_last(tmp_path, data_dir):
+    config = tiny.get_config()
+    crops = dataclasses.replace(config.data.crops, data_dir=str(data_dir))
+    settings = dataclasses.replace(
+        config.train, steps=6, eval_every=2, eval_metrics="psnr,l1", sample_every=0
+    )
+    data = dataclasses.replace(config.data, crops=crops)
+    config = dataclasses.replace(config, data=data, train=settings)
+    train(config, tmp_path, during_training)
+    records = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    measured = {r["step"]: r["eval/psnr"] for r in records if "eval/psnr" in r}
+    assert list(measured) == [2, 4, 6]
+    (best,) = (path for path in (tmp_path / "best").iterdir() if path.name.isdecimal())
+    assert int(best.name) == max(measured, key=lambda step: measured[step])
+    code, results = evaluate(best, "--metrics", "psnr", "--count", "256")
+    assert code == 0
+    assert results["psnr"].value == pytest.approx(measured[int(best.name)], rel=1e-5)
+    assert "eval\\u002fpsnr" in (tmp_path / "index.html").read_text()
+
+
+def test_a_model_is_measured_as_often_as_wanted_without_compiling_again(facades):
+    config = dataclasses.replace(tiny.get_config(), data=facades)
+    settings = dataclasses.replace(config.train, eval_metrics="l1")
+    evaluate = during_training(dataclasses.replace(config, train=settings), facades.prepare())
+    state = make_init(config)(jax.random.key(0))
+    first = evaluate(state)
+    programs = model._translate._cache_size()
+    assert evaluate(state) == first
+    assert model._translate._cache_size() == programs
