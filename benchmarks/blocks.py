@@ -1,0 +1,127 @@
+"""Programs that are timed in turns: each is a process that stays alive between its turns.
+
+What disturbs the machine then meets all of them, and their threads and allocators do not meet.
+Needs the standard library alone.
+"""
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+WARM_UP = 3  # steps that compile and fill caches; one more is timed, to choose a block's length
+PATIENCE = 30  # seconds that a process has to end
+
+
+def serve(prepare: Callable[[], tuple[Mapping[str, Any], Callable[[int], None]]]) -> None:
+    """Answer a `Competitor`, on standard input and output, until the input ends.
+
+    Args:
+        prepare: Returns what to tell about the program, and a function that runs so many steps to
+            their end.
+    """
+    replies = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what libraries print is no reply
+    start = time.perf_counter()
+    about, run = prepare()
+    run(WARM_UP)
+    start_seconds = time.perf_counter() - start
+
+    def seconds_per_step(steps):
+        start = time.perf_counter()
+        run(steps)
+        return (time.perf_counter() - start) / steps
+
+    measured = {"start_seconds": start_seconds, "seconds_per_step": seconds_per_step(1)}
+    print(json.dumps({**about, **measured}), file=replies)
+    for line in sys.stdin:
+        run(1)  # alone: the other programs have had the caches
+        print(json.dumps(seconds_per_step(int(line))), file=replies)
+
+
+class Failed(Exception):
+    """A program ended by itself; the message says why."""
+
+
+class Competitor:
+    """A process that runs `serve`.
+
+    Attributes:
+        about: What it told about itself, with `start_seconds`, from which its imports are left out,
+            and `seconds_per_step`, of a single step.
+    """
+
+    def __init__(self, command: Sequence[str]):
+        """Start it and wait until it is ready.
+
+        Raises:
+            Failed: If it ends before.
+        """
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+        try:
+            self.about = self._read()
+        except BaseException:
+            self.close()
+            raise
+
+    def seconds_per_step(self, steps: int) -> float:
+        """Run a block of steps.
+
+        Raises:
+            Failed: If the process ends instead.
+        """
+        assert self._process.stdin
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(f"{steps}\n")
+            self._process.stdin.flush()
+        return self._read()
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin
+        assert self._process.stdout
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._errors.close()
+
+    def _read(self) -> Any:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if line:
+            return json.loads(line)
+        code = self._process.wait()
+        self._errors.seek(0)
+        raise Failed(f"{reason_in(self._errors.read())} (exit code {code})")
+
+
+def reason_in(text: str) -> str:
+    """Return the line that says why a program ended: of a traceback, or else the last one."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception)(:|$)", line)]
+    return (named or lines or ["it said nothing"])[-1].removeprefix("error: ")
+
+
+def cores() -> int:
+    """Return the CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

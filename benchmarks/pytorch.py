@@ -1,0 +1,255 @@
+"""Ours beside PyTorch: `python benchmarks/pytorch.py --config configs/pix2pix_facades.py`.
+
+Times the train step of one config on noise that lies on one device: ours, and the same networks and
+step in PyTorch (`torch_models.py`), as users of the references run it (eager) and at its best.
+Every competitor is a process of its own; they run short blocks of steps in turns. Needs no data
+set, but `pip install torch`, here or, with --python, in another environment. Takes arguments of its
+own (--help) and those of train.py. Prints a table; --json=FILE also gets the time of every block.
+
+Only a quiet machine gives true ratios: PyTorch's threads wait for each other by spinning, so other
+programs slow it down far more than they do ours. `load_before` says how many were running.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+from blocks import Competitor, Failed, cores, reason_in
+from jax_worker import batch_spec
+
+from jaxgan import command_line
+from jaxgan.config import Config, to_json
+from jaxgan.errors import UserError
+
+HERE = Path(__file__).parent
+OURS = "jaxgan"
+
+
+def read_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Return our own arguments, and those of train.py."""
+    parser = argparse.ArgumentParser(
+        usage="%(prog)s --config FILE [arguments] [--config.FIELD=VALUE ...]", allow_abbrev=False
+    )
+    parser.add_argument("--batch_size", type=int, help="images (or pairs) a step")
+    parser.add_argument("--rounds", type=int, default=7, help="blocks of each competitor")
+    parser.add_argument("--block_seconds", type=float, default=4.0, help="length of a block")
+    parser.add_argument("--threads", type=int, help="CPU cores to use, by default all")
+    parser.add_argument("--python", default=sys.executable, help="interpreter that has PyTorch")
+    parser.add_argument("--json", type=Path, help="file to write the results to")
+    own, rest = parser.parse_known_args(arguments)
+    if own.rounds < 1:
+        raise UserError("--rounds must be at least 1")
+    if own.batch_size is not None:
+        rest.append(f"--config.train.batch_size={own.batch_size}")
+    return own, rest
+
+
+def use_threads(threads: int) -> None:
+    """Keep this process, and those it starts, to so many cores."""
+    if not hasattr(os, "sched_setaffinity"):
+        raise UserError("--threads works on Linux alone: leave it out")
+    allowed = sorted(os.sched_getaffinity(0))
+    if not 1 <= threads <= len(allowed):
+        raise UserError(f"--threads must lie between 1 and {len(allowed)}")
+    os.sched_setaffinity(0, allowed[:threads])
+
+
+def task_of(config: Config) -> dict[str, Any]:
+    """Return what PyTorch's side needs to know of a config, in plain values."""
+    method: Any = config.method
+    fields = dataclasses.fields(method)
+    default = type(method)()
+    return {
+        "method": type(method).__name__,
+        "settings": {field.name: to_json(getattr(method, field.name)) for field in fields},
+        "changed": [
+            field.name
+            for field in fields
+            if getattr(method, field.name) != getattr(default, field.name)
+        ],
+        "shapes": {name: leaf.shape for name, leaf in batch_spec(config).items()},
+    }
+
+
+def torch_command(python: str, task: Mapping[str, Any]) -> list[str]:
+    """Return the command that runs PyTorch's side."""
+    return [python, str(HERE / "torch_worker.py"), json.dumps(task)]
+
+
+def ask_torch(python: str, task: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the names of PyTorch's variants by the platforms that it can run on.
+
+    Raises:
+        UserError: If there is no PyTorch, or its side does not cover the config.
+    """
+    try:
+        done = subprocess.run(torch_command(python, task), capture_output=True, text=True)
+    except OSError as error:
+        raise UserError(f"--python={python} cannot be run: {error.strerror}") from error
+    if done.returncode == 0:
+        return json.loads(done.stdout)
+    reason = reason_in(done.stderr)
+    if "No module named 'torch'" in reason:
+        raise UserError(f"{python} has no PyTorch: pip install torch, or name one by --python")
+    raise UserError(reason.removeprefix("ValueError: "))
+
+
+def start(
+    stack: contextlib.ExitStack, rest: Sequence[str], python: str, task: Mapping[str, Any]
+) -> tuple[dict[str, Competitor], dict[str, str]]:
+    """Start every competitor, ours first, one after the other.
+
+    Args:
+        stack: Ends them.
+        rest: The arguments of train.py.
+        python: The interpreter that has PyTorch.
+        task: See `task_of`.
+
+    Returns:
+        The competitors, and why others failed, by name.
+
+    Raises:
+        UserError: If ours fails, or PyTorch does not run where it does.
+    """
+    variants = ask_torch(python, task)
+    competitors: dict[str, Competitor] = {}
+    failures: dict[str, str] = {}
+
+    def enter(name, command):
+        try:
+            competitors[name] = Competitor(command)
+            stack.callback(competitors[name].close)
+            print(f"{name} is ready", flush=True)
+        except Failed as error:
+            failures[name] = str(error)
+
+    enter(OURS, [sys.executable, str(HERE / "jax_worker.py"), *rest])
+    if OURS in failures:
+        raise UserError(failures[OURS])
+    platform = competitors[OURS].about["platform"]
+    if platform not in variants:
+        raise UserError(
+            f"JAX runs on {platform}, which this PyTorch does not: install another PyTorch, or set "
+            "JAX_PLATFORMS=cpu"
+        )
+    for variant in variants[platform]:
+        told = {**task, "platform": platform, "variant": variant}
+        enter(f"PyTorch {variant}", torch_command(python, told))
+    return competitors, failures
+
+
+def compete(
+    competitors: Mapping[str, Competitor], rounds: int, block_seconds: float
+) -> tuple[dict[str, list[float]], dict[str, str]]:
+    """Let competitors run blocks in turns, each round beginning with another one.
+
+    Returns:
+        Seconds per step of every block, and why others failed, by name.
+    """
+    names = list(competitors)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    failures: dict[str, str] = {}
+    for number in range(rounds):
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            steps = round(block_seconds / competitors[name].about["seconds_per_step"])
+            try:
+                if name in seconds:
+                    seconds[name].append(competitors[name].seconds_per_step(max(1, steps)))
+            except Failed as error:
+                failures[name] = str(error)
+                del seconds[name]
+    return seconds, failures
+
+
+def summarize(ours: Sequence[float], theirs: Sequence[float], batch_size: int) -> dict[str, Any]:
+    """Return medians; ratios are of blocks of the same round, above 1 where ours is faster."""
+    ratios = [their / our for our, their in zip(ours, theirs, strict=True)]
+    seconds = statistics.median(theirs)
+    return {
+        "ms_per_step": 1000 * seconds,
+        "images_per_second": batch_size / seconds,
+        "ratio": statistics.median(ratios),
+        "ratio_range": [min(ratios), max(ratios)],
+        "seconds_per_step": list(theirs),
+    }
+
+
+def table(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the results as text."""
+    width = max(map(len, results))
+    heads = ("ms/step", "images/s", "ratio", "from", "to", "start s")
+    lines = [" " * width + "".join(f"{head:>11}" for head in heads)]
+    for name, result in results.items():
+        if "error" in result:
+            lines.append(f"{name:{width}}    failed: {result['error']}")
+            continue
+        speed = (result["ms_per_step"], result["images_per_second"])
+        columns = (*speed, result["ratio"], *result["ratio_range"])
+        numbers = "".join(f"{number:11.2f}" for number in columns)
+        lines.append(f"{name:{width}}{numbers}{result['start_seconds']:11.1f}")
+    return "\n".join(lines)
+
+
+def cpu_model() -> str:
+    """Return the name of the CPU."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return next(iter(names), platform.processor() or platform.machine())
+
+
+def main() -> int:
+    """Compare what the command line says; return the exit code."""
+    load, (own, rest) = os.getloadavg()[0], read_arguments(sys.argv[1:])
+    jax.config.update("jax_platforms", "cpu")  # in this process, which only reckons shapes
+    name, arguments = command_line.parse(rest)
+    if own.threads is not None:
+        use_threads(own.threads)
+    with contextlib.ExitStack() as stack:
+        competitors, failures = start(stack, rest, own.python, task_of(arguments.config))
+        seconds, later_failures = compete(competitors, own.rounds, own.block_seconds)
+    failures |= later_failures
+    if OURS in failures:
+        raise UserError(failures[OURS])
+
+    about = {name: competitor.about for name, competitor in competitors.items()}
+    batch_size = arguments.config.train.batch_size
+    results = {
+        name: {"start_seconds": about[name]["start_seconds"]}
+        | summarize(seconds[OURS], times, batch_size)
+        for name, times in seconds.items()
+    }
+    best = min(results.keys() - {OURS}, key=lambda name: results[name]["ms_per_step"], default=None)
+    report = {
+        "config": name,
+        "batch_size": batch_size,
+        "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "hardware": {"cpu": cpu_model(), "threads": cores(), "device": about[OURS]["device"]},
+        "load_before": load,
+        "versions": {k: v for told in about.values() for k, v in told["versions"].items()},
+        "best_pytorch": best,
+        "results": results | {name: {"error": failure} for name, failure in failures.items()},
+        "experiment": to_json(arguments.config),
+    }
+    for fact in ("config", "batch_size", "hardware", "load_before", "versions", "best_pytorch"):
+        print(f"{fact:12} {report[fact]}")
+    print("ratio: time of the other by time of ours in the same round, above 1 ours is faster")
+    print(table(report["results"]))
+    if own.json:
+        own.json.write_text(json.dumps(report, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(command_line.run(main))
