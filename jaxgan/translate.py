@@ -82,7 +82,7 @@ def translate_files(
         raise UserError(f"{output} holds the input, which would be lost: choose another --output")
     method = model.config.method
     assert isinstance(method, Translating)
-    inputs, outputs = (model.config.data.pixels[name] for name in method.domains(direction))
+    inputs, outputs = (model.config.data.pixels()[name] for name in method.domains(direction))
     failed: list[str] = []
     buckets: dict[Path, tuple[int, int]] = {}
     for file in files:

@@ -192,7 +192,6 @@ class Dataset(Protocol):
         """Return shapes and dtypes of the batches of `stream`, without reading any data."""
         ...
 
-    @property
     def pixels(self) -> Mapping[str, Pixels]:
         """What the images of a batch are, by name."""
         ...

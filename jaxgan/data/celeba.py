@@ -1,5 +1,6 @@
 """Faces of the CelebA data set (Liu et al. 2015)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from jaxgan.data.download import prepare_archive_file
 from jaxgan.data.folder import prepare_folder
 from jaxgan.data.image_folder import single_images
 from jaxgan.errors import UserError
-from jaxgan.pixels import RGB_IMAGE
+from jaxgan.pixels import RGB_IMAGE, Pixels
 from jaxgan.types import Splits
 
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
@@ -21,16 +22,19 @@ class CelebA:
     """The file img_align_celeba.zip."""
     root: str | None = None
     """Its extracted folder, in place of the file."""
-    pixels = RGB_IMAGE
+
+    def pixels(self) -> Mapping[str, Pixels]:
+        """See `ImageSource.pixels`."""
+        return RGB_IMAGE
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `ImageSource.prepare`."""
         if self.root is not None:
-            return prepare_folder(self.root, data_dir, single_images(self.pixels))
+            return prepare_folder(self.root, data_dir, single_images(self.pixels()))
         if self.archive is None:
             raise UserError(
                 "CelebA's download allows few people a day: get img_align_celeba.zip by hand from "
                 f"{PAGE} and pass it as --config.data.archive=PATH/img_align_celeba.zip, or its "
                 "extracted folder as --config.data.root=DIR"
             )
-        return prepare_archive_file(self.archive, "celeba", data_dir, single_images(self.pixels))
+        return prepare_archive_file(self.archive, "celeba", data_dir, single_images(self.pixels()))

@@ -1,6 +1,7 @@
 """CIFAR-10: small photos of ten classes, 32x32 (Krizhevsky 2009)."""
 
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from jaxgan.data.builder import build_from_arrays, open_or_prepare
 from jaxgan.data.download import DAMAGED, download
 from jaxgan.data.folder import fingerprint
 from jaxgan.errors import UserError
-from jaxgan.pixels import RGB_IMAGE
+from jaxgan.pixels import RGB_IMAGE, Pixels
 from jaxgan.types import Splits
 
 HOST = "https://www.cs.toronto.edu/~kriz"
@@ -32,7 +33,10 @@ class CIFAR10:
     """The file cifar-10-binary.tar.gz, in place of a download."""
     mirror: str = HOST
     """Address below which that file lies."""
-    pixels = RGB_IMAGE
+
+    def pixels(self) -> Mapping[str, Pixels]:
+        """See `ImageSource.pixels`."""
+        return RGB_IMAGE
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `ImageSource.prepare`."""

@@ -1,5 +1,6 @@
 """The data sets of the CycleGAN paper (Zhu et al. 2017, appendix 7.1)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,7 +10,7 @@ import tensorflow_datasets as tfds
 from jaxgan.data.download import prepare_archive
 from jaxgan.data.folder import prepare_folder
 from jaxgan.data.unpaired_folder import domains
-from jaxgan.pixels import RGB_DOMAINS
+from jaxgan.pixels import RGB_DOMAINS, Pixels
 from jaxgan.types import Splits
 
 HOST = "https://efrosgans.eecs.berkeley.edu/cyclegan/datasets"
@@ -39,15 +40,18 @@ class CycleGANDownload:
     """The archive as a local file, in place of a download; it is not checked."""
     root: str | None = None
     """The archive's extracted folder, which holds trainA and trainB, in place of a download."""
-    pixels = RGB_DOMAINS
+
+    def pixels(self) -> Mapping[str, Pixels]:
+        """See `DomainSource.pixels`."""
+        return RGB_DOMAINS
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `DomainSource.prepare`."""
         if self.root is not None:
-            return prepare_folder(self.root, data_dir, domains(self.pixels))
+            return prepare_folder(self.root, data_dir, domains(self.pixels()))
         # The sums that TFDS records with its own builder of these data sets.
         records = tfds.builder_cls("cycle_gan").url_infos or {}
         sha256 = records[f"{HOST}/{self.name}.zip"].checksum
         url = f"{self.mirror.rstrip('/')}/{self.name}.zip"
         name = f"cycle_gan_{self.name}"
-        return prepare_archive(url, sha256, self.archive, name, data_dir, domains(self.pixels))
+        return prepare_archive(url, sha256, self.archive, name, data_dir, domains(self.pixels()))

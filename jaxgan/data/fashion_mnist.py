@@ -3,6 +3,7 @@
 import gzip
 import math
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,10 @@ class FashionMNIST:
     """Folder of the four original files (Debian's is /usr/share/datasets/fashion-mnist)."""
     mirror: str = HOST
     """Address below which the four files lie."""
-    pixels = GRAY_IMAGE
+
+    def pixels(self) -> Mapping[str, Pixels]:
+        """See `ImageSource.pixels`."""
+        return GRAY_IMAGE
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `ImageSource.prepare`."""

@@ -23,14 +23,13 @@ class ImageFolder:
     image: Pixels = RGB
     """What the images are."""
 
-    @property
     def pixels(self) -> Mapping[str, Pixels]:
         """See `ImageSource.pixels`."""
         return {"image": self.image}
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `ImageSource.prepare`."""
-        return prepare_folder(self.root, data_dir, single_images(self.pixels))
+        return prepare_folder(self.root, data_dir, single_images(self.pixels()))
 
 
 def single_images(pixels: Mapping[str, Pixels]) -> Layout:

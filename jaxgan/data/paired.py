@@ -21,7 +21,6 @@ from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
 class PairSource(Protocol):
     """Where pairs of images `a` and `b` come from."""
 
-    @property
     def pixels(self) -> Mapping[str, Pixels]:
         """What images they are, by name."""
         ...
@@ -52,13 +51,12 @@ class Paired:
 
     def spec(self, batch_size: int) -> Spec:
         """See `Dataset.spec`."""
-        return {name: self.crops.spec(batch_size, kind) for name, kind in self.pixels.items()}
+        return {name: self.crops.spec(batch_size, kind) for name, kind in self.pixels().items()}
 
-    @property
     def pixels(self) -> Mapping[str, Pixels]:
         """See `Dataset.pixels`."""
         first, second = self.direction
-        return {"input": self.source.pixels[first], "target": self.source.pixels[second]}
+        return {"input": self.source.pixels()[first], "target": self.source.pixels()[second]}
 
     def prepare(self) -> Splits:
         """See `Dataset.prepare`."""
@@ -90,16 +88,16 @@ class Paired:
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
         """See `Dataset.augment`."""
-        return self.crops.augment(raw, self.pixels, key)
+        return self.crops.augment(raw, self.pixels(), key)
 
     def preprocess(self, raw: RawBatch) -> Batch:
         """See `Dataset.preprocess`."""
-        return normalize(raw, self.pixels)
+        return normalize(raw, self.pixels())
 
     def _decode(self, record: Mapping[str, Any], side: int) -> Example:
         images = {}
         for domain in "ab":
-            kind = self.source.pixels[domain]
+            kind = self.source.pixels()[domain]
             images[domain] = kind.convert(read_image(record[domain], kind.channels))
         height, width, _ = images["a"].shape
         if images["b"].shape[:2] != (height, width):
@@ -107,7 +105,7 @@ class Paired:
             images["b"] = change(images["b"], resize)
         return {
             name: self.crops.fit(images[domain], side, self._resample(domain))
-            for name, domain in zip(self.pixels, self.direction, strict=True)
+            for name, domain in zip(self.pixels(), self.direction, strict=True)
         }
 
     def _resample(self, domain: str) -> Image.Resampling:

@@ -27,14 +27,13 @@ class PairedFolder:
     b: Pixels = RGB
     """What the images B are."""
 
-    @property
     def pixels(self) -> Mapping[str, Pixels]:
         """See `PairSource.pixels`."""
         return {"a": self.a, "b": self.b}
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `PairSource.prepare`."""
-        return prepare_folder(self.root, data_dir, pairs(self.pixels))
+        return prepare_folder(self.root, data_dir, pairs(self.pixels()))
 
 
 def pairs(pixels: Mapping[str, Pixels]) -> Layout:

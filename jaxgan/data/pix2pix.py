@@ -1,5 +1,6 @@
 """The data sets of the pix2pix paper (Isola et al. 2017, section 4)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -7,7 +8,7 @@ from typing import Literal
 from jaxgan.data.download import prepare_archive
 from jaxgan.data.folder import prepare_folder
 from jaxgan.data.paired_folder import pairs
-from jaxgan.pixels import RGB_DOMAINS
+from jaxgan.pixels import RGB_DOMAINS, Pixels
 from jaxgan.types import Splits
 
 
@@ -25,13 +26,16 @@ class Pix2pixDownload:
     """The archive as a local file, in place of a download."""
     root: str | None = None
     """The archive's extracted folder, which holds train, in place of a download."""
-    pixels = RGB_DOMAINS
+
+    def pixels(self) -> Mapping[str, Pixels]:
+        """See `PairSource.pixels`."""
+        return RGB_DOMAINS
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `PairSource.prepare`."""
         if self.root is not None:
-            return prepare_folder(self.root, data_dir, pairs(self.pixels))
+            return prepare_folder(self.root, data_dir, pairs(self.pixels()))
         url = f"{self.mirror.rstrip('/')}/{self.name}.tar.gz"
         name = f"pix2pix_{self.name}"
         # The authors publish no checksums.
-        return prepare_archive(url, None, self.archive, name, data_dir, pairs(self.pixels))
+        return prepare_archive(url, None, self.archive, name, data_dir, pairs(self.pixels()))

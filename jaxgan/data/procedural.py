@@ -11,7 +11,7 @@ import tyro
 from jaxgan.data.builder import Examples, ImageBuilder, Split, open_or_prepare
 from jaxgan.data.facades import facade
 from jaxgan.image_files import encode_image
-from jaxgan.pixels import RGB_DOMAINS, RGB_IMAGE
+from jaxgan.pixels import RGB_DOMAINS, RGB_IMAGE, Pixels
 from jaxgan.types import Splits
 from jaxgan.validation import check
 
@@ -35,7 +35,9 @@ class ProceduralFacades:
         check(self.train_count >= 1, "train_count must be at least 1")
         check(self.test_count >= 1, "test_count must be at least 1")
 
-    pixels = RGB_DOMAINS
+    def pixels(self) -> Mapping[str, Pixels]:
+        """See `PairSource.pixels`."""
+        return RGB_DOMAINS
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `PairSource.prepare`."""
@@ -51,7 +53,10 @@ class UnpairedFacades:
     facades: Annotated[ProceduralFacades, tyro.conf.arg(name="")] = field(
         default_factory=ProceduralFacades
     )
-    pixels = RGB_DOMAINS
+
+    def pixels(self) -> Mapping[str, Pixels]:
+        """See `DomainSource.pixels`."""
+        return RGB_DOMAINS
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `DomainSource.prepare`."""
@@ -71,7 +76,10 @@ class FacadePictures:
     facades: Annotated[ProceduralFacades, tyro.conf.arg(name="")] = field(
         default_factory=ProceduralFacades
     )
-    pixels = RGB_IMAGE
+
+    def pixels(self) -> Mapping[str, Pixels]:
+        """See `ImageSource.pixels`."""
+        return RGB_IMAGE
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `ImageSource.prepare`."""

@@ -20,7 +20,6 @@ class TFDSImages:
     image: Pixels = RGB
     """What the images are."""
 
-    @property
     def pixels(self) -> Mapping[str, Pixels]:
         """See `ImageSource.pixels`."""
         return {"image": self.image}

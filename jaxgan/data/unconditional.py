@@ -19,7 +19,6 @@ from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
 class ImageSource(Protocol):
     """Where single images come from."""
 
-    @property
     def pixels(self) -> Mapping[str, Pixels]:
         """What `image` is."""
         ...
@@ -45,12 +44,11 @@ class Unconditional:
 
     def spec(self, batch_size: int) -> Spec:
         """See `Dataset.spec`."""
-        return {"image": self.crops.spec(batch_size, self.pixels["image"])}
+        return {"image": self.crops.spec(batch_size, self.pixels()["image"])}
 
-    @property
     def pixels(self) -> Mapping[str, Pixels]:
         """See `Dataset.pixels`."""
-        return self.source.pixels
+        return self.source.pixels()
 
     def prepare(self) -> Splits:
         """See `Dataset.prepare`."""
@@ -78,11 +76,11 @@ class Unconditional:
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
         """See `Dataset.augment`."""
-        return self.crops.augment(raw, self.pixels, key)
+        return self.crops.augment(raw, self.pixels(), key)
 
     def preprocess(self, raw: RawBatch) -> Batch:
         """See `Dataset.preprocess`."""
-        return normalize(raw, self.pixels)
+        return normalize(raw, self.pixels())
 
     def _decode(self, record: Mapping[str, Any], side: int) -> Example:
-        return {"image": self.crops.load(record["image"], self.pixels["image"], side)}
+        return {"image": self.crops.load(record["image"], self.pixels()["image"], side)}

@@ -20,7 +20,6 @@ from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
 class DomainSource(Protocol):
     """Where the images of domains `a` and `b` come from."""
 
-    @property
     def pixels(self) -> Mapping[str, Pixels]:
         """What images they are, by domain."""
         ...
@@ -49,12 +48,11 @@ class Unpaired:
 
     def spec(self, batch_size: int) -> Spec:
         """See `Dataset.spec`."""
-        return {name: self.crops.spec(batch_size, kind) for name, kind in self.pixels.items()}
+        return {name: self.crops.spec(batch_size, kind) for name, kind in self.pixels().items()}
 
-    @property
     def pixels(self) -> Mapping[str, Pixels]:
         """See `Dataset.pixels`."""
-        return self.source.pixels
+        return self.source.pixels()
 
     def prepare(self) -> Splits:
         """See `Dataset.prepare`."""
@@ -99,13 +97,13 @@ class Unpaired:
         """See `Dataset.augment`."""
         a_key, b_key = jax.random.split(key)
         return {
-            **self.crops.augment({"a": raw["a"]}, self.pixels, a_key),
-            **self.crops.augment({"b": raw["b"]}, self.pixels, b_key),
+            **self.crops.augment({"a": raw["a"]}, self.pixels(), a_key),
+            **self.crops.augment({"b": raw["b"]}, self.pixels(), b_key),
         }
 
     def preprocess(self, raw: RawBatch) -> Batch:
         """See `Dataset.preprocess`."""
-        return normalize(raw, self.pixels)
+        return normalize(raw, self.pixels())
 
     def _decode(self, record: Mapping[str, Any], name: str, side: int) -> Example:
-        return {name: self.crops.load(record["image"], self.pixels[name], side)}
+        return {name: self.crops.load(record["image"], self.pixels()[name], side)}

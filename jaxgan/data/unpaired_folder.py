@@ -22,14 +22,13 @@ class UnpairedFolder:
     b: Pixels = RGB
     """What the images B are."""
 
-    @property
     def pixels(self) -> Mapping[str, Pixels]:
         """See `DomainSource.pixels`."""
         return {"a": self.a, "b": self.b}
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `DomainSource.prepare`."""
-        return prepare_folder(self.root, data_dir, domains(self.pixels))
+        return prepare_folder(self.root, data_dir, domains(self.pixels()))
 
 
 def domains(pixels: Mapping[str, Pixels]) -> Layout:

@@ -181,7 +181,7 @@ def _chunks(model: Model, raws: Sequence[RawBatch], settings: Settings) -> Itera
             made = model.translate(batch[source], direction, settings.seed + number)
             yield Chunk(number, made, batch[target], batch[source])
     else:
-        (target,) = data.pixels
+        (target,) = data.pixels()
         made = model.generate(sum(len(part[target]) for part in parts), settings.seed)
         for number, batch in enumerate(batches):
             start, count = number * CHUNK, len(batch[target])
