@@ -223,15 +223,16 @@ def _is_beyond_pillow(tiff: tifffile.TiffFile) -> bool:
 
 
 def _layout(tiff: tifffile.TiffFile) -> tuple[tuple[int, ...], bool]:
-    """Return the shape of what a TIFF holds first, and whether its channels come first."""
+    """Return the shape of what a TIFF holds first, and whether its channels come first.
+
+    Arrays are often written without saying which axis holds the channels: it is the shorter one of
+    the first and the last.
+    """
     series = tiff.series[0]
-    channels_first = series.axes[:1] in ("C", "S") and series.ndim == 3
-    if (
-        series.ndim != 2
-        and not channels_first
-        and not (series.ndim == 3 and series.axes[-1] == "S")
-    ):
+    if series.ndim not in (2, 3):
         raise ImageError(f"holds {series.shape} values along {series.axes}, not one image")
+    shorter_first = series.axes[-1] != "S" and series.shape[0] < series.shape[-1]
+    channels_first = series.ndim == 3 and (series.axes[0] in "CS" or shorter_first)
     return series.shape, channels_first
 
 

@@ -136,6 +136,14 @@ def test_sixteen_bits_that_others_wrote_are_read(tmp_path):
     assert read_size(tmp_path / "b.tif") == (5, 7)
 
 
+def test_channels_of_arrays_in_tiff_are_the_shorter_axis(tmp_path):
+    image = values("float32", 4, height=6, width=9)
+    for name, array in (("last.tif", image), ("first.tif", np.moveaxis(image, -1, 0))):
+        tifffile.imwrite(tmp_path / name, array, photometric="minisblack")
+        np.testing.assert_array_equal(read_image(tmp_path / name, 4), image)
+        assert read_size(tmp_path / name) == (6, 9)
+
+
 def test_other_numbers_become_floats(tmp_path):
     for dtype in (np.int16, np.float64, np.int32):
         np.save(tmp_path / "x.npy", np.array([[-3, 5]], dtype))
