@@ -2,22 +2,31 @@
 
 Takes the arguments of train.py, reads no data set and resumes nothing: the images are noise, made
 once. Prints a table and, as the last line, the same as JSON.
+
+FLOPs are those of the program before it is optimized, as XLA counts them. Beside them stand the
+device's own speeds, measured in the same run: a large matrix product in float32, at the precision
+that is its default, and a copy.
 """
 
 import json
 import statistics
 import sys
 import time
+from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import command_line, partition
 from jaxgan.config import Config
+from jaxgan.dry_run import memory_of
 from jaxgan.trainer import make_placed_init, make_train_step, place
 
 ROUNDS = 5  # the median of which is reported
 ROUND_SECONDS = 4.0
+MATRIX = 4096  # rows and columns
+COPIED = 2**28  # bytes
 
 
 def measure(config: Config) -> dict[str, float | int | str]:
@@ -31,8 +40,12 @@ def measure(config: Config) -> dict[str, float | int | str]:
     key = jax.random.key(0)
     state = make_placed_init(config, placed)(key)
 
+    lowered = make_train_step(config, placed).lower(state, spec, key)
+    counted = lowered.cost_analysis()
+    assert counted is not None
+    flops = counted["flops"]
     start = time.perf_counter()
-    step = make_train_step(config, placed).lower(state, spec, key).compile()
+    step = lowered.compile()
     compile_seconds = time.perf_counter() - start
 
     def seconds_of(steps: int) -> float:
@@ -46,6 +59,8 @@ def measure(config: Config) -> dict[str, float | int | str]:
     seconds_of(2)  # the first steps also fill caches
     steps = max(1, round(ROUND_SECONDS / seconds_of(2)))
     seconds = statistics.median(seconds_of(steps) for _ in range(ROUNDS))
+    devices = placed.mesh.devices.size
+    product = devices * product_speed()
     return {
         "device": partition.describe(placed.mesh),
         "jax": jax.__version__,
@@ -54,7 +69,35 @@ def measure(config: Config) -> dict[str, float | int | str]:
         "ms_per_step": round(1000 * seconds, 2),
         "steps_per_second": round(1 / seconds, 2),
         "images_per_second": round(batch_size / seconds, 2),
+        "gflop_per_step": round(flops / 1e9, 2),
+        "gflop_per_second": round(flops / 1e9 / seconds, 1),
+        "matrix_product_gflop_per_second": round(product / 1e9, 1),
+        "share_of_matrix_product": round(flops / seconds / product, 3),
+        "copy_gigabytes_per_second": round(devices * copy_speed() / 1e9, 1),
+        "memory_mib_per_device": round(sum(memory_of(step)) / 2**20, 1),
     }
+
+
+def product_speed() -> float:
+    """Return the floating-point operations per second of a large matrix product on one device."""
+    x = jnp.ones((MATRIX, MATRIX))
+    return 2 * MATRIX**3 / _fastest(jax.jit(jnp.matmul), x, x)
+
+
+def copy_speed() -> float:
+    """Return the bytes per second that one device reads and writes when it copies."""
+    x = jnp.ones(COPIED // 4)
+    return 2 * COPIED / _fastest(jax.jit(lambda x: x + 1), x)
+
+
+def _fastest(function: Callable[..., jax.Array], *arguments: jax.Array) -> float:
+    """Return the shortest of a few times, in seconds: others may use the device too."""
+    times = []
+    for _ in range(ROUNDS + 1):  # the first compiles
+        start = time.perf_counter()
+        function(*arguments).block_until_ready()
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 def main() -> int:
@@ -62,7 +105,7 @@ def main() -> int:
     name, arguments = command_line.parse(sys.argv[1:])
     result = {"config": name} | measure(arguments.config)
     for field, value in result.items():
-        print(f"{field:18} {value}")
+        print(f"{field:32} {value}")
     print(json.dumps(result))
     return 0
 

@@ -35,7 +35,7 @@ class TrainArguments:
     workdir: Path | None = None
     """Folder of the run, by default the next free runs/NNNNN-NAME after the config's name."""
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Only print the config, the parameters of each network and the memory of the state."""
+    """Only print the config, the parameters of each network, and the memory that a device needs."""
 
 
 def parse(arguments: Sequence[str]) -> tuple[str, TrainArguments]:

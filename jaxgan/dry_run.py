@@ -1,20 +1,25 @@
-"""What a run would be, without a device computing or a file being read."""
+"""What a run would be, without a step being taken or a file being read."""
 
 import json
 import math
 
 import jax
 
+from jaxgan import partition
 from jaxgan.config import Config, to_json
-from jaxgan.trainer import make_init
+from jaxgan.trainer import make_init, make_train_step, place
 from jaxgan.types import PyTree
+
+MIB = 2**20
 
 
 def describe(config: Config) -> str:
-    """Return the config, the parameters of each network, and the memory that the state takes.
+    """Return the config, the parameters of each network, and the memory that a device needs.
+
+    The train step is compiled for that, which also fills the cache of compiled programs.
 
     Raises:
-        UserError: If the networks do not fit the images.
+        UserError: If the networks do not fit the images, or the experiment not the devices.
     """
     state = jax.eval_shape(make_init(config), jax.random.key(0))
     names = [*state.params, "total"]
@@ -24,11 +29,29 @@ def describe(config: Config) -> str:
         f"{name:{width}}  {_count(tree):>12,} parameters"
         for name, tree in zip(names, trees, strict=True)
     )
-    mib = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)) / 2**20
+    return f"{json.dumps(to_json(config), indent=2)}\n\n{table}\n\n{_memory(config)}"
+
+
+def _memory(config: Config) -> str:
+    """Return what the compiler reserves on each device."""
+    placed = place(config)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    state = jax.eval_shape(lambda key: placed.place(make_init(config)(key)), key)
+    raw = config.data.spec(config.train.batch_size)
+    held, used = memory_of(make_train_step(config, placed).lower(state, raw, key).compile())
     return (
-        f"{json.dumps(to_json(config), indent=2)}\n\n{table}\n\n"
-        f"The state takes {mib:,.1f} MiB of memory, activations and data aside."
+        f"{partition.describe(placed.mesh)}\n"
+        f"memory of a device, as the compiler counts it: {held / MIB:,.1f} MiB for the state and a "
+        f"batch, {used / MIB:,.1f} MiB for activations and gradients"
     )
+
+
+def memory_of(step: jax.stages.Compiled) -> tuple[int, int]:
+    """Return the bytes on a device of what a step is given, and of what it needs besides."""
+    memory = step.memory_analysis()
+    assert memory is not None, "this platform does not count memory"
+    used = memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+    return memory.argument_size_in_bytes, used
 
 
 def _count(tree: PyTree) -> int:

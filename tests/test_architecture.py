@@ -58,7 +58,7 @@ ALLOWED = {
             "workdir",
         )
     ],
-    "dry_run": ["config", "trainer", "types"],
+    "dry_run": ["config", "partition", "trainer", "types"],
     "model": ["checkpoint", "config", "errors", "trainer", "types", "updates"],
     "metrics": [
         *("config", "errors", "image_files", "images", "interop", "metrics", "model", "networks"),

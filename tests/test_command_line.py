@@ -123,7 +123,9 @@ def test_dry_run_counts_parameters_and_memory():
     assert f"{generator + discriminator:,} parameters" in text
     running = 2 * (8 + 16 + 32) + 2 * (32 + 16 + 8 + 4) + 2 * (8 + 16)
     floats = 3 * (generator + discriminator) + running + 1 + 4  # Adam: two moments; the counters
-    assert f"{4 * floats / 2**20:,.1f} MiB" in text
+    example = 2 * 36 * 36 * 3  # bytes of a pair: each of two devices has one
+    assert f"{(4 * floats + example) / 2**20:,.1f} MiB for the state and a batch" in text
+    assert "mesh data:2" in text
     assert '"steps": 6' in text
 
 

@@ -1,0 +1,113 @@
+"""The colors that stand for the classes in label maps, and the classes in images.
+
+Label maps are often kept as JPEG, which blurs two colors into each other where they meet and
+changes the rest by a little. Colors are therefore looked up where a map is flat, unless the maps
+have few colors anyway.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from jaxtyping import Integer, UInt8, UInt32
+
+from jaxgan.errors import UserError
+
+MAX_CLASSES = 40  # Cityscapes, the richest of the usual data sets, draws 35
+LOOKED_AT = 100  # label maps that are searched for colors
+RAREST = 1e-3  # share of pixels below which a color is no class
+NEAR = 16.0  # Euclidean distance up to which colors are one; Cityscapes has two classes 20 apart
+FLAT = 16  # greatest difference in any channel between a flat pixel and those around it
+COVERED = 0.25  # share of pixels that are flat and of a class, in a label map
+
+Palette = UInt8[np.ndarray, "classes 3"]
+Colors = Integer[np.ndarray, "colors 3"]
+Counts = Integer[np.ndarray, " colors"]
+
+
+def find_palette(label_maps: UInt8[np.ndarray, "count height width 3"]) -> Palette:
+    """Return the colors of all classes, the most frequent first.
+
+    Args:
+        label_maps: RGB images of few colors, with or without the noise of JPEG.
+
+    Raises:
+        UserError: If the images have too many colors, or only one.
+    """
+    some = label_maps[:: -(-len(label_maps) // LOOKED_AT)]
+    colors, counts = _count(_pack(image) for image in some)
+    if len(colors) > MAX_CLASSES:
+        colors, counts = _count(_pack(image[1:-1, 1:-1])[_flat(image)] for image in some)
+    pixels = some[..., 0].size
+    palette, covered = _merge(colors, counts, round(RAREST * pixels))
+    if len(palette) > MAX_CLASSES or covered < COVERED * pixels:
+        raise UserError(
+            f"these are no label maps: they have more than {MAX_CLASSES} colors; "
+            "choose a data set whose pairs hold label maps, and say which of A and B they are"
+        )
+    if len(palette) < 2:
+        raise UserError("these label maps have a single color: there is nothing to tell apart")
+    return palette
+
+
+def to_classes(
+    images: UInt8[np.ndarray, "count height width 3"], palette: Palette
+) -> UInt8[np.ndarray, "count height width"]:
+    """Return the number of the nearest color of the palette for every pixel."""
+    classes = np.empty(images.shape[:-1], np.uint8)
+    for image, numbers in zip(images, classes, strict=True):
+        packed, places = np.unique(_pack(image), return_inverse=True)
+        apart = np.square(_unpack(packed)[:, None] - palette.astype(np.int64)).sum(axis=-1)
+        numbers[:] = apart.argmin(axis=-1)[places].reshape(numbers.shape)
+    return classes
+
+
+def _count(images: Iterable[UInt32[np.ndarray, "..."]]) -> tuple[Colors, Counts]:
+    """Return all colors, the most frequent first, and their counts; one image at a time."""
+    found = [np.unique(image, return_counts=True) for image in images]
+    packed, places = np.unique(np.concatenate([colors for colors, _ in found]), return_inverse=True)
+    counts = np.zeros(len(packed), np.int64)
+    np.add.at(counts, places, np.concatenate([counts for _, counts in found]))
+    order = np.argsort(-counts, kind="stable")
+    return _unpack(packed[order]), counts[order]
+
+
+def _merge(colors: Colors, counts: Counts, rarest: int) -> tuple[Palette, int]:
+    """Let each frequent color stand for those near it.
+
+    Args:
+        colors: Colors, the most frequent first.
+        counts: Their pixels.
+        rarest: Least number of pixels of a class.
+
+    Returns:
+        At most one color more than there may be classes, and how many pixels they stand for.
+    """
+    palette, covered = [], 0
+    while counts.sum() >= max(rarest, 1) and len(palette) <= MAX_CLASSES:
+        near = np.square(colors - colors[0]).sum(axis=-1) <= NEAR**2
+        pixels = int(counts[near].sum())
+        if pixels >= rarest:
+            palette.append(colors[0])
+            covered += pixels
+        colors, counts = colors[~near], counts[~near]
+    return np.array(palette, np.uint8).reshape(-1, 3), covered
+
+
+def _flat(
+    image: UInt8[np.ndarray, "height width 3"],
+) -> np.ndarray:
+    """Return which pixels, those on the edge left out, are like all eight around them."""
+    lowest = highest = image
+    for _ in range(2):  # rows, then columns
+        lowest = np.minimum(np.minimum(lowest[:-2], lowest[1:-1]), lowest[2:]).swapaxes(0, 1)
+        highest = np.maximum(np.maximum(highest[:-2], highest[1:-1]), highest[2:]).swapaxes(0, 1)
+    return (highest - lowest <= FLAT).all(axis=-1)
+
+
+def _pack(image: UInt8[np.ndarray, "height width 3"]) -> UInt32[np.ndarray, "height width"]:
+    red, green, blue = np.moveaxis(image.astype(np.uint32), -1, 0)
+    return red << 16 | green << 8 | blue
+
+
+def _unpack(packed: UInt32[np.ndarray, " colors"]) -> Colors:
+    return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1).astype(np.int64)
