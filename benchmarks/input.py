@@ -1,0 +1,124 @@
+"""How fast is the input pipeline, stage by stage? `python benchmarks/input.py`.
+
+Draws a data set of pairs into a temporary folder and reads it as training does: pix2pix's facades,
+286x286 cropped to 256x256. Prints images a second after each stage, an image being one of a pair,
+and, as the last line, the same as JSON. A train step that is faster than the last stages waits for
+its data.
+"""
+
+import contextlib
+import io
+import itertools
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import grain
+import jax
+
+from jaxgan import command_line
+from jaxgan.data.crops import Crops
+from jaxgan.data.paired import Paired
+from jaxgan.data.procedural import ProceduralFacades
+from jaxgan.image_files import read_image
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Measures the input pipeline on drawn facades."""
+
+    count: int = 128
+    """Pairs to draw."""
+    batch_size: int = 16
+    """Pairs a batch."""
+    seconds: float = 5.0
+    """How long to measure each stage."""
+    workers: int = 2
+    """Processes that decode, in the stage that uses any."""
+
+
+def images_per_second(examples: Iterable[int], seconds: float, warm_up: int) -> float:
+    """Consume examples, given as how many images each holds, and return their rate.
+
+    So many images are consumed before: threads start, programs are compiled, memory is filled.
+    """
+    iterator = iter(examples)
+    while warm_up > 0:
+        warm_up -= next(iterator)
+    start, images = time.perf_counter(), 0
+    for held in iterator:
+        images += held
+        if time.perf_counter() - start > seconds:
+            break
+    return images / (time.perf_counter() - start)
+
+
+def measure(arguments: Arguments, data_dir: str) -> dict[str, float]:
+    """Return the images per second of every stage."""
+    source = ProceduralFacades(size=256, train_count=arguments.count, test_count=1)
+
+    def pairs(**settings) -> Paired:
+        return Paired(source=source, label_maps="a", crops=Crops(data_dir=data_dir, **settings))
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        splits = pairs().prepare()
+    records = splits["train"]
+    order = itertools.cycle(range(len(records)))
+
+    def stream(paired: Paired, finish: Callable = lambda batch: batch) -> Iterable[int]:
+        batches = paired.stream(splits, seed=0, batch_size=arguments.batch_size, start=0)
+        for batch in batches:
+            jax.block_until_ready(finish(batch))
+            yield 2 * arguments.batch_size
+
+    def read() -> Iterable[int]:
+        for index in order:
+            yield len([records[index]["a"], records[index]["b"]])
+
+    def decode() -> Iterable[int]:
+        for index in order:
+            yield len([read_image(records[index][name], 3) for name in "ab"])
+
+    uncached, cached = pairs(cache_gib=0.0), pairs()
+    in_processes = pairs(cache_gib=0.0, workers=arguments.workers)
+    augment, key = jax.jit(cached.augment), jax.random.key(0)
+    stages = {
+        "records read": read(),
+        "and decoded, in one thread": decode(),
+        f"batches, decoded and resized in {os.cpu_count()} threads": stream(uncached),
+        f"the same in {arguments.workers} processes": stream(in_processes),
+        "batches from memory": stream(cached),
+        "and on the device": stream(cached, jax.device_put),
+        "and cropped and mirrored there": stream(cached, lambda batch: augment(batch, key)),
+    }
+    return {
+        name: round(images_per_second(examples, arguments.seconds, warm_up=2 * arguments.count))
+        for name, examples in stages.items()
+    }
+
+
+def main() -> int:
+    """Measure what the command line says; return the exit code."""
+    arguments = command_line.parse_as(Arguments, sys.argv[1:], prog="benchmarks/input.py")
+    with tempfile.TemporaryDirectory() as data_dir:
+        speeds = measure(arguments, data_dir)
+    for stage, speed in speeds.items():
+        print(f"{stage:48} {speed:>8,} images/s")
+    machine = {
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "device": jax.devices()[0].device_kind,
+        "jax": jax.__version__,
+        "grain": grain.__version__,
+    }
+    print(json.dumps({"images_per_second": speeds} | machine))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(command_line.run(main))
