@@ -144,6 +144,8 @@ class Evaluate:
     norm_statistics: NormStatistics | None = None
     """What batch norm uses: each image's statistics, or the running averages of training; by
     default as in the method's paper."""
+    untrained: bool = False
+    """Measure the model as it was before training, to see what training has changed."""
     seed: int = 0
     """Seed of latent vectors and dropout."""
     output: Path | None = None
@@ -156,6 +158,8 @@ class Evaluate:
         """Print a table, and write it down."""
         metrics = parse_metrics(self.metrics)
         model = load(self.run, dropout=on(self.dropout), norm_statistics=self.norm_statistics)
+        if self.untrained:
+            model = model.untrained()
         given = {INCEPTION: self.inception, ALEXNET: self.alexnet, LPIPS_HEADS: self.lpips}
         settings = Settings(
             metrics=metrics,

@@ -169,6 +169,11 @@ class Model:
             )
         return direction
 
+    def untrained(self) -> "Model":
+        """Return this model as it was before training, but for the seed of its weights."""
+        state = make_init(self.config)(jax.random.key(0))
+        return dataclasses.replace(self, state=state, checkpoint=self.checkpoint / "untrained")
+
     def interpolate(
         self, count: int, seed: int = 0, steps: int = 8
     ) -> Float[np.ndarray, "{count} height width channels"]:

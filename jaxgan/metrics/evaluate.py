@@ -13,14 +13,15 @@ from jaxgan.errors import UserError
 from jaxgan.metrics import measures
 from jaxgan.metrics.extractors import ResizeName, make_extractor
 from jaxgan.metrics.linear_probe import linear_probe
-from jaxgan.metrics.measures import Chunk, Measure, Result
+from jaxgan.metrics.measures import REAL, Chunk, Measure, Result
 from jaxgan.metrics.weights import INCEPTION
 from jaxgan.model import Model
 from jaxgan.types import Evaluated, RawBatch, Splits, TrainState, Translating
 
 CHUNK = 64  # images that are made and measured at a time
-METRICS = ("fid", "kid", "l1", "psnr", "ssim", "lpips", "linear-probe")
-HIGHER_IS_BETTER = ("psnr", "ssim")
+OF_PAIRS = ("l1", "psnr", "ssim", "lpips", "fcn-score")
+METRICS = ("fid", "kid", *OF_PAIRS, "linear-probe")
+HIGHER_IS_BETTER = ("psnr", "ssim", "fcn-score")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,12 +74,12 @@ def make_evaluate(
         UserError: If a metric does not go with the method, if there are no such images, or if
             weights are missing.
     """
-    chosen = _measures(settings)
     method = config.method
     is_paired = isinstance(method, Translating) and method.paired
-    if any(measure.paired for measure in chosen) and not is_paired:
+    if not is_paired and {*settings.metrics} & {*OF_PAIRS}:
         kind = type(method).__name__
-        raise UserError(f"a {kind} has no targets to compare its images with: choose fid or kid")
+        raise UserError(f"a {kind} has no targets to compare its images with: choose fid, kid")
+    chosen = _measures(config, splits, settings)
     raws = config.data.held_out(splits, settings.count, settings.split) if chosen else []
 
     def evaluate(model):
@@ -116,9 +117,11 @@ def during_training(config: Config, splits: Splits) -> Callable[[TrainState], Ev
 
     def run(state):
         results = evaluate(Model(config, state, Path("in training")))
-        first = results[0]
-        score = first.value if first.metric in HIGHER_IS_BETTER else -first.value
-        return Evaluated({f"eval/{result.metric}": result.value for result in results}, score)
+        score = results[0].value
+        if settings.metrics[0] not in HIGHER_IS_BETTER:
+            score = -score
+        of_made = (result for result in results if not result.metric.endswith(REAL))
+        return Evaluated({f"eval/{result.metric}": result.value for result in of_made}, score)
 
     return run
 
@@ -129,7 +132,7 @@ def table(results: Sequence[Result]) -> str:
     lines = [f"{name}: {shared[name]}" for name in results[0].protocol if name in shared]
     width = max(len(result.metric) for result in results)
     for metric, value, error, protocol in results:
-        number = f"{value:.4f}" + (f" ± {error:.4f}" if error is not None else "")
+        number = f"{value:.4g}" + (f" ± {error:.2g}" if error is not None else "")
         own = "; ".join(f"{name}: {text}" for name, text in protocol.items() if name not in shared)
         lines.append(f"{metric:{width}}  {number:17}  {own}".rstrip())
     return "\n".join(lines)
@@ -144,7 +147,7 @@ def to_json(results: Sequence[Result]) -> str:
     return json.dumps(values, indent=2) + "\n"
 
 
-def _measures(settings: Settings) -> list[Measure]:
+def _measures(config: Config, splits: Splits, settings: Settings) -> list[Measure]:
     """Return what `settings.metrics` name, in that order; fid and kid share their features."""
     chosen = []
     by_features = [name for name in settings.metrics if name in ("fid", "kid")]
@@ -154,6 +157,8 @@ def _measures(settings: Settings) -> list[Measure]:
             chosen.append(simple[name])
         elif name == "lpips":
             chosen.append(measures.make_lpips(settings.weights))
+        elif name == "fcn-score":
+            chosen.append(measures.fcn_score(config, splits))
         elif by_features and name == by_features[0]:
             weights = settings.weights.get(INCEPTION.name)
             extractor = make_extractor(settings.features, settings.resize, weights)

@@ -10,10 +10,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from jaxgan.config import Config
+from jaxgan.errors import UserError
+from jaxgan.images import to_uint8
 from jaxgan.metrics import lpips, paired
 from jaxgan.metrics.distances import frechet_distance, kernel_distance
 from jaxgan.metrics.extractors import Extractor
+from jaxgan.metrics.palette import to_classes
+from jaxgan.metrics.semantic import segment, semantic_scores, train_segmenter
 from jaxgan.metrics.weights import ALEXNET, LPIPS_HEADS, find
+from jaxgan.pixels import RGB
+from jaxgan.types import Splits
+
+SEGMENTER_PAIRS = 2000  # most pairs that a segmenter is trained on
+REAL = "/real"  # ending of the names of what was measured on real images
 
 ImageBatch = Float[np.ndarray, "batch _height _width _channels"]
 
@@ -56,12 +66,10 @@ class Measure(NamedTuple):
     Attributes:
         see: What to keep of every chunk.
         summarize: The results, from what was kept of all chunks.
-        paired: Whether every image is compared with its own target.
     """
 
     see: Callable[[Chunk], Any]
     summarize: Callable[[Sequence[Any]], list[Result]]
-    paired: bool
 
 
 def per_image(
@@ -74,7 +82,7 @@ def per_image(
         error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
         return [Result(metric, float(values.mean()), error, {"measured": description})]
 
-    return Measure(lambda chunk: function(chunk.made, chunk.real), summarize, paired=True)
+    return Measure(lambda chunk: function(chunk.made, chunk.real), summarize)
 
 
 L1 = per_image("l1", paired.l1, "mean absolute difference of values in [-1, 1]")
@@ -100,6 +108,40 @@ def make_lpips(weights: Mapping[str, Path]) -> Measure:
         return np.asarray(distance(params, jnp.asarray(made), jnp.asarray(real)), np.float64)
 
     return per_image("lpips", measure, f"v0.1, {ALEXNET.name} and {LPIPS_HEADS.name}")
+
+
+def fcn_score(config: Config, splits: Splits) -> Measure:
+    """Return the scores of a segmentation network that looks at what was made of label maps.
+
+    The network is trained on the data set's own pairs. Beside the scores of made photos stand those
+    of the real ones, which are the most that there is to reach.
+
+    Raises:
+        UserError: If the data set has no label maps to make photos of.
+    """
+    if any(kind != RGB for kind in config.data.pixels().values()):
+        raise UserError("fcn-score needs label maps and photos in 8-bit RGB: leave it out")
+    raws = config.data.held_out(splits, SEGMENTER_PAIRS, "train")
+    if len(raws) > 1 or "input" not in raws[0]:
+        raise UserError("fcn-score needs pairs of label maps and photos, all of one size")
+    segmenter = train_segmenter(raws[0]["target"], raws[0]["input"])
+
+    def see(chunk):
+        assert chunk.source is not None
+        labels = to_classes(to_uint8(chunk.source), segmenter.palette)
+        return labels, *(segment(segmenter, to_uint8(x)) for x in (chunk.made, chunk.real))
+
+    def summarize(seen):
+        labels, made, real = (np.concatenate(maps) for maps in zip(*seen, strict=True))
+        pairs, classes = len(raws[0]["input"]), len(segmenter.palette)
+        how = {"measured": f"by a U-Net trained on {pairs} real pairs of train, {classes} classes"}
+        return [
+            Result(f"fcn-score/{name}{ending}", value, None, how)
+            for ending, predicted in (("", made), (REAL, real))
+            for name, value in semantic_scores(predicted, labels, classes)._asdict().items()
+        ]
+
+    return Measure(see, summarize)
 
 
 def feature_distances(metrics: Sequence[str], extractor: Extractor, *, seed: int) -> Measure:
@@ -131,4 +173,4 @@ def feature_distances(metrics: Sequence[str], extractor: Extractor, *, seed: int
             results.append(result)
         return results
 
-    return Measure(see, summarize, paired=False)
+    return Measure(see, summarize)

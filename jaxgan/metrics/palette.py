@@ -8,7 +8,7 @@ have few colors anyway.
 from collections.abc import Iterable
 
 import numpy as np
-from jaxtyping import Integer, UInt8, UInt32
+from jaxtyping import Bool, Integer, UInt8, UInt32
 
 from jaxgan.errors import UserError
 
@@ -16,7 +16,7 @@ MAX_CLASSES = 40  # Cityscapes, the richest of the usual data sets, draws 35
 LOOKED_AT = 100  # label maps that are searched for colors
 RAREST = 1e-3  # share of pixels below which a color is no class
 NEAR = 16.0  # Euclidean distance up to which colors are one; Cityscapes has two classes 20 apart
-FLAT = 16  # greatest difference in any channel between a flat pixel and those around it
+FLAT = 8  # greatest difference in any channel within a flat square of 2x2 pixels
 COVERED = 0.25  # share of pixels that are flat and of a class, in a label map
 
 Palette = UInt8[np.ndarray, "classes 3"]
@@ -36,7 +36,7 @@ def find_palette(label_maps: UInt8[np.ndarray, "count height width 3"]) -> Palet
     some = label_maps[:: -(-len(label_maps) // LOOKED_AT)]
     colors, counts = _count(_pack(image) for image in some)
     if len(colors) > MAX_CLASSES:
-        colors, counts = _count(_pack(image[1:-1, 1:-1])[_flat(image)] for image in some)
+        colors, counts = _count(_pack(image[:-1, :-1])[_flat(image)] for image in some)
     pixels = some[..., 0].size
     palette, covered = _merge(colors, counts, round(RAREST * pixels))
     if len(palette) > MAX_CLASSES or covered < COVERED * pixels:
@@ -93,15 +93,10 @@ def _merge(colors: Colors, counts: Counts, rarest: int) -> tuple[Palette, int]:
     return np.array(palette, np.uint8).reshape(-1, 3), covered
 
 
-def _flat(
-    image: UInt8[np.ndarray, "height width 3"],
-) -> np.ndarray:
-    """Return which pixels, those on the edge left out, are like all eight around them."""
-    lowest = highest = image
-    for _ in range(2):  # rows, then columns
-        lowest = np.minimum(np.minimum(lowest[:-2], lowest[1:-1]), lowest[2:]).swapaxes(0, 1)
-        highest = np.maximum(np.maximum(highest[:-2], highest[1:-1]), highest[2:]).swapaxes(0, 1)
-    return (highest - lowest <= FLAT).all(axis=-1)
+def _flat(image: UInt8[np.ndarray, "height width 3"]) -> Bool[np.ndarray, "height-1 width-1"]:
+    """Return which pixels are like those to the right, below and in between."""
+    corners = (image[:-1, :-1], image[:-1, 1:], image[1:, :-1], image[1:, 1:])
+    return (np.maximum.reduce(corners) - np.minimum.reduce(corners) <= FLAT).all(axis=-1)
 
 
 def _pack(image: UInt8[np.ndarray, "height width 3"]) -> UInt32[np.ndarray, "height width"]:

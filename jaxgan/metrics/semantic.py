@@ -22,7 +22,7 @@ from jaxgan.networks.segmenter import SegmentationUNet
 from jaxgan.types import PyTree
 
 SEEN_SIZE = 128  # pixels of the shorter side that the network sees at most
-STEPS = 600
+STEPS = 800
 BATCH_SIZE = 4
 LEARNING_RATE = 1e-2
 
@@ -91,7 +91,9 @@ def train_segmenter(
         )
 
         def loss(params):
-            logits, updated = network.apply(variables | {"params": params}, x, mutable="batch_stats")
+            logits, updated = network.apply(
+                variables | {"params": params}, x, mutable="batch_stats"
+            )
             return optax.softmax_cross_entropy(logits, y).mean(), updated
 
         gradients, updated = jax.grad(loss, has_aux=True)(variables["params"])
@@ -101,7 +103,7 @@ def train_segmenter(
 
     init_key, flip_key = jax.random.split(jax.random.key(seed))
     size = network.multiple
-    variables = network.init(init_key, jnp.zeros((1, size, size, 3)))
+    variables = jax.jit(network.init)(init_key, jnp.zeros((1, size, size, 3)))
     opt_state = optimizer.init(variables["params"])
     order = np.random.default_rng(seed)
     epochs = math.ceil(steps * BATCH_SIZE / len(photos))
@@ -118,7 +120,14 @@ def segment(segmenter: Segmenter, photos: Photos) -> Classes:
     padding = (0, -len(photos) % BATCH_SIZE)
     padded = np.pad(photos, (padding, (0, 0), (0, 0), (0, 0)))
     blocks = [
-        np.asarray(_segment(segmenter.variables, padded[start : start + BATCH_SIZE], segmenter.shrink, len(segmenter.palette)))
+        np.asarray(
+            _segment(
+                segmenter.variables,
+                padded[start : start + BATCH_SIZE],
+                segmenter.shrink,
+                len(segmenter.palette),
+            )
+        )
         for start in range(0, len(photos), BATCH_SIZE)
     ]
     return np.concatenate(blocks)[: len(photos)]
