@@ -98,7 +98,10 @@ def run(main: Callable[[], int]) -> int:
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
-        message = "the device is out of memory: lower --config.train.batch_size or the image size"
+        message = (
+            "the device is out of memory: lower --config.train.batch_size or the image size, or "
+            "translate with --tile"
+        )
     except RuntimeError as error:
         if "backend" not in str(error):
             raise

@@ -75,11 +75,13 @@ def translate_files(
     if not source.exists():
         raise UserError(f"there is no file or folder {source}")
     root = source if source.is_dir() else source.parent
-    files = visible_files(source) if source.is_dir() else [source]
-    if not files:
-        raise UserError(f"{source} has no files")
     if output.resolve() == root.resolve():
         raise UserError(f"{output} holds the input, which would be lost: choose another --output")
+    files = visible_files(source) if source.is_dir() else [source]
+    if output.resolve().is_relative_to(root.resolve()):  # what was written there before
+        files = [file for file in files if not file.resolve().is_relative_to(output.resolve())]
+    if not files:
+        raise UserError(f"{source} has no files")
     method = model.config.method
     assert isinstance(method, Translating)
     inputs, outputs = (model.config.data.pixels()[name] for name in method.domains(direction))

@@ -62,7 +62,7 @@ ALLOWED = {
     "model": ["checkpoint", "config", "errors", "trainer", "types", "updates"],
     "metrics": [
         *("config", "errors", "image_files", "images", "interop", "metrics", "model", "networks"),
-        *("trainer", "types"),
+        *("pixels", "trainer", "types"),
     ],
     "command_line": ["config", "errors"],
     "interop": [

@@ -185,6 +185,14 @@ def test_floats_need_a_range_where_the_model_has_none(runs, tmp_path, capsys):
     assert read_image(tmp_path / "out" / "x.png", 3).dtype == np.uint16  # as deep as PNG gets
 
 
+def test_what_was_written_below_the_input_is_not_translated_again(runs, tmp_path, capsys):
+    save(tmp_path / "x.png", 16, 16)
+    arguments = ["translate", "--run", str(runs["cyclegan"]), "--input", str(tmp_path)]
+    for _ in range(2):
+        assert cli.main([*arguments, "--output", str(tmp_path / "out")]) == 0
+        assert "1 images written" in capsys.readouterr().out
+
+
 def test_images_of_many_sizes_share_programs(runs):
     model = jaxgan.load(runs["cyclegan"])
     buckets = {model.bucket(height, 256, "ab")[0] for height in range(128, 256)}

@@ -17,7 +17,8 @@ LOOKED_AT = 100  # label maps that are searched for colors
 RAREST = 1e-3  # share of pixels below which a color is no class
 NEAR = 16.0  # Euclidean distance up to which colors are one; Cityscapes has two classes 20 apart
 FLAT = 8  # greatest difference in any channel within a flat square of 2x2 pixels
-COVERED = 0.25  # share of pixels that are flat and of a class, in a label map
+COVERED = 0.25  # share of pixels, at least, that are flat and near the color of a class
+PURE = 0.5  # share of these, at least, that are three times nearer; a third where grays run through
 
 Palette = UInt8[np.ndarray, "classes 3"]
 Colors = Integer[np.ndarray, "colors 3"]
@@ -38,8 +39,8 @@ def find_palette(label_maps: UInt8[np.ndarray, "count height width 3"]) -> Palet
     if len(colors) > MAX_CLASSES:
         colors, counts = _count(_pack(image[:-1, :-1])[_flat(image)] for image in some)
     pixels = some[..., 0].size
-    palette, covered = _merge(colors, counts, round(RAREST * pixels))
-    if len(palette) > MAX_CLASSES or covered < COVERED * pixels:
+    palette, covered, pure = _merge(colors, counts, round(RAREST * pixels))
+    if len(palette) > MAX_CLASSES or covered < COVERED * pixels or pure < PURE * covered:
         raise UserError(
             f"these are no label maps: they have more than {MAX_CLASSES} colors; "
             "choose a data set whose pairs hold label maps, and say which of A and B they are"
@@ -71,7 +72,7 @@ def _count(images: Iterable[UInt32[np.ndarray, "..."]]) -> tuple[Colors, Counts]
     return _unpack(packed[order]), counts[order]
 
 
-def _merge(colors: Colors, counts: Counts, rarest: int) -> tuple[Palette, int]:
+def _merge(colors: Colors, counts: Counts, rarest: int) -> tuple[Palette, int, int]:
     """Let each frequent color stand for those near it.
 
     Args:
@@ -80,17 +81,20 @@ def _merge(colors: Colors, counts: Counts, rarest: int) -> tuple[Palette, int]:
         rarest: Least number of pixels of a class.
 
     Returns:
-        At most one color more than there may be classes, and how many pixels they stand for.
+        At most one color more than there may be classes, how many pixels they stand for, and how
+        many of these are three times nearer than they need be.
     """
-    palette, covered = [], 0
+    palette, covered, pure = [], 0, 0
     while counts.sum() >= max(rarest, 1) and len(palette) <= MAX_CLASSES:
-        near = np.square(colors - colors[0]).sum(axis=-1) <= NEAR**2
+        apart = np.linalg.norm(colors - colors[0], axis=-1)
+        near = apart <= NEAR
         pixels = int(counts[near].sum())
         if pixels >= rarest:
             palette.append(colors[0])
             covered += pixels
+            pure += int(counts[apart <= NEAR / 3].sum())
         colors, counts = colors[~near], counts[~near]
-    return np.array(palette, np.uint8).reshape(-1, 3), covered
+    return np.array(palette, np.uint8).reshape(-1, 3), covered, pure
 
 
 def _flat(image: UInt8[np.ndarray, "height width 3"]) -> Bool[np.ndarray, "height-1 width-1"]:
