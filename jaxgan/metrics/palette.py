@@ -42,8 +42,8 @@ def find_palette(label_maps: UInt8[np.ndarray, "count height width 3"]) -> Palet
     palette, covered, pure = _merge(colors, counts, round(RAREST * pixels))
     if len(palette) > MAX_CLASSES or covered < COVERED * pixels or pure < PURE * covered:
         raise UserError(
-            f"these are no label maps: they have more than {MAX_CLASSES} colors; "
-            "choose a data set whose pairs hold label maps, and say which of A and B they are"
+            "these are no label maps, as their pixels have too many different colors: "
+            "choose a data set with label maps, and say with label_maps which of A and B they are"
         )
     if len(palette) < 2:
         raise UserError("these label maps have a single color: there is nothing to tell apart")

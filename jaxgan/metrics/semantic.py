@@ -8,13 +8,13 @@ data set at hand, so scores are to be compared with those of the same network on
 
 import math
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Integer, UInt8
+from jaxtyping import Array, Float, Integer, PRNGKeyArray, UInt8
 from tqdm import tqdm
 
 from jaxgan.metrics.palette import Palette, find_palette, to_classes
@@ -22,7 +22,7 @@ from jaxgan.networks.segmenter import SegmentationUNet
 from jaxgan.types import PyTree
 
 SEEN_SIZE = 128  # pixels of the shorter side that the network sees at most
-STEPS = 800
+STEPS = 600
 BATCH_SIZE = 4
 LEARNING_RATE = 1e-2
 
@@ -80,79 +80,30 @@ def train_segmenter(
     shrink = 2 ** max(0, math.ceil(math.log2(min(photos.shape[1:3]) / SEEN_SIZE)))
     network = SegmentationUNet(len(palette))
     optimizer = optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, steps))
-
-    @jax.jit
-    def step(variables, opt_state, photos, labels, key):
-        mirrored = jax.random.bernoulli(key, 0.5, (len(photos), 1, 1, 1))
-        shares = jax.nn.one_hot(labels, len(palette))
-        x, y = (
-            _shrink(jnp.where(mirrored, images[:, :, ::-1], images), network.multiple, shrink)
-            for images in (photos / 127.5 - 1, shares)
-        )
-
-        def loss(params):
-            logits, updated = network.apply(
-                variables | {"params": params}, x, mutable="batch_stats"
-            )
-            return optax.softmax_cross_entropy(logits, y).mean(), updated
-
-        gradients, updated = jax.grad(loss, has_aux=True)(variables["params"])
-        updates, opt_state = optimizer.update(gradients, opt_state)
-        params = optax.apply_updates(variables["params"], updates)
-        return {"params": params, **updated}, opt_state
+    step = jax.jit(partial(_train_step, network, optimizer, shrink))
 
     init_key, flip_key = jax.random.split(jax.random.key(seed))
-    size = network.multiple
-    variables = jax.jit(network.init)(init_key, jnp.zeros((1, size, size, 3)))
+    smallest = jnp.zeros((1, network.multiple, network.multiple, 3))
+    variables = jax.jit(network.init)(init_key, smallest)
     opt_state = optimizer.init(variables["params"])
-    order = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     epochs = math.ceil(steps * BATCH_SIZE / len(photos))
-    indices = np.concatenate([order.permutation(len(photos)) for _ in range(epochs)])
+    order = np.concatenate([rng.permutation(len(photos)) for _ in range(epochs)])
     for number in tqdm(range(steps), "training the segmenter", unit=" steps"):
-        chosen = indices[number * BATCH_SIZE : (number + 1) * BATCH_SIZE]
+        chosen = order[number * BATCH_SIZE : (number + 1) * BATCH_SIZE]
         key = jax.random.fold_in(flip_key, number)
         variables, opt_state = step(variables, opt_state, photos[chosen], labels[chosen], key)
     return Segmenter(palette, shrink, variables)
 
 
 def segment(segmenter: Segmenter, photos: Photos) -> Classes:
-    """Return the class of every pixel of photos of any size, each by itself."""
-    padding = (0, -len(photos) % BATCH_SIZE)
-    padded = np.pad(photos, (padding, (0, 0), (0, 0), (0, 0)))
-    blocks = [
-        np.asarray(
-            _segment(
-                segmenter.variables,
-                padded[start : start + BATCH_SIZE],
-                segmenter.shrink,
-                len(segmenter.palette),
-            )
-        )
-        for start in range(0, len(photos), BATCH_SIZE)
-    ]
-    return np.concatenate(blocks)[: len(photos)]
-
-
-@partial(jax.jit, static_argnames=("classes", "shrink"))
-def _segment(variables, photos, shrink, classes):
-    network = SegmentationUNet(classes)
-    x = _shrink(photos / 127.5 - 1, network.multiple, shrink)
-    shares = jax.nn.softmax(network.apply(variables, x, use_running_average=True))
-    _, height, width, _ = photos.shape
-    batch, rows, columns, _ = shares.shape
-    large = jax.image.resize(shares, (batch, rows * shrink, columns * shrink, classes), "linear")
-    return large[:, :height, :width].argmax(axis=-1).astype(jnp.uint8)
-
-
-def _shrink(
-    images: Float[Array, "batch height width channels"], multiple: int, shrink: int
-) -> Float[Array, "batch new_height new_width channels"]:
-    """Mirror images at the bottom and right up to what the network needs, and average blocks."""
-    batch, height, width, channels = images.shape
-    bottom, right = (-edge % (multiple * shrink) for edge in (height, width))
-    padded = jnp.pad(images, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="reflect")
-    rows, columns = (height + bottom) // shrink, (width + right) // shrink
-    return padded.reshape(batch, rows, shrink, columns, shrink, channels).mean(axis=(2, 4))
+    """Return the class of every pixel of photos of any one size, each by itself."""
+    network = SegmentationUNet(len(segmenter.palette))
+    missing = -len(photos) % BATCH_SIZE
+    padded = np.pad(photos, ((0, missing), (0, 0), (0, 0), (0, 0)))
+    blocks = np.split(padded, len(padded) // BATCH_SIZE)
+    seen = [_segment(network, segmenter.shrink, segmenter.variables, block) for block in blocks]
+    return np.concatenate(seen)[: len(photos)]
 
 
 def semantic_scores(
@@ -174,3 +125,56 @@ def semantic_scores(
         class_accuracy=float(np.mean(hits[labelled > 0] / labelled[labelled > 0])),
         class_iou=float(np.mean(hits[union > 0] / union[union > 0])),
     )
+
+
+def _train_step(
+    network: SegmentationUNet,
+    optimizer: optax.GradientTransformation,
+    shrink: int,
+    variables: PyTree,
+    opt_state: PyTree,
+    photos: UInt8[Array, "batch height width 3"],
+    labels: UInt8[Array, "batch height width"],
+    key: PRNGKeyArray,
+) -> tuple[PyTree, PyTree]:
+    mirrored = jax.random.bernoulli(key, 0.5, (len(photos), 1, 1, 1))
+    x, y = (
+        _shrink(jnp.where(mirrored, images[:, :, ::-1], images), network.multiple, shrink)
+        for images in (photos / 127.5 - 1, jax.nn.one_hot(labels, network.classes))
+    )
+
+    def loss(params):
+        logits, updated = network.apply(variables | {"params": params}, x, mutable=["batch_stats"])
+        return optax.softmax_cross_entropy(logits, y).mean(), updated
+
+    gradients, updated = jax.grad(loss, has_aux=True)(variables["params"])
+    updates, opt_state = optimizer.update(gradients, opt_state)
+    params = optax.apply_updates(variables["params"], updates)
+    return {"params": params, **updated}, opt_state
+
+
+@partial(jax.jit, static_argnames=("network", "shrink"))
+def _segment(
+    network: SegmentationUNet,
+    shrink: int,
+    variables: PyTree,
+    photos: UInt8[Array, "batch height width 3"],
+) -> UInt8[Array, "batch height width"]:
+    x = _shrink(photos / 127.5 - 1, network.multiple, shrink)
+    logits: Any = network.apply(variables, x, use_running_average=True)
+    batch, rows, columns, classes = logits.shape
+    whole = (batch, rows * shrink, columns * shrink, classes)
+    shares = jax.image.resize(jax.nn.softmax(logits), whole, "linear")
+    _, height, width, _ = photos.shape
+    return shares[:, :height, :width].argmax(axis=-1).astype(jnp.uint8)
+
+
+def _shrink(
+    images: Float[Array, "batch height width channels"], multiple: int, shrink: int
+) -> Float[Array, "batch new_height new_width channels"]:
+    """Mirror images at the bottom and right up to what the network needs, and average blocks."""
+    batch, height, width, channels = images.shape
+    bottom, right = (-edge % (multiple * shrink) for edge in (height, width))
+    padded = jnp.pad(images, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="reflect")
+    rows, columns = (height + bottom) // shrink, (width + right) // shrink
+    return padded.reshape(batch, rows, shrink, columns, shrink, channels).mean(axis=(2, 4))

@@ -1,4 +1,4 @@
-"""A narrow U-Net that tells the class of every pixel (Ronneberger et al. 2015, arXiv 1505.04597)."""
+"""A narrow U-Net that tells the classes of pixels (Ronneberger et al. 2015, arXiv 1505.04597)."""
 
 import flax.linen as nn
 import jax
