@@ -14,6 +14,7 @@ from tqdm import tqdm
 from jaxgan import command_line
 from jaxgan.config import load as load_config
 from jaxgan.files import write_text
+from jaxgan.image_files import choose_suffix, write_image
 from jaxgan.images import mosaic, to_picture
 from jaxgan.interop.runs import export_torch, import_torch
 from jaxgan.metrics.evaluate import Settings, make_evaluate, parse_metrics, table, to_json
@@ -90,7 +91,7 @@ class Generate:
     run: Path
     """Folder of the run, or one of its checkpoints."""
     output: Path
-    """Folder to write to: 00000.png, ..., and all of them in grid.png."""
+    """Folder to write to: 00000.png, ..., or .tiff if PNG does not hold them; all in grid.png."""
     count: int = 64
     """How many images."""
     seed: int = 0
@@ -108,8 +109,10 @@ class Generate:
         make = model.interpolate if self.interpolate else model.generate
         images = make(self.count, self.seed)
         self.output.mkdir(parents=True, exist_ok=True)
+        (kind,) = model.config.data.pixels().values()
+        suffix = choose_suffix(".png", kind)
         for index, image in enumerate(tqdm(images, "writing", unit=" images")):
-            to_picture(image).save(self.output / f"{index:05}.png")
+            write_image(self.output / f"{index:05}{suffix}", kind.denormalize(image))
         to_picture(np.asarray(mosaic(jnp.asarray(images)))[0]).save(self.output / "grid.png")
         print(f"{self.count} images of {model.checkpoint} are in {self.output}")
 

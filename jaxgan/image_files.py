@@ -16,10 +16,11 @@ from jaxtyping import Shaped
 from PIL import Image, ImageOps
 
 from jaxgan.errors import ImageError
-from jaxgan.pixels import PixelType
+from jaxgan.pixels import Pixels, PixelType
 
 ORIENTATION = 0x0112  # the tag of EXIF
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow
+DEPTHS: list[PixelType] = ["uint8", "uint16", "float32"]
 NPY = b"\x93NUMPY"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -149,6 +150,16 @@ def deepest(suffix: str, channels: int) -> PixelType | None:
         return "uint16"
     channels_held = {".jpg": (1, 3), ".jpeg": (1, 3), ".bmp": (1, 3), ".webp": (1, 3, 4)}
     return "uint8" if channels in channels_held.get(suffix, ()) else None
+
+
+def choose_suffix(suffix: str, kind: Pixels) -> str:
+    """Return the ending of a file, or the first of .png and .tiff if that does not hold a kind."""
+
+    def holds(suffix):
+        held = deepest(suffix.lower(), kind.channels)
+        return held is not None and DEPTHS.index(held) >= DEPTHS.index(kind.dtype)
+
+    return next(filter(holds, (suffix, ".png", ".tiff")))
 
 
 def encode_image(image: Pixelated) -> bytes:

@@ -13,14 +13,13 @@ from tqdm import tqdm
 
 from jaxgan.data.folder import visible_files
 from jaxgan.errors import ImageError, UserError
-from jaxgan.image_files import deepest, read_image, read_size, write_image
+from jaxgan.image_files import DEPTHS, choose_suffix, deepest, read_image, read_size, write_image
 from jaxgan.model import BATCH_SIZE, Model, mirror
 from jaxgan.pixels import Pixels, PixelType
 from jaxgan.tiles import translate_in_tiles
 from jaxgan.translations import Pair, show, write_page
 from jaxgan.types import ImageArray, Translating
 
-DEPTHS: list[PixelType] = ["uint8", "uint16", "float32"]
 BATCH_PIXELS = 2**20  # larger batches gain nothing and take memory
 
 
@@ -149,22 +148,12 @@ def _load(file: Path, source: Pixels, target: Pixels, options: Options) -> Loade
             raise ImageError("holds floats: say by --value_range which are black and white")
         depth: Any = pixels.dtype.name
         source, target = (_at_depth(x, depth, options.value_range) for x in (source, target))
-    suffix = f".{options.format}" if options.format else _suffix(file.suffix, target)
+    suffix = f".{options.format}" if options.format else choose_suffix(file.suffix, target)
     held = deepest(suffix.lower(), target.channels)
     if held is None:
         raise ImageError(f"{suffix} does not hold {target.channels} channels: take tiff or npy")
     written_as = _at_depth(target, min(held, target.dtype, key=DEPTHS.index), None)
     return Loaded(np.asarray(source.normalize(pixels)), written_as, suffix)
-
-
-def _suffix(suffix: str, kind: Pixels) -> str:
-    """Return the ending of a file, or of the first of PNG and TIFF if that does not hold a kind."""
-
-    def holds(suffix):
-        held = deepest(suffix.lower(), kind.channels)
-        return held is not None and DEPTHS.index(held) >= DEPTHS.index(kind.dtype)
-
-    return next(filter(holds, (suffix, ".png", ".tiff")))
 
 
 def _at_depth(kind: Pixels, depth: PixelType, value_range: tuple[float, float] | None) -> Pixels:

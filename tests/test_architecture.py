@@ -73,7 +73,8 @@ ALLOWED = {
         *("data", "errors", "image_files", "model", "pixels", "tiles", "translations", "types"),
     ],
     "cli": [
-        *("command_line", "config", "files", "images", "interop", "metrics", "model", "translate"),
+        *("command_line", "config", "files", "image_files", "images", "interop", "metrics"),
+        *("model", "translate"),
         "validation",
     ],
 }

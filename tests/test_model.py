@@ -17,6 +17,8 @@ from jaxgan.data.crops import Crops
 from jaxgan.data.image_folder import ImageFolder
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.errors import UserError
+from jaxgan.image_files import read_image, write_image
+from jaxgan.pixels import Pixels
 from jaxgan.trainer import train
 
 
@@ -91,6 +93,31 @@ def test_generate_writes_images_and_a_grid(run, tmp_path, capsys):
         assert grid.size == (48, 32)
     assert "5 images of" in capsys.readouterr().out
     assert cli.main([*arguments, "--interpolate"]) == 0
+
+
+def test_images_are_generated_as_deep_as_they_were_trained_on(tmp_path, data_dir):
+    bands = Pixels(channels=5, dtype="float32", value_range=(0, 80))
+    (tmp_path / "in").mkdir()
+    for number in range(2):
+        values = np.random.default_rng(number).uniform(0, 80, (16, 16, 5)).astype(np.float32)
+        write_image(tmp_path / "in" / f"{number}.npy", values)
+    crops = Crops(load_size=16, crop_size=16, data_dir=str(data_dir))
+    source = ImageFolder(root=str(tmp_path / "in"), image=bands)
+    config = dataclasses.replace(
+        tiny.get_config(),
+        method=METHODS["dcgan"].method,
+        data=Unconditional(source=source, crops=crops),
+        train=dataclasses.replace(tiny.get_config().train, steps=1),
+    )
+    train(config, tmp_path / "run")
+    arguments = ["generate", "--run", str(tmp_path / "run"), "--output", str(tmp_path / "out")]
+    assert cli.main([*arguments, "--count", "2"]) == 0
+    expected = bands.denormalize(jaxgan.load(tmp_path / "run").generate(2))
+    for number in range(2):
+        written = read_image(tmp_path / "out" / f"0000{number}.tiff", 5)
+        np.testing.assert_array_equal(written, expected[number])
+    with Image.open(tmp_path / "out" / "grid.png") as grid:  # in false color
+        assert grid.size == (32, 16)
 
 
 def test_the_linear_probe_tells_dark_from_bright(run, capsys):

@@ -12,13 +12,13 @@ from jaxtyping import Bool, Integer, UInt8, UInt32
 
 from jaxgan.errors import UserError
 
-MAX_CLASSES = 40  # Cityscapes, the richest of the usual data sets, draws 35
+MAX_CLASSES = 40  # Cityscapes has 30 and several kinds of void
 LOOKED_AT = 100  # label maps that are searched for colors
 RAREST = 1e-3  # share of pixels below which a color is no class
 NEAR = 16.0  # Euclidean distance up to which colors are one; Cityscapes has two classes 20 apart
 FLAT = 8  # greatest difference in any channel within a flat square of 2x2 pixels
 COVERED = 0.25  # share of pixels, at least, that are flat and near the color of a class
-PURE = 0.5  # share of these, at least, that are three times nearer; a third where grays run through
+PURE = 0.5  # share of these, at least, within a third of that distance; in gray photos, 0.35 are
 
 Palette = UInt8[np.ndarray, "classes 3"]
 Colors = Integer[np.ndarray, "colors 3"]
