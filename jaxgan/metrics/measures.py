@@ -86,7 +86,7 @@ def per_image(
 
 
 L1 = per_image("l1", paired.l1, "mean absolute difference of values in [-1, 1]")
-PSNR = per_image("psnr", paired.psnr, "decibels, of a range of 2")
+PSNR = per_image("psnr", paired.psnr, "scikit-image's, in decibels, of a range of 2")
 SSIM = per_image(
     "ssim", paired.ssim, "scikit-image's, in 11x11 Gaussian windows of 1.5, channels averaged"
 )

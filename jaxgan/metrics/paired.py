@@ -1,5 +1,7 @@
 """How far images are from the ones they should be, one by one."""
 
+from types import ModuleType
+
 import numpy as np
 from jaxtyping import Float
 
@@ -23,10 +25,13 @@ def psnr(x: Images, y: Images) -> Values:
 
     That of equal images is infinite. So is then the mean over all images, which is as it should be:
     any cap or omission would make up a number. A median is not concerned.
+
+    Raises:
+        UserError: If scikit-image is not installed.
     """
-    error = np.square(np.subtract(x, y, dtype=np.float64)).mean(axis=(1, 2, 3))
+    ratio = _scikit_image().peak_signal_noise_ratio
     with np.errstate(divide="ignore"):
-        return 10 * np.log10(RANGE**2 / error)
+        return np.array([ratio(*pair, data_range=RANGE) for pair in zip(x, y, strict=True)])
 
 
 def ssim(x: Images, y: Images) -> Values:
@@ -37,10 +42,7 @@ def ssim(x: Images, y: Images) -> Values:
     Raises:
         UserError: If scikit-image is not installed, or an image is smaller than the window.
     """
-    try:
-        from skimage.metrics import structural_similarity
-    except ImportError as error:
-        raise UserError('SSIM needs scikit-image: pip install "jaxgan[evaluate]"') from error
+    metrics = _scikit_image()
     _, height, width, _ = x.shape
     if min(height, width) < WINDOW:
         raise UserError(
@@ -48,7 +50,7 @@ def ssim(x: Images, y: Images) -> Values:
         )
 
     def similarity(image_x, image_y):
-        return structural_similarity(
+        return metrics.structural_similarity(
             image_x.astype(np.float64),
             image_y.astype(np.float64),
             data_range=RANGE,
@@ -59,3 +61,13 @@ def ssim(x: Images, y: Images) -> Values:
         )
 
     return np.array([similarity(*pair) for pair in zip(x, y, strict=True)])
+
+
+def _scikit_image() -> ModuleType:
+    try:
+        import skimage.metrics
+    except ImportError as error:
+        raise UserError(
+            'PSNR and SSIM need scikit-image: pip install "jaxgan[evaluate]"'
+        ) from error
+    return skimage.metrics
