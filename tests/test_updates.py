@@ -5,6 +5,7 @@ import pytest
 
 from jaxgan.networks.resnet import ResNetGenerator
 from jaxgan.networks.unet import UNetGenerator
+from jaxgan.types import Translator
 from jaxgan.updates import translate
 
 KEY = jax.random.key(0)
@@ -21,9 +22,7 @@ KEY = jax.random.key(0)
 def test_images_are_mirrored_to_what_a_network_needs_and_cut_back(generator, mirrored):
     images = jax.random.uniform(KEY, (2, 33, 50, 3), minval=-1)
     params = generator.init({"params": KEY}, jnp.zeros((1, 16, 16, 3)))["params"]
-    translated = translate(
-        generator, params, {}, images, KEY, multiple=generator.multiple, smallest=generator.smallest
-    )
+    translated = translate(Translator(params, {}, generator), images, KEY)
     padding = ((0, 0), (0, mirrored[0] - 33), (0, mirrored[1] - 50), (0, 0))
     whole = generator.apply({"params": params}, jnp.pad(images, padding, "reflect"))
     np.testing.assert_allclose(translated, whole[:, :33, :50], atol=1e-5)
