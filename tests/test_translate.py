@@ -165,7 +165,8 @@ def test_images_of_any_kind_are_trained_on_and_translated(tmp_path, data_dir):
         # Held-out images were resized, but to the size that they have.
         original = read_image(root / "testA" / f"{index}.tiff", 5)
         output = model.translate(np.asarray(BANDS.normalize(original))[None])[0]
-        np.testing.assert_array_equal(written, DEPTH.denormalize(output))
+        # A batch and a single image may be rounded to different sides of a level.
+        assert np.abs(written.astype(int) - DEPTH.denormalize(output)).max() <= 1
     assert expected.shape == (9, 32, 32, 1)
 
 
