@@ -118,14 +118,7 @@ class DCGAN:
         discriminator = DCGANDiscriminator(image_size, channels, features=discriminator_features)
         self.variant, self.loss = variant, LOSSES[adversarial_loss]
         self.latent_dim, self.latent = latent_dim, latent
-        self.networks = {
-            "generator": variant.place(generator),
-            "discriminator": variant.place(discriminator),
-        }
-        self.adams = {
-            name: variant.adam([network], learning_rate, beta1)
-            for name, network in self.networks.items()
-        }
+        self.networks, self.adams = _pair(variant, generator, discriminator, learning_rate, beta1)
 
     def draw_latents(self, real):
         """Return a latent vector for each image."""
@@ -182,14 +175,7 @@ class Pix2pix:
             norm=norm,
         )
         self.variant, self.loss, self.lambda_l1 = variant, LOSSES[adversarial_loss], lambda_l1
-        self.networks = {
-            "generator": variant.place(generator),
-            "discriminator": variant.place(discriminator),
-        }
-        self.adams = {
-            name: variant.adam([network], learning_rate, beta1)
-            for name, network in self.networks.items()
-        }
+        self.networks, self.adams = _pair(variant, generator, discriminator, learning_rate, beta1)
 
     def step(self, batch):
         """Update the discriminator, then the generator, and return the losses."""
@@ -354,6 +340,18 @@ def make(method, settings, shapes, variant):
 
 def _settings_of(method):
     return list(inspect.signature(METHODS[method]).parameters)[2:]
+
+
+def _pair(variant, generator, discriminator, learning_rate, beta1):
+    """Return both networks where they run, and an Adam for each."""
+    networks = {
+        "generator": variant.place(generator),
+        "discriminator": variant.place(discriminator),
+    }
+    adams = {
+        name: variant.adam([network], learning_rate, beta1) for name, network in networks.items()
+    }
+    return networks, adams
 
 
 def _minimize(adam, losses):

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,10 @@ def open_checkpoints(
 
 
 def save(
-    manager: ocp.CheckpointManager, state: TrainState, config: Any, score: float | None = None
+    manager: ocp.CheckpointManager,
+    state: TrainState,
+    config: Any,
+    score: Mapping[str, Any] | None = None,
 ) -> None:
     """Start to write a checkpoint; the state may be donated as soon as this returns.
 
@@ -52,7 +55,7 @@ def save(
         manager: Where to.
         state: What to save, under its own step.
         config: The config as plain values, which makes the checkpoint usable by itself.
-        score: How good the model is, for `best_score`.
+        score: How good the model is, for `best_score`: its `value`, and by what `measure`.
 
     Raises:
         UserError: If there is no room for it, or the previous one could not be written.
@@ -75,14 +78,18 @@ def save(
         )
 
 
-def best_score(manager: ocp.CheckpointManager) -> float:
-    """Return the score that the latest checkpoint was saved with, minus infinity without one."""
+def best_score(manager: ocp.CheckpointManager, measure: str) -> float:
+    """Return the score that the latest checkpoint was saved with.
+
+    Without one, or with one by another measure, it is minus infinity.
+    """
     wait(manager)
     step = manager.latest_step()
     if step is None:
         return -math.inf
     restored = manager.restore(step, args=ocp.args.Composite(digest=ocp.args.JsonRestore()))
-    return restored["digest"]["score"]
+    score = restored["digest"]["score"]
+    return score["value"] if score["measure"] == measure else -math.inf
 
 
 def wait(manager: ocp.CheckpointManager) -> None:

@@ -152,7 +152,7 @@ class Evaluate:
     seed: int = 0
     """Seed of latent vectors and dropout."""
     output: Path | None = None
-    """File to write, by default metrics.json in the run's folder."""
+    """File to write, by default metrics.json (metrics_untrained.json) in the run's folder."""
 
     def __post_init__(self):
         check(self.count >= 2, "count must be at least 2")
@@ -177,7 +177,8 @@ class Evaluate:
         splits = model.config.data.prepare()
         results = make_evaluate(model.config, splits, settings)(model)
         print(table(results))
-        output = self.output or self.run / "metrics.json"
+        name = "metrics_untrained.json" if self.untrained else "metrics.json"
+        output = self.output or self.run / name
         write_text(output, to_json(results))
         print(f"written to {output}")
 

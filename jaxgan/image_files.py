@@ -74,6 +74,15 @@ def read_image(file: Path | bytes, channels: int) -> Pixelated:
     return np.ascontiguousarray(pixels)
 
 
+def read_as(file: Path | bytes, kind: Pixels) -> Pixelated:
+    """Read an image of a kind, see `read_image` and `Pixels.convert`.
+
+    Raises:
+        ImageError: If the file is broken, or its image is not of this kind.
+    """
+    return kind.convert(read_image(file, kind.channels))
+
+
 def read_size(file: Path) -> tuple[int, int]:
     """Return the upright height and width of an image without reading all of it.
 

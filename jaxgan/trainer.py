@@ -156,6 +156,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
         )
         sample = make_sample(config)
         evaluate, best = None, None
+        measure = f"{settings.eval_metrics} {settings.eval_count} {settings.eval_features}"
         if settings.eval_every and make_evaluate:
             evaluate = make_evaluate(config, splits)
             best = open_checkpoints(workdir / "best", keep_last=1, keep_every=0)
@@ -199,10 +200,11 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
                     if evaluate and best and evaluating:
                         evaluated = evaluate(whole)
                         report.log(step, evaluated.values)
-                        better = evaluated.score > best_score(best)
+                        better = evaluated.score > best_score(best, measure)
                         print(_evaluation_line(step, evaluated, better), flush=True)
                         if better:
-                            save(best, whole, plain, evaluated.score)
+                            score = {"value": evaluated.score, "measure": measure}
+                            save(best, whole, plain, score)
                     if saving:
                         save(checkpoints, whole, plain)
             if stopping:

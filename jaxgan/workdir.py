@@ -20,6 +20,8 @@ FREE = (
     "config.train.steps", "config.train.log_every", "config.train.sample_every",
     "config.train.sample_count", "config.train.checkpoint_every", "config.train.keep_last",
     "config.train.keep_every", "config.train.mesh", "config.train.init_from",
+    "config.train.eval_every", "config.train.eval_metrics", "config.train.eval_count",
+    "config.train.eval_features",
     "config.data.cache_gib", "config.data.workers",
     "config.data.data_dir", "config.data.root", "config.data.mirror",
     "config.data.archive",

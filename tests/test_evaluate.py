@@ -121,6 +121,10 @@ def test_the_best_model_is_kept_beside_the_last(tmp_path, data_dir):
     assert code == 0
     assert results["psnr"].value == pytest.approx(measured[int(best.name)], rel=1e-5)
     assert "eval\\u002fpsnr" in (tmp_path / "index.html").read_text()
+    # Another measure begins anew: scores of different measures cannot be compared.
+    settings = dataclasses.replace(settings, steps=7, eval_metrics="l1")
+    train(dataclasses.replace(config, train=settings), tmp_path, during_training)
+    assert (tmp_path / "best" / "7").exists()
 
 
 def test_a_model_is_measured_as_often_as_wanted_without_compiling_again(facades):

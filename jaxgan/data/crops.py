@@ -12,7 +12,7 @@ from jaxtyping import PRNGKeyArray, Shaped
 from PIL import Image, ImageOps
 from tensorflow_datasets.core.constants import DATA_DIR
 
-from jaxgan.image_files import Pixelated, change, read_image
+from jaxgan.image_files import Pixelated, change, read_as
 from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, RawBatch
 from jaxgan.validation import check
@@ -66,15 +66,13 @@ class Crops:
         encoded: bytes,
         pixels: Pixels,
         side: int,
-        resample: Image.Resampling = Image.Resampling.BICUBIC,
     ) -> Pixelated:
         """Return a prepared image at its size, where `side` takes the place of `load_size`.
 
         Raises:
             ImageError: If the image is damaged, or not of this kind.
         """
-        image = pixels.convert(read_image(encoded, pixels.channels))
-        return self.fit(image, side, resample)
+        return self.fit(read_as(encoded, pixels), side)
 
     def fit(
         self,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from jaxgan.data.builder import Examples, ImageBuilder, Split, open_or_prepare
 from jaxgan.errors import ImageError, UserError
-from jaxgan.image_files import Pixelated, encode_image, read_image
+from jaxgan.image_files import Pixelated, encode_image, read_as
 from jaxgan.pixels import RGB, Pixels
 from jaxgan.types import Splits
 
@@ -133,7 +133,7 @@ def read_file(file: Path, pixels: Pixels) -> Pixelated:
         ImageError: If that fails; the message names the file.
     """
     try:
-        return pixels.convert(read_image(file, pixels.channels))
+        return read_as(file, pixels)
     except ImageError as error:
         raise ImageError(f"{file.parent.name}/{file.name}: {error}") from error
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from jaxgan.data.crops import Crops, normalize
 from jaxgan.data.loader import Decoded, batches, choose_split, stack
-from jaxgan.image_files import change, read_image
+from jaxgan.image_files import change, read_as
 from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
 
@@ -95,10 +95,9 @@ class Paired:
         return normalize(raw, self.pixels())
 
     def _decode(self, record: Mapping[str, Any], side: int) -> Example:
-        images = {}
-        for domain in "ab":
-            kind = self.source.pixels()[domain]
-            images[domain] = kind.convert(read_image(record[domain], kind.channels))
+        images = {
+            domain: read_as(record[domain], kind) for domain, kind in self.source.pixels().items()
+        }
         height, width, _ = images["a"].shape
         if images["b"].shape[:2] != (height, width):
             resize = partial(Image.Image.resize, size=(width, height), resample=self._resample("b"))
