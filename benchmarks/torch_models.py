@@ -22,7 +22,7 @@ from torch_networks import (
     unet_generator,
 )
 
-NO_WORK = {"initializer", "schedule", "sample_dropout", "sample_norm_statistics"}  # in a step
+NO_WORK = {"initializer", "schedule", "sample_dropout", "sample_norm_statistics", "compute"}
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,6 @@ def differences(old: Any, new: Any, path: str = "config") -> list[str]:
         ]
     if old == new:
         return []
-    for part in (".source", ".facades", ".crops"):
+    for part in (".source", ".facades", ".crops", ".compute"):
         path = path.replace(part, "")
     return [f"{path} was {old}, is {new}"]

@@ -1,9 +1,9 @@
 """Trained models in use."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgan.checkpoint import find_checkpoint, read_config, read_state
+from jaxgan.compiler import compiler_options
 from jaxgan.config import Config, from_json
 from jaxgan.errors import UserError
 from jaxgan.trainer import make_init
@@ -115,7 +116,7 @@ class Model:
             block = mirror(np.asarray(images[start : start + BATCH_SIZE]), bucket)
             missing = BATCH_SIZE - len(block) if len(images) > BATCH_SIZE else 0
             padded = np.pad(block, ((0, missing), (0, 0), (0, 0), (0, 0)))
-            translated = _translate(translator, padded, jax.random.fold_in(key, start))
+            translated = _jitted_translate()(translator, padded, jax.random.fold_in(key, start))
             blocks.append(np.asarray(translated))
         return np.concatenate(blocks)[: len(images), :height, :width]
 
@@ -202,9 +203,9 @@ class Model:
     def _generate(
         self, latents: Iterator[Float[Array, "batch latent_dim"]], count: int
     ) -> Float[np.ndarray, "{count} height width channels"]:
-        blocks = []
+        blocks, generate = [], _jitted_generate(self._generative)
         while len(blocks) * GENERATED_AT_A_TIME < count:
-            blocks.append(np.asarray(_generate(self._generative, self.state, next(latents))))
+            blocks.append(np.asarray(generate(self.state, next(latents))))
         return np.concatenate(blocks)[:count]
 
     @property
@@ -227,11 +228,11 @@ def mirror(
     return np.pad(images, (*[(0, 0)] * (images.ndim - 3), *padding), mode="reflect")
 
 
-_translate = jax.jit(translate)
+@functools.cache
+def _jitted_translate() -> jax.stages.Wrapped:
+    return jax.jit(translate, compiler_options=compiler_options())
 
 
-@partial(jax.jit, static_argnums=0)
-def _generate(
-    method: Generative, state: TrainState, latents: Float[Array, "batch latent_dim"]
-) -> Float[Array, "batch height width channels"]:
-    return method.generate(state, latents)
+@functools.cache
+def _jitted_generate(method: Generative) -> jax.stages.Wrapped:
+    return jax.jit(method.generate, compiler_options=compiler_options())

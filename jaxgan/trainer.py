@@ -6,6 +6,7 @@ import signal
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -15,6 +16,7 @@ from orbax.checkpoint import CheckpointManager
 
 from jaxgan import partition
 from jaxgan.checkpoint import all_finite, best_score, open_checkpoints, restore, save, wait
+from jaxgan.compiler import compiler_options
 from jaxgan.config import Config, to_json
 from jaxgan.errors import UserError
 from jaxgan.fine_tune import check_import, is_import, start_from
@@ -85,6 +87,7 @@ def make_train_step(config: Config, placed: Placed) -> jax.stages.Wrapped:
         in_shardings=(shardings, partition.split_batch(placed.mesh), everywhere),
         out_shardings=(shardings, everywhere),
         donate_argnums=0,
+        compiler_options=compiler_options(),
     )
 
 
@@ -94,7 +97,7 @@ def make_sample(config: Config) -> Sample:
     It is compiled once for every size of images.
     """
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=compiler_options())
     def sample_batch(state, raw, key):
         # jit would sort the keys of a plain dict.
         return OrderedDict(config.method.sample(state, config.data.preprocess(raw), key))

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from jaxgan.networks.compute import widen
 from jaxgan.types import Images, PyTree, TrainState, Translator
 
 
@@ -107,7 +108,7 @@ def represent(
     """Return the features of every hidden layer of a discriminator, outermost first."""
     variables = {"params": params, "batch_stats": batch_stats}
     _, sown = network.apply(variables, images, use_running_average=True, mutable=["intermediates"])
-    return list(sown["intermediates"]["features"])
+    return [widen(jnp.asarray(features)) for features in sown["intermediates"]["features"]]
 
 
 def fitting(translator: Translator, edge: int) -> int:

@@ -19,8 +19,8 @@ ALLOWED = {
     "partition": ["errors", "image_pool", "types"],
     "progress": [],
     "schedules": ["validation"],
-    "networks": ["errors", "networks"],
-    "updates": ["types"],
+    "networks": ["errors", "networks", "validation"],
+    "updates": ["networks", "types"],
     "methods": [
         *(
             "diff_augment",
@@ -45,9 +45,11 @@ ALLOWED = {
     "report": ["files", "images", "progress", "types"],
     "fine_tune": ["checkpoint", "config", "errors", "types", "updates"],
     "workdir": ["config", "errors", "files"],
+    "compiler": [],
     "trainer": [
         *(
             "checkpoint",
+            "compiler",
             "config",
             "errors",
             "fine_tune",
@@ -59,7 +61,7 @@ ALLOWED = {
         )
     ],
     "dry_run": ["config", "partition", "trainer", "types"],
-    "model": ["checkpoint", "config", "errors", "trainer", "types", "updates"],
+    "model": ["checkpoint", "compiler", "config", "errors", "trainer", "types", "updates"],
     "metrics": [
         *("config", "errors", "image_files", "images", "interop", "metrics", "model", "networks"),
         *("pixels", "trainer", "types"),

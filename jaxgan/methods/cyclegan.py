@@ -5,18 +5,20 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+import tyro
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxgan.image_pool import empty_pool, query
 from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, correlation, l1
+from jaxgan.networks.compute import Compute
 from jaxgan.networks.layers import INITIALIZERS, InitializerName, NormName
 from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.resnet import ResNetGenerator, UpsampleName
@@ -74,6 +76,7 @@ class CycleGAN:
     """Adam's decay of the first moment; the second's is 0.999."""
     schedule: Schedule = field(default_factory=Constant)
     """How the learning rate changes over the steps."""
+    compute: Annotated[Compute, tyro.conf.arg(name="")] = field(default_factory=Compute)
 
     def __post_init__(self):
         for name in ("features", "discriminator_features", "blocks"):
@@ -333,6 +336,7 @@ class CycleGAN:
             "norm": self.norm,
             "dropout": self.dropout,
             "kernel_init": INITIALIZERS[self.initializer],
+            "compute": self.compute,
         }
         if self.generator == "unet":
             return UNetGenerator(depth=self.depth, **shared)
@@ -345,6 +349,7 @@ class CycleGAN:
             layers=self.discriminator_layers,
             norm=self.norm,
             kernel_init=INITIALIZERS[self.initializer],
+            compute=self.compute,
         )
 
     def _optimizer(self) -> optax.GradientTransformation:

@@ -2,16 +2,18 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
 import optax
+import tyro
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxgan.diff_augment import diff_augment
 from jaxgan.images import mosaic
 from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, diversity
+from jaxgan.networks.compute import Compute
 from jaxgan.networks.dcgan import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -64,6 +66,7 @@ class DCGAN:
     """Adam's decay of the first moment; the second's is 0.999."""
     schedule: Schedule = field(default_factory=Constant)
     """How the learning rate changes over the steps."""
+    compute: Annotated[Compute, tyro.conf.arg(name="")] = field(default_factory=Compute)
 
     def __post_init__(self):
         for name in ("latent_dim", "features", "discriminator_features"):
@@ -205,6 +208,7 @@ class DCGAN:
             output_channels=output_channels,
             features=self.features,
             kernel_init=INITIALIZERS[self.initializer],
+            compute=self.compute,
         )
 
     def make_discriminator(self) -> DCGANDiscriminator:
@@ -213,6 +217,7 @@ class DCGAN:
             features=self.discriminator_features,
             norm=self.discriminator_norm,
             kernel_init=INITIALIZERS[self.initializer],
+            compute=self.compute,
         )
 
     def _optimizer(self) -> optax.GradientTransformation:

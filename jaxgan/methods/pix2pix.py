@@ -1,14 +1,16 @@
 """Pix2pix: image-to-image translation from pairs (Isola et al. 2017, arXiv 1611.07004)."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import flax.linen as nn
 import jax
 import optax
+import tyro
 from jaxtyping import PRNGKeyArray
 
 from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, l1
+from jaxgan.networks.compute import Compute
 from jaxgan.networks.layers import INITIALIZERS, InitializerName, NormName, concat_channels
 from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.unet import UNetGenerator
@@ -50,6 +52,7 @@ class Pix2pix:
     """Adam's decay of the first moment; the second's is 0.999."""
     schedule: Schedule = field(default_factory=Constant)
     """How the learning rate changes over the steps."""
+    compute: Annotated[Compute, tyro.conf.arg(name="")] = field(default_factory=Compute)
     sample_dropout: bool = True
     """Whether dropout stays on in use after training, as in the paper (section 3.2)."""
     sample_norm_statistics: Literal["batch", "running"] = "batch"
@@ -186,6 +189,7 @@ class Pix2pix:
             norm=self.norm,
             dropout=self.dropout,
             kernel_init=INITIALIZERS[self.initializer],
+            compute=self.compute,
         )
 
     def make_discriminator(self) -> nn.Module:
@@ -195,6 +199,7 @@ class Pix2pix:
             layers=self.discriminator_layers,
             norm=self.norm,
             kernel_init=INITIALIZERS[self.initializer],
+            compute=self.compute,
         )
 
     def _optimizer(self) -> optax.GradientTransformation:

@@ -1,6 +1,7 @@
 """The networks of DCGAN (Radford et al. 2016, section 3 and figure 1)."""
 
 import math
+from functools import partial
 from typing import Literal
 
 import flax.linen as nn
@@ -9,7 +10,16 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float
 
-from jaxgan.networks.layers import INITIALIZERS, Conv, ConvTranspose, Features, Norm, leaky_relu
+from jaxgan.networks.compute import Compute, widen
+from jaxgan.networks.layers import (
+    INITIALIZERS,
+    Conv,
+    ConvTranspose,
+    Features,
+    Norm,
+    block,
+    leaky_relu,
+)
 
 Latents = Float[Array, "batch latent_dim"]
 DiscriminatorNormName = Literal["batch", "spectral", "none"]
@@ -26,12 +36,14 @@ class DCGANGenerator(nn.Module):
         output_channels: Channels of the images.
         features: Channels of the last hidden layer; earlier ones have 2, 4, then 8 times as many.
         kernel_init: Initializer of all kernels.
+        compute: How to compute it; every layer is a block.
     """
 
     size: int
     output_channels: int
     features: int = 64
     kernel_init: Initializer = INITIALIZERS["normal"]
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(
@@ -45,27 +57,25 @@ class DCGANGenerator(nn.Module):
         """
         widths = _widths(self.features, self.size)
 
-        def enlarge(x, channels, stride, padding):
-            x = ConvTranspose(
-                channels, 4, stride, padding, use_bias=False, kernel_init=self.kernel_init
-            )(x)
-            return jax.nn.relu(Norm("batch")(x, use_running_average=use_running_average))
-
-        x = enlarge(latents[:, None, None, :], widths[-1], 1, 0)
-        for channels in reversed(widths[:-1]):
-            x = enlarge(x, channels, 2, 1)
-        output = ConvTranspose(
-            self.output_channels,
-            4,
-            2,
-            1,
+        conv_transpose = partial(
+            ConvTranspose,
+            kernel_size=4,
             use_bias=False,
             kernel_init=self.kernel_init,
-            name="output",
+            compute=self.compute,
         )
+
+        def enlarge(channels, stride, padding, x):
+            x = conv_transpose(channels, stride=stride, padding=padding)(x)
+            return jax.nn.relu(Norm("batch")(x, use_running_average=use_running_average))
+
+        x = enlarge(widths[-1], 1, 0, latents[:, None, None, :])
+        for channels in reversed(widths[:-1]):
+            x = block(self, self.compute, partial(enlarge, channels, 2, 1), x)
+        output = conv_transpose(self.output_channels, stride=2, padding=1, name="output")
         start = (_power_of_two(self.size) - self.size) // 2
         kept = slice(start, start + self.size)
-        return jnp.tanh(output(x)[:, kept, kept])
+        return jnp.tanh(widen(output(x)[:, kept, kept]))
 
 
 class DCGANDiscriminator(nn.Module):
@@ -78,11 +88,13 @@ class DCGANDiscriminator(nn.Module):
         norm: Batch norm after all convolutions but the first and the last, as in the paper; or
             spectral norm of all of them (Miyato et al. 2018), or none.
         kernel_init: Initializer of all kernels.
+        compute: How to compute it; every layer is a block.
     """
 
     features: int = 64
     norm: DiscriminatorNormName = "batch"
     kernel_init: Initializer = INITIALIZERS["normal"]
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(self, x: Features, *, use_running_average: bool = False) -> Float[Array, " batch"]:
@@ -99,22 +111,25 @@ class DCGANDiscriminator(nn.Module):
             )
 
         def conv(x, channels, stride, padding):
-            layer = Conv(channels, 4, stride, padding, use_bias=False, kernel_init=self.kernel_init)
+            layer = Conv(channels, 4, stride, padding, False, self.kernel_init, self.compute)
             if self.norm != "spectral":
                 return layer(x)
             normalized = nn.SpectralNorm(layer, collection_name="batch_stats")
             return normalized(x, update_stats=not use_running_average)
 
+        def shrink(layer, channels, x):
+            x = conv(x, channels, 2, 1)
+            if layer and self.norm == "batch":
+                x = Norm("batch")(x, use_running_average=use_running_average)
+            return leaky_relu(x)
+
         missing = _power_of_two(height) - height
         sides = (missing // 2, missing - missing // 2)
         x = jnp.pad(x, ((0, 0), sides, sides, (0, 0)))
         for layer, channels in enumerate(_widths(self.features, height)):
-            x = conv(x, channels, 2, 1)
-            if layer and self.norm == "batch":
-                x = Norm("batch")(x, use_running_average=use_running_average)
-            x = leaky_relu(x)
+            x = block(self, self.compute, partial(shrink, layer, channels), x)
             self.sow("intermediates", "features", x)
-        return conv(x, 1, 1, 0).reshape(-1)
+        return widen(conv(x, 1, 1, 0).reshape(-1))
 
 
 def _power_of_two(size: int) -> int:

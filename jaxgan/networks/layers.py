@@ -4,7 +4,7 @@ Kernels of `Conv` are HWIO. Kernels of `ConvTranspose` are those of the strided 
 the transpose of, so (height, width, output channels, input channels).
 """
 
-from functools import partial
+from collections.abc import Callable
 from typing import Literal
 
 import flax.linen as nn
@@ -13,6 +13,9 @@ import jax.numpy as jnp
 from jax.nn import initializers
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float
+
+from jaxgan.networks import convolutions
+from jaxgan.networks.compute import Compute, widen
 
 Features = Float[Array, "batch height width channels"]
 NewFeatures = Float[Array, "batch new_height new_width new_channels"]
@@ -31,66 +34,6 @@ INITIALIZERS: dict[InitializerName, Initializer] = {
 }
 
 
-def strided_conv(
-    x: Features, kernel: Float[Array, "size size channels new_channels"], stride: int, padding: int
-) -> NewFeatures:
-    """Convolve with equal zero padding on all four sides, which `SAME` does not give."""
-    return jax.lax.conv_general_dilated(
-        x,
-        kernel,
-        window_strides=(stride, stride),
-        padding=((padding, padding), (padding, padding)),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def conv_transpose(
-    x: Features,
-    kernel: Float[Array, "size size new_channels channels"],
-    stride: int,
-    padding: int,
-    output_padding: int,
-) -> NewFeatures:
-    """Apply the transpose of `strided_conv` with the same kernel, stride and padding.
-
-    The gradients are those of that strided convolution. Left to automatic differentiation, the
-    kernel's gradient becomes a convolution of reversed, dilated operands, for which XLA has no fast
-    path (jax-ml/jax#23783).
-
-    Args:
-        x: Input; its channels are the last axis of `kernel`.
-        kernel: Kernel of the strided convolution, in its HWIO layout.
-        stride: Factor of enlargement.
-        padding: Padding of the strided convolution.
-        output_padding: Rows and columns to add at the bottom and right, which the strided
-            convolution would leave unread.
-    """
-    low = kernel.shape[0] - 1 - padding
-    return jax.lax.conv_general_dilated(
-        x,
-        kernel[::-1, ::-1],
-        window_strides=(1, 1),
-        padding=((low, low + output_padding), (low, low + output_padding)),
-        lhs_dilation=(stride, stride),
-        dimension_numbers=("NHWC", "HWOI", "NHWC"),
-    )
-
-
-def _conv_transpose_forward(x, kernel, stride, padding, output_padding):
-    return conv_transpose(x, kernel, stride, padding, output_padding), (x, kernel)
-
-
-def _conv_transpose_backward(stride, padding, output_padding, residuals, gradient):
-    x, kernel = residuals
-    conv = partial(strided_conv, gradient, stride=stride, padding=padding)
-    x_gradient, kernel_vjp = jax.vjp(conv, kernel)
-    return x_gradient, *kernel_vjp(x)
-
-
-conv_transpose.defvjp(_conv_transpose_forward, _conv_transpose_backward)
-
-
 class Conv(nn.Module):
     """A square convolution with equal zero padding on all sides.
 
@@ -101,6 +44,7 @@ class Conv(nn.Module):
         padding: Zeros added on every side.
         use_bias: Whether to add a bias, zero at first.
         kernel_init: Initializer of the kernel.
+        compute: How to compute it.
     """
 
     features: int
@@ -109,21 +53,21 @@ class Conv(nn.Module):
     padding: int = 0
     use_bias: bool = True
     kernel_init: Initializer = INITIALIZERS["normal"]
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(self, x: Features) -> NewFeatures:
         """Return the convolved input."""
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
-        x = strided_conv(
-            x, self.param("kernel", self.kernel_init, shape), self.stride, self.padding
-        )
-        if self.use_bias:
-            x += self.param("bias", nn.initializers.zeros, (self.features,)).reshape(1, 1, 1, -1)
-        return x
+        kernel = self.compute.cast(self.param("kernel", self.kernel_init, shape))
+        plainly = self.compute.plain_convolutions
+        conv = convolutions.plain if plainly else convolutions.strided_conv
+        x = conv(self.compute.cast(x), kernel, self.stride, self.padding)
+        return _add_bias(self, x) if self.use_bias else x
 
 
 class ConvTranspose(nn.Module):
-    """A square transposed convolution, see `conv_transpose`; attributes as in `Conv`."""
+    """A square `convolutions.conv_transpose`; attributes as in `Conv`."""
 
     features: int
     kernel_size: int
@@ -132,21 +76,22 @@ class ConvTranspose(nn.Module):
     output_padding: int = 0
     use_bias: bool = True
     kernel_init: Initializer = INITIALIZERS["normal"]
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(self, x: Features) -> NewFeatures:
         """Return the enlarged input."""
         shape = (self.kernel_size, self.kernel_size, self.features, x.shape[-1])
-        x = conv_transpose(
-            x,
-            self.param("kernel", self.kernel_init, shape),
-            self.stride,
-            self.padding,
-            self.output_padding,
-        )
-        if self.use_bias:
-            x += self.param("bias", nn.initializers.zeros, (self.features,)).reshape(1, 1, 1, -1)
-        return x
+        kernel = self.compute.cast(self.param("kernel", self.kernel_init, shape))
+        plainly = self.compute.plain_convolutions
+        conv = convolutions.plain_transpose if plainly else convolutions.conv_transpose
+        x = conv(self.compute.cast(x), kernel, self.stride, self.padding, self.output_padding)
+        return _add_bias(self, x) if self.use_bias else x
+
+
+def _add_bias(layer: nn.Module, x: Features) -> Features:
+    bias = layer.param("bias", initializers.zeros, (x.shape[-1],))
+    return x + bias.astype(x.dtype).reshape(1, 1, 1, -1)
 
 
 class Norm(nn.Module):
@@ -154,7 +99,7 @@ class Norm(nn.Module):
 
     Batch norm keeps running statistics in the collection `batch_stats`, with momentum 0.9 (PyTorch
     calls it 0.1) and, as in PyTorch and unlike Flax, the unbiased variance; its scale starts at
-    N(1, 0.02). Both use epsilon 1e-5.
+    N(1, 0.02). Both use epsilon 1e-5, and reckon in float32 at least.
 
     Attributes:
         kind: Which of the two.
@@ -169,6 +114,7 @@ class Norm(nn.Module):
             return nn.InstanceNorm(
                 epsilon=EPSILON, use_bias=False, use_scale=False, use_fast_variance=False
             )(x)
+        dtype, x = x.dtype, widen(x)
         shape = (x.shape[-1],)
         scale = self.param("scale", lambda *args: 1 + INITIALIZERS["normal"](*args), shape)
         bias = self.param("bias", initializers.zeros, shape)
@@ -188,7 +134,17 @@ class Norm(nn.Module):
                 )
         factor = scale * jax.lax.rsqrt(variance + EPSILON)
         centered = x - mean.reshape(1, 1, 1, -1)
-        return centered * factor.reshape(1, 1, 1, -1) + bias.reshape(1, 1, 1, -1)
+        y = centered * factor.reshape(1, 1, 1, -1) + bias.reshape(1, 1, 1, -1)
+        return y.astype(dtype)
+
+
+def block(
+    module: nn.Module, compute: Compute, function: Callable[[Features], NewFeatures], x: Features
+) -> NewFeatures:
+    """Apply a function of submodules that `Compute.remat` is about, within a module."""
+    if not compute.remat:
+        return function(x)
+    return nn.remat(lambda _, x: function(x))(module, x)
 
 
 def reflect_pad(x: Features, padding: int) -> NewFeatures:

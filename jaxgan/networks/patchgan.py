@@ -1,19 +1,30 @@
 """The discriminators of pix2pix and CycleGAN (Isola et al. 2017, section 3.2.2, appendix 6.1.2)."""
 
+from functools import partial
+
 import flax.linen as nn
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float
 
-from jaxgan.networks.layers import INITIALIZERS, Conv, Features, Norm, NormName, leaky_relu
+from jaxgan.networks.compute import Compute, widen
+from jaxgan.networks.layers import (
+    INITIALIZERS,
+    Conv,
+    Features,
+    Norm,
+    NormName,
+    block,
+    leaky_relu,
+)
 
 
 def discriminator(
-    *, features: int, layers: int, norm: NormName, kernel_init: Initializer
+    *, features: int, layers: int, norm: NormName, kernel_init: Initializer, compute: Compute
 ) -> nn.Module:
     """Return a PatchGAN of so many strided layers, or a PixelGAN for 0."""
     if layers == 0:
-        return PixelGAN(features, norm, kernel_init)
-    return PatchGAN(features, layers, norm, kernel_init)
+        return PixelGAN(features, norm, kernel_init, compute)
+    return PatchGAN(features, layers, norm, kernel_init, compute)
 
 
 class PatchGAN(nn.Module):
@@ -27,12 +38,14 @@ class PatchGAN(nn.Module):
         layers: Strided layers; 3 sees patches of 70x70 pixels, 1 of 16x16, 5 of 286x286.
         norm: Norm after all convolutions but the first and the last.
         kernel_init: Initializer of all kernels.
+        compute: How to compute it; every layer is a block.
     """
 
     features: int = 64
     layers: int = 3
     norm: NormName = "batch"
     kernel_init: Initializer = INITIALIZERS["normal"]
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(
@@ -50,21 +63,23 @@ class PatchGAN(nn.Module):
                 f"{smallest}x{smallest}, not {x.shape[1]}x{x.shape[2]}: "
                 "choose larger images or fewer discriminator layers"
             )
+        conv = partial(
+            Conv, kernel_size=4, padding=1, kernel_init=self.kernel_init, compute=self.compute
+        )
         use_bias = self.norm == "instance"
-        x = leaky_relu(Conv(self.features, 4, 2, 1, kernel_init=self.kernel_init)(x))
-        self.sow("intermediates", "features", x)
-        for layer in range(1, self.layers + 1):
-            x = Conv(
-                self.features * min(2**layer, 8),
-                4,
-                2 if layer < self.layers else 1,
-                1,
-                use_bias=use_bias,
-                kernel_init=self.kernel_init,
-            )(x)
-            x = leaky_relu(Norm(self.norm)(x, use_running_average=use_running_average))
+
+        def judge(layer, x):
+            channels = self.features * min(2**layer, 8)
+            stride = 2 if layer < self.layers else 1
+            if layer == 0:
+                return leaky_relu(conv(channels, stride=stride)(x))
+            x = conv(channels, stride=stride, use_bias=use_bias)(x)
+            return leaky_relu(Norm(self.norm)(x, use_running_average=use_running_average))
+
+        for layer in range(self.layers + 1):
+            x = block(self, self.compute, partial(judge, layer), x)
             self.sow("intermediates", "features", x)
-        return Conv(1, 4, 1, 1, kernel_init=self.kernel_init)(x)
+        return widen(conv(1)(x))
 
 
 class PixelGAN(nn.Module):
@@ -76,16 +91,22 @@ class PixelGAN(nn.Module):
     features: int = 64
     norm: NormName = "batch"
     kernel_init: Initializer = INITIALIZERS["normal"]
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(
         self, x: Features, *, use_running_average: bool = False
     ) -> Float[Array, "batch height width 1"]:
         """Return a map of logits with one channel, as large as the image."""
+        conv = partial(Conv, kernel_size=1, kernel_init=self.kernel_init, compute=self.compute)
         use_bias = self.norm == "instance"
-        x = leaky_relu(Conv(self.features, 1, kernel_init=self.kernel_init)(x))
+
+        def widened(x):
+            x = conv(self.features * 2, use_bias=use_bias)(x)
+            return leaky_relu(Norm(self.norm)(x, use_running_average=use_running_average))
+
+        x = leaky_relu(conv(self.features)(x))
         self.sow("intermediates", "features", x)
-        x = Conv(self.features * 2, 1, use_bias=use_bias, kernel_init=self.kernel_init)(x)
-        x = leaky_relu(Norm(self.norm)(x, use_running_average=use_running_average))
+        x = block(self, self.compute, widened, x)
         self.sow("intermediates", "features", x)
-        return Conv(1, 1, use_bias=use_bias, kernel_init=self.kernel_init)(x)
+        return widen(conv(1, use_bias=use_bias)(x))

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float
 
+from jaxgan.networks.compute import Compute, widen
 from jaxgan.networks.layers import (
     INITIALIZERS,
     Conv,
@@ -15,6 +16,7 @@ from jaxgan.networks.layers import (
     Features,
     Norm,
     NormName,
+    block,
     reflect_pad,
 )
 
@@ -35,6 +37,7 @@ class ResNetGenerator(nn.Module):
         upsample: Transposed convolutions as in the paper, or enlargement by nearest neighbour and
             a convolution, which leaves no checkerboards (Odena et al. 2016).
         kernel_init: Initializer of all kernels.
+        compute: How to compute it; its blocks are the residual ones.
     """
 
     output_channels: int
@@ -44,6 +47,7 @@ class ResNetGenerator(nn.Module):
     dropout: float = 0.0
     upsample: UpsampleName = "transpose"
     kernel_init: Initializer = INITIALIZERS["normal"]
+    compute: Compute = Compute()
 
     @property
     def multiple(self) -> int:
@@ -77,29 +81,31 @@ class ResNetGenerator(nn.Module):
             )
         use_bias = self.norm == "instance"  # batch norm has a bias of its own
 
-        def conv(x, channels, size, stride=1, padding=0):
-            x = Conv(
-                channels, size, stride, padding, use_bias=use_bias, kernel_init=self.kernel_init
-            )(x)
+        shared = {"kernel_init": self.kernel_init, "compute": self.compute}
+
+        def normalize(x):
             return Norm(self.norm)(x, use_running_average=use_running_average)
+
+        def conv(x, channels, size, stride=1, padding=0):
+            return normalize(Conv(channels, size, stride, padding, use_bias, **shared)(x))
 
         def enlarge(x, channels):
             if self.upsample == "resize":
                 x = reflect_pad(x.repeat(2, axis=1).repeat(2, axis=2), 1)
                 return conv(x, channels, 3)
-            x = ConvTranspose(
-                channels, 3, 2, 1, 1, use_bias=use_bias, kernel_init=self.kernel_init
-            )(x)
-            return Norm(self.norm)(x, use_running_average=use_running_average)
+            return normalize(ConvTranspose(channels, 3, 2, 1, 1, use_bias, **shared)(x))
+
+        def residual(x):
+            y = jax.nn.relu(conv(reflect_pad(x, 1), 4 * self.features, 3))
+            y = nn.Dropout(self.dropout, deterministic=deterministic)(y)
+            return x + conv(reflect_pad(y, 1), 4 * self.features, 3)
 
         x = jax.nn.relu(conv(reflect_pad(x, 3), self.features, 7))
         x = jax.nn.relu(conv(x, 2 * self.features, 3, 2, 1))
         x = jax.nn.relu(conv(x, 4 * self.features, 3, 2, 1))
         for _ in range(self.blocks):
-            y = jax.nn.relu(conv(reflect_pad(x, 1), 4 * self.features, 3))
-            y = nn.Dropout(self.dropout, deterministic=deterministic)(y)
-            x += conv(reflect_pad(y, 1), 4 * self.features, 3)
+            x = block(self, self.compute, residual, x)
         x = jax.nn.relu(enlarge(x, 2 * self.features))
         x = jax.nn.relu(enlarge(x, self.features))
-        output = Conv(self.output_channels, 7, kernel_init=self.kernel_init, name="output")
-        return jnp.tanh(output(reflect_pad(x, 3)))
+        output = Conv(self.output_channels, 7, **shared, name="output")
+        return jnp.tanh(widen(output(reflect_pad(x, 3))))

@@ -1,11 +1,14 @@
 """The U-Net generator of pix2pix (Isola et al. 2017, section 3.2.1 and appendix 6.1.1)."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float
 
+from jaxgan.networks.compute import Compute, widen
 from jaxgan.networks.layers import (
     INITIALIZERS,
     Conv,
@@ -13,6 +16,7 @@ from jaxgan.networks.layers import (
     Features,
     Norm,
     NormName,
+    block,
     concat_channels,
     leaky_relu,
 )
@@ -32,6 +36,7 @@ class UNetGenerator(nn.Module):
         dropout: Probability of dropping a feature in the middle up blocks, those between the
             innermost and the four outermost; 0 for none.
         kernel_init: Initializer of all kernels.
+        compute: How to compute it; its blocks are the layers of a level.
     """
 
     output_channels: int
@@ -40,6 +45,7 @@ class UNetGenerator(nn.Module):
     norm: NormName = "batch"
     dropout: float = 0.5
     kernel_init: Initializer = INITIALIZERS["normal"]
+    compute: Compute = Compute()
 
     @property
     def multiple(self) -> int:
@@ -74,27 +80,37 @@ class UNetGenerator(nn.Module):
         widths = [self.features * min(2**level, 8) for level in range(self.depth)]
         use_bias = self.norm == "instance"  # batch norm has a bias of its own
 
+        conv, conv_transpose = (
+            partial(
+                layer,
+                kernel_size=4,
+                stride=2,
+                padding=1,
+                kernel_init=self.kernel_init,
+                compute=self.compute,
+            )
+            for layer in (Conv, ConvTranspose)
+        )
+
         def normalize(x):
             return Norm(self.norm)(x, use_running_average=use_running_average)
 
-        skips = []
-        for level, channels in enumerate(widths):
-            if level > 0:
-                skips.append(x)
-                x = leaky_relu(x)
-            x = Conv(channels, 4, 2, 1, use_bias=use_bias, kernel_init=self.kernel_init)(x)
-            if 0 < level < self.depth - 1:
-                x = normalize(x)
+        def down(level, x):
+            x = conv(widths[level], use_bias=use_bias)(leaky_relu(x) if level else x)
+            return normalize(x) if 0 < level < self.depth - 1 else x
 
-        for level in reversed(range(1, self.depth)):
-            x = ConvTranspose(
-                widths[level - 1], 4, 2, 1, use_bias=use_bias, kernel_init=self.kernel_init
-            )(jax.nn.relu(x))
-            x = normalize(x)
+        def up(level, x):
+            x = normalize(conv_transpose(widths[level - 1], use_bias=use_bias)(jax.nn.relu(x)))
             if 4 <= level < self.depth - 1:
                 x = nn.Dropout(self.dropout, deterministic=deterministic)(x)
-            x = concat_channels(skips.pop(), x)
-        output = ConvTranspose(
-            self.output_channels, 4, 2, 1, kernel_init=self.kernel_init, name="output"
-        )
-        return jnp.tanh(output(jax.nn.relu(x)))
+            return x
+
+        skips = []
+        for level in range(self.depth):
+            if level > 0:
+                skips.append(x)
+            x = block(self, self.compute, partial(down, level), x)
+        for level in reversed(range(1, self.depth)):
+            x = concat_channels(skips.pop(), block(self, self.compute, partial(up, level), x))
+        x = conv_transpose(self.output_channels, name="output")(jax.nn.relu(x))
+        return jnp.tanh(widen(x))

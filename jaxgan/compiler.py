@@ -1,0 +1,21 @@
+"""What to tell XLA."""
+
+import functools
+
+import jax
+
+# Of XLA's two libraries for convolutions on the CPU the newer one is up to five times slower on
+# ResNet blocks; for products of matrices it is the faster one (benchmarks/layers.py).
+_CPU = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
+
+
+@functools.cache
+def compiler_options() -> dict[str, str]:
+    """Return the options for `jax.jit` that make these networks fast on this machine."""
+    if jax.default_backend() != "cpu":
+        return {}
+    try:
+        jax.jit(lambda: 0, compiler_options=_CPU).lower().compile()
+    except jax.errors.JaxRuntimeError:  # another version of XLA, without this option
+        return {}
+    return _CPU

@@ -1,0 +1,145 @@
+"""All forms of a convolution, of its transpose and of their gradients, against XLA's own."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgan.networks import convolutions
+from jaxgan.networks.convolutions import conv_transpose, plain, plain_transpose, strided_conv
+
+# (kernel size, stride, padding), (batch, height, width), channels, new channels: U-Net, its middle,
+# DCGAN's ends, PatchGAN and its end, ResNet's ends and strided layers, and odd ones.
+LAYERS = [
+    ((4, 2, 1), (3, 4, 4), 32, 5),
+    ((4, 2, 1), (1, 2, 2), 256, 128),
+    ((4, 1, 0), (2, 4, 4), 256, 128),
+    ((4, 1, 1), (1, 7, 6), 5, 6),
+    ((4, 1, 1), (1, 7, 6), 5, 1),
+    ((7, 1, 0), (1, 12, 13), 3, 8),
+    ((7, 1, 3), (2, 9, 12), 8, 3),
+    ((3, 2, 1), (1, 5, 8), 33, 5),
+    ((3, 1, 1), (2, 5, 7), 5, 6),
+    ((7, 2, 3), (1, 1, 2), 3, 5),
+    ((5, 3, 2), (1, 6, 9), 32, 5),
+    ((1, 2, 0), (1, 3, 4), 5, 6),
+]
+OUTPUT_PADDINGS = {(3, 2, 1): 1, (5, 3, 2): 2}
+CASES = [(layer, "float64", 1e-13) for layer in LAYERS]
+CASES += [
+    (layer, dtype, tolerance)
+    for layer in LAYERS[:3]
+    for dtype, tolerance in (("float32", 1e-5), ("bfloat16", 2e-2))
+]
+
+
+def assert_equal(ours, theirs, tolerance):
+    """Compare relative to the largest value: small ones are sums of large ones."""
+    assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
+    ours, theirs = (np.asarray(array, np.float64) for array in (ours, theirs))
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max())
+
+
+def draw(layer, dtype):
+    """Return an image, a kernel, and an arbitrary gradient."""
+    (size, stride, padding), shape, channels, new_channels = layer
+    keys = jax.random.split(jax.random.key(0), 3)
+    x = jax.random.normal(keys[0], (*shape, channels), dtype)
+    kernel = jax.random.normal(keys[1], (size, size, channels, new_channels), dtype)
+    y = jax.eval_shape(lambda: plain(x, kernel, stride, padding))
+    return x, kernel, jax.random.normal(keys[2], y.shape, dtype)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def value_and_gradients(function, geometry, x, kernel, gradient):
+    y, vjp = jax.vjp(lambda x, kernel: function(x, kernel, *geometry), x, kernel)
+    return y, *vjp(gradient)
+
+
+@pytest.mark.parametrize(("layer", "dtype", "tolerance"), CASES)
+def test_a_convolution_and_its_gradients_are_xlas(layer, dtype, tolerance):
+    with jax.enable_x64(dtype == "float64"):
+        operands, geometry = draw(layer, dtype), layer[0][1:]
+        expected = value_and_gradients(plain, geometry, *operands)
+        for ours, theirs in zip(
+            value_and_gradients(strided_conv, geometry, *operands), expected, strict=True
+        ):
+            assert_equal(ours, theirs, tolerance)
+
+
+@pytest.mark.parametrize(("layer", "dtype", "tolerance"), CASES)
+def test_a_transposed_convolution_and_its_gradients_are_xlas(layer, dtype, tolerance):
+    with jax.enable_x64(dtype == "float64"):
+        _, kernel, x = draw(layer, dtype)
+        geometry = (*layer[0][1:], OUTPUT_PADDINGS.get(layer[0], 0))
+        y = jax.eval_shape(lambda: plain_transpose(x, kernel, *geometry))
+        gradient = jax.random.normal(jax.random.key(3), y.shape, dtype)
+        operands = (geometry, x, kernel, gradient)
+        expected = value_and_gradients(plain_transpose, *operands)
+        for ours, theirs in zip(
+            value_and_gradients(conv_transpose, *operands), expected, strict=True
+        ):
+            assert_equal(ours, theirs, tolerance)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_form_suits_every_layer(layer):
+    """Whichever of them the shapes choose."""
+    size, stride, padding = layer[0]
+    with jax.enable_x64(True):
+        x, kernel, gradient = draw(layer, "float64")
+        y, x_gradient, kernel_gradient = value_and_gradients(
+            plain, (stride, padding), x, kernel, gradient
+        )
+        geometry = {"stride": stride, "padding": padding}
+        for form in (convolutions.padded, convolutions.matmul, convolutions.blocks):
+            if form is not convolutions.blocks or (stride == 1 and size > 1):
+                assert_equal(jax.jit(partial(form, **geometry))(x, kernel), y, 1e-13)
+        for form in (convolutions.dilated, convolutions.phases, convolutions.overlap):
+            if form is not convolutions.phases or size >= stride:
+                function = partial(form, **geometry, size=x.shape[1:3])
+                assert_equal(jax.jit(function)(gradient, kernel), x_gradient, 1e-13)
+        taps = jax.jit(partial(convolutions.taps, **geometry))
+        assert_equal(taps(x, kernel, gradient), kernel_gradient, 1e-13)
+
+
+def test_plain_is_what_flax_has():
+    x, kernel, gradient = draw(LAYERS[0], "float32")
+    ours = plain_transpose(gradient, kernel, 2, 1, 0)
+    theirs = jax.lax.conv_transpose(
+        gradient, kernel, (2, 2), ((2, 2), (2, 2)), transpose_kernel=True
+    )
+    assert_equal(ours, theirs, 1e-6)
+    theirs = jax.lax.conv(x.transpose(0, 3, 1, 2), kernel.transpose(3, 2, 0, 1), (2, 2), "SAME")
+    assert_equal(plain(x, kernel, 2, 1), theirs.transpose(0, 2, 3, 1), 1e-6)
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="forms are chosen on the CPU alone")
+@pytest.mark.parametrize(
+    ("layer", "forms"),
+    [
+        (((4, 2, 1), (1, 2, 2), 512, 512), (0, 0, 0)),  # products of matrices
+        (((4, 2, 1), (1, 64, 64), 64, 128), (1, 4, 0)),  # phases, and taps
+        (((4, 2, 1), (64, 32, 32), 64, 128), (1, 4, 1)),
+        (((4, 2, 1), (64, 64, 64), 3, 64), (1, 1, 1)),
+        (((3, 1, 0), (1, 66, 66), 256, 256), (1, 1, 1)),
+    ],
+)
+def test_shapes_choose_the_form(layer, forms):
+    """Counted in convolutions of the forward, the image's gradient and the kernel's."""
+    (size, stride, padding), shape, *channels = layer
+    x = jnp.zeros((*shape, channels[0]))
+    kernel = jnp.zeros((size, size, *channels))
+    y = jax.eval_shape(lambda: plain(x, kernel, stride, padding))
+    gradient = jnp.zeros(y.shape)
+    programs = (
+        jax.jit(lambda: convolutions.convolve(x, kernel, stride, padding)),
+        jax.jit(
+            lambda: convolutions.input_gradient(gradient, kernel, stride, padding, x.shape[1:3])
+        ),
+        jax.jit(lambda: convolutions.kernel_gradient(x, kernel, gradient, stride, padding)),
+    )
+    counts = [program.lower().compile().as_text().count(" convolution(") for program in programs]
+    assert tuple(counts) == forms
