@@ -4,9 +4,13 @@ import functools
 
 import jax
 
-# Of XLA's two libraries for convolutions on the CPU the newer one is up to five times slower on
-# ResNet blocks; for products of matrices it is the faster one (benchmarks/layers.py).
-_CPU = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
+_CPU = {
+    # Of XLA's two libraries for convolutions on the CPU the newer one is up to five times slower on
+    # ResNet blocks; for products of matrices it is the faster one.
+    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
+    # Optimization barriers would vanish first of all, and with them what `remat` saves.
+    "xla_disable_hlo_passes": "cse_barrier_expander",
+}
 
 
 @functools.cache
@@ -16,6 +20,6 @@ def compiler_options() -> dict[str, str]:
         return {}
     try:
         jax.jit(lambda: 0, compiler_options=_CPU).lower().compile()
-    except jax.errors.JaxRuntimeError:  # another version of XLA, without this option
+    except jax.errors.JaxRuntimeError:  # another version of XLA, without these options
         return {}
     return _CPU

@@ -17,6 +17,7 @@ def init_state(
     key: PRNGKeyArray,
     optimizer: optax.GradientTransformation,
     networks: Mapping[str, tuple[nn.Module, tuple[int, ...]]],
+    parts: int,
 ) -> TrainState:
     """Initialize networks, each from a key of its own, and an optimizer for each.
 
@@ -24,7 +25,17 @@ def init_state(
         key: Root key.
         optimizer: The optimizer of every network.
         networks: By network name, the module and the shape of its input.
+        parts: In how many parts a batch is to be worked through.
+
+    Raises:
+        ValueError: If a batch has no such parts.
     """
+    batch_size = next(iter(networks.values()))[1][0]
+    if batch_size % parts:
+        raise ValueError(
+            f"a batch of {batch_size} cannot be worked through in {parts} equal parts: choose "
+            "another --config.method.accumulate or --config.train.batch_size"
+        )
     params, batch_stats = {}, {}
     keys = jax.random.split(key, len(networks))
     for key, (name, (module, shape)) in zip(keys, networks.items(), strict=True):

@@ -15,6 +15,7 @@ ALLOWED = {
     "validation": [],
     "losses": [],
     "image_pool": ["types"],
+    "accumulate": ["types"],
     "diff_augment": ["types"],
     "partition": ["errors", "image_pool", "types"],
     "progress": [],
@@ -23,6 +24,7 @@ ALLOWED = {
     "updates": ["networks", "types"],
     "methods": [
         *(
+            "accumulate",
             "diff_augment",
             "image_pool",
             "images",

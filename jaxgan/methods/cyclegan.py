@@ -16,6 +16,7 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from jaxgan import accumulate
 from jaxgan.image_pool import empty_pool, query
 from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, correlation, l1
 from jaxgan.networks.compute import Compute
@@ -99,7 +100,7 @@ class CycleGAN:
             "discriminator_a": (self.make_discriminator(), a),
             "discriminator_b": (self.make_discriminator(), b),
         }
-        state = init_state(key, self._optimizer(), networks)
+        state = init_state(key, self._optimizer(), networks, self.compute.accumulate)
         if not self.pool_size:
             return state
         pools = {
@@ -190,14 +191,15 @@ class CycleGAN:
         identity = self.lambda_identity > 0 and all(
             x.shape[-1] == y.shape[-1] for x, y in zip(sources, targets, strict=True)
         )
+        parts = self.compute.accumulate
 
-        def generators_loss(params):
-            stats = [half.batch_stats["generator"] for half in halves]
+        def generators_loss(params, batch_stats, images, part):
+            (sources, targets), stats = images, list(batch_stats)
 
             def translate_all(images, number):
                 translated = []
                 for i, (x, y, key) in enumerate(zip(images, targets, keys, strict=True)):
-                    dropout_key = jax.random.fold_in(key, number)
+                    dropout_key = jax.random.fold_in(accumulate.part_key(key, part), number)
                     generator = self.make_generator(y.shape[-1])
                     image, stats[i] = run(generator, params[i], stats[i], x, dropout_key)
                     translated.append(image)
@@ -226,17 +228,22 @@ class CycleGAN:
                     terms["loss/identity_{target}"] = weight * l1(same, y)
             return sum(sum(terms.values()) for terms in losses), (losses, stats, fakes)
 
-        gradients, (metrics, generator_stats, fakes) = jax.grad(generators_loss, has_aux=True)(
-            [half.params["generator"] for half in halves]
+        gradients, metrics, generator_stats, fakes = accumulate.gradient(
+            generators_loss,
+            [half.params["generator"] for half in halves],
+            [half.batch_stats["generator"] for half in halves],
+            (sources, targets),
+            parts,
         )
 
-        def discriminator_loss(params, stats, real, fake):
+        def discriminator_loss(params, stats, images, part):
             # Real before fake, in separate passes: each has batch statistics of its own.
+            real, fake = images
             real_logits, stats = run(self.make_discriminator(), params, stats, real)
             fake_logits, stats = run(self.make_discriminator(), params, stats, fake)
             accuracy = loss.accuracy("discriminator_{target}", real_logits, fake_logits)
             total = (loss.real(real_logits) + loss.fake(fake_logits)) / 2
-            return total, (accuracy | {"loss/discriminator_{target}": total}, stats)
+            return total, (accuracy | {"loss/discriminator_{target}": total}, stats, ())
 
         updated = []
         for half, source, target, fake, key, gradient, stats, measured in zip(
@@ -248,9 +255,15 @@ class CycleGAN:
                 memory["pool"], old_fake = query(half.memory["pool"], fake, pool_key)
             gradient = {"generator": gradient}
             batch_stats = {"generator": stats}
-            gradient["discriminator"], (judged, batch_stats["discriminator"]) = jax.grad(
-                discriminator_loss, has_aux=True
-            )(half.params["discriminator"], half.batch_stats["discriminator"], target, old_fake)
+            gradient["discriminator"], judged, batch_stats["discriminator"], _ = (
+                accumulate.gradient(
+                    discriminator_loss,
+                    half.params["discriminator"],
+                    half.batch_stats["discriminator"],
+                    (target, old_fake),
+                    parts,
+                )
+            )
             similarity = correlation(source, fake)
             measured |= judged | {
                 "correlation/{direction}": similarity,

@@ -10,6 +10,7 @@ import optax
 import tyro
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from jaxgan import accumulate
 from jaxgan.diff_augment import diff_augment
 from jaxgan.images import mosaic
 from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, diversity
@@ -89,7 +90,7 @@ class DCGAN:
             "generator": (self.make_generator(channels), (batch_size, self.latent_dim)),
             "discriminator": (self.make_discriminator(), (batch_size, height, width, channels)),
         }
-        state = init_state(key, self._optimizer(), networks)
+        state = init_state(key, self._optimizer(), networks, self.compute.accumulate)
         return (
             dataclasses.replace(state, memory={"average": _generator_of(state)})
             if self.ema
@@ -103,40 +104,47 @@ class DCGAN:
         real = batch["image"]
         loss = ADVERSARIAL_LOSSES[self.adversarial_loss]
         generator, discriminator = self.make_generator(real.shape[-1]), self.make_discriminator()
+        parts = self.compute.accumulate
         latent_key, *augment_keys = jax.random.split(key, 4)
         latents = self.draw_latents(latent_key, len(real))
 
-        def generate(params):
-            return run(generator, params, state.batch_stats["generator"], latents)
+        def generate(params, batch_stats, latents, part):
+            return run(generator, params, batch_stats, latents)
 
-        def judge(params, batch_stats, images, augment_key):
+        def judge(params, batch_stats, images, part, number):
             if self.diff_augment:
+                augment_key = accumulate.part_key(augment_keys[number], part)
                 images = diff_augment(images, augment_key)
             return run(discriminator, params, batch_stats, images)
 
-        fake, generator_vjp, generator_stats = jax.vjp(
-            generate, state.params["generator"], has_aux=True
+        fake, generator_stats, generator_vjp = accumulate.vjp(
+            generate, state.params["generator"], state.batch_stats["generator"], latents, parts
         )
 
-        def discriminator_loss(params):
+        def discriminator_loss(params, stats, images, part):
             # Real before fake, in separate passes: each has batch statistics of its own.
-            stats = state.batch_stats["discriminator"]
-            real_logits, stats = judge(params, stats, real, augment_keys[0])
-            fake_logits, stats = judge(params, stats, fake, augment_keys[1])
+            real, fake = images
+            real_logits, stats = judge(params, stats, real, part, 0)
+            fake_logits, stats = judge(params, stats, fake, part, 1)
             smoothed = self.label_smoothing * loss.fake(real_logits)
             metrics = {
                 "loss/discriminator_real": (1 - self.label_smoothing) * loss.real(real_logits)
                 + smoothed,
                 "loss/discriminator_fake": loss.fake(fake_logits),
             }
-            total = sum(metrics.values())
+            total = metrics["loss/discriminator_real"] + metrics["loss/discriminator_fake"]
             return total, (
                 metrics | loss.accuracy("discriminator", real_logits, fake_logits),
                 stats,
+                (),
             )
 
-        gradients, (metrics, discriminator_stats) = jax.grad(discriminator_loss, has_aux=True)(
-            state.params["discriminator"]
+        gradients, metrics, discriminator_stats, _ = accumulate.gradient(
+            discriminator_loss,
+            state.params["discriminator"],
+            state.batch_stats["discriminator"],
+            (real, fake),
+            parts,
         )
         discriminator_params, discriminator_opt = update(
             self._optimizer(),
@@ -145,14 +153,15 @@ class DCGAN:
             state.params["discriminator"],
         )
 
-        def generator_loss(fake):
+        def generator_loss(fake, others, part):
             # The discriminator's running statistics stay as its own update left them.
-            logits, _ = judge(discriminator_params, discriminator_stats, fake, augment_keys[2])
-            return loss.generator(logits)
+            logits, _ = judge(discriminator_params, discriminator_stats, fake, part, 2)
+            return (total := loss.generator(logits)), {"loss/generator": total}
 
         # Only with respect to the image: the discriminator's gradients are not wanted here.
-        metrics["loss/generator"], fake_gradient = jax.value_and_grad(generator_loss)(fake)
-        (gradients,) = generator_vjp(fake_gradient)
+        fake_gradient, measured = accumulate.image_gradient(generator_loss, fake, (), parts)
+        metrics |= measured
+        gradients = generator_vjp(fake_gradient)
         generator_params, generator_opt = update(
             self._optimizer(), gradients, state.opt_state["generator"], state.params["generator"]
         )

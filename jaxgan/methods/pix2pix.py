@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import flax.linen as nn
-import jax
 import optax
 import tyro
 from jaxtyping import PRNGKeyArray
 
+from jaxgan import accumulate
 from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, l1
 from jaxgan.networks.compute import Compute
 from jaxgan.networks.layers import INITIALIZERS, InitializerName, NormName, concat_channels
@@ -79,6 +79,7 @@ class Pix2pix:
                 "generator": (self.make_generator(y[-1]), x),
                 "discriminator": (self.make_discriminator(), (*x[:-1], x[-1] + y[-1])),
             },
+            self.compute.accumulate,
         )
 
     def train_step(
@@ -88,31 +89,37 @@ class Pix2pix:
         x, y = batch["input"], batch["target"]
         loss = ADVERSARIAL_LOSSES[self.adversarial_loss]
         generator, judging = self.make_generator(y.shape[-1]), self.make_discriminator()
+        parts = self.compute.accumulate
 
-        def generate(params):
-            return run(generator, params, state.batch_stats["generator"], x, key)
+        def generate(params, batch_stats, x, part):
+            return run(generator, params, batch_stats, x, accumulate.part_key(key, part))
 
-        def judge(params, batch_stats, images):
+        def judge(params, batch_stats, x, images):
             return run(judging, params, batch_stats, concat_channels(x, images))
 
-        fake, generator_vjp, generator_stats = jax.vjp(
-            generate, state.params["generator"], has_aux=True
+        fake, generator_stats, generator_vjp = accumulate.vjp(
+            generate, state.params["generator"], state.batch_stats["generator"], x, parts
         )
 
-        def discriminator_loss(params):
+        def discriminator_loss(params, batch_stats, images, part):
             # Fake before real, in separate passes: each has batch statistics of its own.
-            fake_logits, batch_stats = judge(params, state.batch_stats["discriminator"], fake)
-            real_logits, batch_stats = judge(params, batch_stats, y)
+            x, y, fake = images
+            fake_logits, batch_stats = judge(params, batch_stats, x, fake)
+            real_logits, batch_stats = judge(params, batch_stats, x, y)
             metrics = {
                 "loss/discriminator_real": loss.real(real_logits),
                 "loss/discriminator_fake": loss.fake(fake_logits),
             }
             metrics |= loss.accuracy("discriminator", real_logits, fake_logits)
             total = metrics["loss/discriminator_real"] + metrics["loss/discriminator_fake"]
-            return total / 2, (metrics, batch_stats)
+            return total / 2, (metrics, batch_stats, ())
 
-        gradients, (metrics, discriminator_stats) = jax.grad(discriminator_loss, has_aux=True)(
-            state.params["discriminator"]
+        gradients, metrics, discriminator_stats, _ = accumulate.gradient(
+            discriminator_loss,
+            state.params["discriminator"],
+            state.batch_stats["discriminator"],
+            (x, y, fake),
+            parts,
         )
         discriminator_params, discriminator_opt = update(
             self._optimizer(),
@@ -121,15 +128,18 @@ class Pix2pix:
             state.params["discriminator"],
         )
 
-        def generator_loss(fake):
+        def generator_loss(fake, others, part):
             # The discriminator's running statistics stay as its own update left them.
-            logits, _ = judge(discriminator_params, discriminator_stats, fake)
+            x, y = others
+            logits, _ = judge(discriminator_params, discriminator_stats, x, fake)
             gan, distance = loss.generator(logits), self.lambda_l1 * l1(fake, y)
             return gan + distance, (gan, distance)
 
         # Only with respect to the image: the discriminator's gradients are not wanted here.
-        fake_gradient, (gan, distance) = jax.grad(generator_loss, has_aux=True)(fake)
-        (gradients,) = generator_vjp(fake_gradient)
+        fake_gradient, (gan, distance) = accumulate.image_gradient(
+            generator_loss, fake, (x, y), parts
+        )
+        gradients = generator_vjp(fake_gradient)
         generator_params, generator_opt = update(
             self._optimizer(), gradients, state.opt_state["generator"], state.params["generator"]
         )

@@ -25,6 +25,7 @@ FEW_WINDOWS = 256  # up to which reading the kernel takes longer than the arithm
 LARGE_KERNEL = 2**19  # ... of so many elements
 FEW_CHANNELS = 4  # leave the vector registers empty
 WIDE = 32  # channels from which a part of a kernel is worth a convolution of its own
+SMALL_KERNEL = 2**11  # elements up to which nothing is worth the longer program
 FEW_IMAGES = 2  # for which XLA's kernel gradient at a stride is slow
 
 
@@ -127,10 +128,16 @@ def kernel_gradient(
         form = partial(transpose, blocks)
     elif stride == 1:
         form = partial(transpose, padded)
-    elif len(x) <= FEW_IMAGES:
+    elif len(x) <= FEW_IMAGES and kernel.size > SMALL_KERNEL:
         form = taps
+
+    def materialized(x, kernel, gradient, **geometry):
+        # Both are read in an order in which it is slow to compute them on the way.
+        x, gradient = jax.lax.optimization_barrier((x, gradient))
+        return form(x, kernel, gradient, **geometry)
+
     plainly = partial(transpose, plain)
-    return _on_cpu(form, plainly, x, kernel, gradient, stride=stride, padding=padding)
+    return _on_cpu(materialized, plainly, x, kernel, gradient, stride=stride, padding=padding)
 
 
 def plain(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
@@ -301,7 +308,8 @@ def _is_small(windows: int, kernel: Kernel) -> bool:
 
 
 def _has_few_channels(kernel: Kernel, stride: int) -> bool:
-    return stride == 1 and len(kernel) > 1 and min(kernel.shape[2:]) <= FEW_CHANNELS
+    few = min(kernel.shape[2:]) <= FEW_CHANNELS
+    return stride == 1 and len(kernel) > 1 and few and kernel.size > SMALL_KERNEL
 
 
 def _on_cpu(form: Callable[..., Array], other: Callable[..., Array], *operands: Array, **geometry):
