@@ -16,7 +16,6 @@ import dataclasses
 import datetime
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import options
 from blocks import Competitor, Failed, cores, reason_in
 from jax_worker import batch_spec
 
@@ -38,20 +38,14 @@ OURS = "jaxgan"
 
 def read_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Return our own arguments, and those of train.py."""
-    parser = argparse.ArgumentParser(
-        usage="%(prog)s --config FILE [arguments] [--config.FIELD=VALUE ...]", allow_abbrev=False
-    )
-    parser.add_argument("--batch_size", type=int, help="images (or pairs) a step")
+    parser = options.parser()
     parser.add_argument("--rounds", type=int, default=7, help="blocks of each competitor")
     parser.add_argument("--block_seconds", type=float, default=4.0, help="length of a block")
     parser.add_argument("--threads", type=int, help="CPU cores to use, by default all")
     parser.add_argument("--python", default=sys.executable, help="interpreter that has PyTorch")
-    parser.add_argument("--json", type=Path, help="file to write the results to")
-    own, rest = parser.parse_known_args(arguments)
+    own, rest = options.read(parser, arguments)
     if own.rounds < 1:
         raise UserError("--rounds must be at least 1")
-    if own.batch_size is not None:
-        rest.append(f"--config.train.batch_size={own.batch_size}")
     return own, rest
 
 
@@ -201,14 +195,6 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def cpu_model() -> str:
-    """Return the name of the CPU."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return next(iter(names), platform.processor() or platform.machine())
-
-
 def main() -> int:
     """Compare what the command line says; return the exit code."""
     load, (own, rest) = os.getloadavg()[0], read_arguments(sys.argv[1:])
@@ -235,7 +221,11 @@ def main() -> int:
         "config": name,
         "batch_size": batch_size,
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-        "hardware": {"cpu": cpu_model(), "threads": cores(), "device": about[OURS]["device"]},
+        "hardware": {
+            "cpu": options.cpu_model(),
+            "threads": cores(),
+            "device": about[OURS]["device"],
+        },
         "load_before": load,
         "versions": {k: v for told in about.values() for k, v in told["versions"].items()},
         "best_pytorch": best,

@@ -1,7 +1,8 @@
 """How fast is a train step? `python benchmarks/step.py --config configs/pix2pix_facades.py`.
 
-Takes the arguments of train.py, reads no data set and resumes nothing: the images are noise, made
-once. Prints a table and, as the last line, the same as JSON.
+Takes options of its own (--help) and the arguments of train.py, reads no data set and resumes
+nothing: the images are noise, made once. Prints a table and, as the last line, the same as JSON;
+--json=FILE gets it with hardware and versions.
 
 FLOPs are those of the program before it is optimized, as XLA counts them. Beside them stand the
 device's own speeds, measured in the same run: a large matrix product in float32, at the precision
@@ -17,6 +18,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+import options
 
 from jaxgan import command_line, partition
 from jaxgan.config import Config
@@ -102,11 +104,13 @@ def _fastest(function: Callable[..., jax.Array], *arguments: jax.Array) -> float
 
 def main() -> int:
     """Measure what the command line says; return the exit code."""
-    name, arguments = command_line.parse(sys.argv[1:])
+    own, rest = options.read(options.parser(), sys.argv[1:])
+    name, arguments = command_line.parse(rest)
     result = {"config": name} | measure(arguments.config)
     for field, value in result.items():
         print(f"{field:32} {value}")
     print(json.dumps(result))
+    options.write(own.json, result)
     return 0
 
 

@@ -1,17 +1,19 @@
 """What the compiled step sends between devices, and how devices are chosen."""
 
-import re
 from functools import partial
-from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from collectives import collectives
 from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 from methods import METHODS
 
 from jaxgan import partition
 from jaxgan.errors import UserError
+from jaxgan.networks.convolutions import conv_transpose, plain, plain_transpose, strided_conv
 from jaxgan.partition import Placed, make_mesh
 
 CYCLEGAN, PIX2PIX, BATCH = METHODS["cyclegan"], METHODS["pix2pix"], 8
@@ -35,45 +37,6 @@ def compile_step(case, mesh):
         donate_argnums=0,
     )
     return step.lower(jax.eval_shape(placed.place, shapes), case.batch(BATCH), KEY).compile()
-
-
-KINDS = "all-gather|all-reduce|all-to-all|reduce-scatter|collective-permute"
-
-
-class Collective(NamedTuple):
-    kind: str
-    sizes: list[int]  # of the arrays that it leaves on a device
-    groups: list[list[int]]  # of devices
-
-
-def collectives(compiled):
-    """Read the collectives of a compiled program from its text."""
-    for line in compiled.as_text().splitlines():
-        if found := re.search(rf" = (.*) ({KINDS})(?:-start)?\(", line):
-            shapes = re.findall(r"[a-z]+[0-9]+\[([0-9,]*)\]", found[1])
-            sizes = [int(np.prod([int(n) for n in shape.split(",") if n])) for shape in shapes]
-            groups = line.partition("replica_groups=")[2] or line.partition("_pairs=")[2]
-            yield Collective(found[2], sizes, read_groups(groups))
-
-
-def read_groups(text):
-    """Read groups of devices in any of XLA's three notations."""
-    numbers = partial(re.findall, r"[0-9]+")
-    if listed := re.match(r"\{\{(.*?)\}\}", text):
-        return [list(map(int, numbers(group))) for group in listed[1].split("},{")]
-    if iota := re.match(r"\[([0-9,]+)\]<=\[([0-9,]+)\](?:T\(([0-9,]+)\))?", text):
-        shape, source, order = (list(map(int, numbers(part or ""))) for part in iota.groups())
-        devices = np.arange(np.prod(source)).reshape(source)
-        return devices.transpose(order or range(len(source))).reshape(shape).tolist()
-    axes = re.match(r"mesh\[(.*?)\] \{(.*?)\}", text)
-    assert axes, f"an unknown notation: {text}"
-    sizes = dict(re.findall(r"'(\w+)'=([0-9]+)", axes[1]))
-    names, grouped = list(sizes), re.findall(r"'(\w+)'", axes[2])
-    devices = np.arange(8).reshape([int(size) for size in sizes.values()])
-    order = [names.index(name) for name in names if name not in grouped]
-    order += [names.index(name) for name in grouped]
-    members = int(np.prod([int(sizes[name]) for name in grouped]))
-    return devices.transpose(order).reshape(-1, members).tolist()
 
 
 @pytest.mark.parametrize(
@@ -109,6 +72,54 @@ def test_the_halves_share_images_and_no_gradients():
     assert [size for size in crossing if size > 1] == [share, share]
     within = [sum(each.sizes) for each in found if each.kind == "all-reduce"]
     assert max(within) > 1000  # the gradients are found
+
+
+# (kernel size, stride, padding), image, new channels: each is computed in another form.
+FORMS = [
+    ((4, 2, 1), (4, 2, 2, 256), 128),  # products of matrices
+    ((4, 2, 1), (4, 8, 8, 32), 32),  # phases
+    ((4, 2, 1), (2, 8, 8, 32), 32),  # taps
+    ((7, 1, 0), (4, 12, 12, 3), 32),  # blocks
+]
+
+
+@pytest.mark.parametrize("layer", FORMS)
+def test_no_form_of_a_convolution_crosses_the_halves(layer):
+    """As partitioned programs add up what a transpose takes to be the same everywhere."""
+    (size, stride, padding), shape, features = layer
+    halves = mesh(direction=2, data=2)
+    keys = jax.random.split(jax.random.key(0), 3)
+    kernels = jax.random.normal(keys[0], (2, size, size, shape[-1], features))
+    images = jax.random.normal(keys[1], (2, *shape))
+
+    def both(conv, conv_transpose, kernel, image):
+        def total(kernel, image):
+            y = conv(image, kernel, stride, padding)
+            return jnp.sum(jnp.sin(conv_transpose(jnp.cos(y), kernel, stride, padding, 0)))
+
+        gradients = jax.grad(total, argnums=(0, 1))(kernel[0], image[0])
+        return jax.tree.map(lambda gradient: gradient[None], gradients)
+
+    split = jax.shard_map(
+        partial(both, strided_conv, conv_transpose),
+        mesh=halves,
+        in_specs=P("direction"),
+        out_specs=P("direction"),
+        axis_names={"direction"},
+    )
+    shard = partial(jax.NamedSharding, halves)
+    step = jax.jit(split, in_shardings=(shard(P("direction")), shard(P("direction", "data"))))
+    compiled = step.lower(kernels, images).compile()
+    crossing = [
+        each
+        for each in collectives(compiled)
+        if any(len({device // 2 for device in group}) > 1 for group in each.groups)
+    ]
+    assert not crossing
+    alone = partial(both, plain, plain_transpose)
+    expected = [alone(kernels[i : i + 1], images[i : i + 1]) for i in (0, 1)]
+    for ours, theirs in zip(compiled(kernels, images), zip(*expected, strict=True), strict=True):
+        np.testing.assert_allclose(ours, jnp.concatenate(theirs), rtol=1e-3, atol=2e-2)
 
 
 def test_a_half_holds_one_direction_alone():

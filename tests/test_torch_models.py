@@ -36,9 +36,8 @@ def settings_of(method):
 
 
 @pytest.fixture
-def torch(monkeypatch):
+def torch():
     torch = pytest.importorskip("torch")
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     torch.set_default_dtype(torch.float64)
     yield torch
     torch.set_default_dtype(torch.float32)

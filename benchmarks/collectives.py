@@ -1,0 +1,60 @@
+"""What a compiled program sends between devices."""
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+KINDS = "all-gather|all-reduce|all-to-all|reduce-scatter|collective-permute"
+BYTES = {"pred": 1, "s8": 1, "u8": 1, "bf16": 2, "f16": 2, "f64": 8, "s64": 8, "u64": 8}
+
+
+class Collective(NamedTuple):
+    """One of them.
+
+    Attributes:
+        kind: Its name in HLO.
+        sizes: Elements of each of the arrays that it leaves on a device.
+        bytes: Bytes of all of them.
+        groups: The devices that take part, group by group.
+    """
+
+    kind: str
+    sizes: list[int]
+    bytes: int
+    groups: list[list[int]]
+
+
+def collectives(compiled: jax.stages.Compiled) -> Iterator[Collective]:
+    """Read the collectives of a compiled program from its text."""
+    for line in (compiled.as_text() or "").splitlines():
+        if found := re.search(rf" = (.*) ({KINDS})(?:-start)?\(", line):
+            shapes = re.findall(r"([a-z]+[0-9]+)\[([0-9,]*)\]", found[1])
+            sizes = [int(np.prod([int(n) for n in shape.split(",") if n])) for _, shape in shapes]
+            widths = [BYTES.get(dtype, 4) for dtype, _ in shapes]
+            groups = line.partition("replica_groups=")[2] or line.partition("_pairs=")[2]
+            yield Collective(found[2], sizes, int(np.dot(sizes, widths)), read_groups(groups))
+
+
+def read_groups(text: str) -> list[list[int]]:
+    """Read groups of devices in any of XLA's three notations."""
+    numbers = partial(re.findall, r"[0-9]+")
+    if listed := re.match(r"\{\{(.*?)\}\}", text):
+        return [list(map(int, numbers(group))) for group in listed[1].split("},{")]
+    if iota := re.match(r"\[([0-9,]+)\]<=\[([0-9,]+)\](?:T\(([0-9,]+)\))?", text):
+        shape, source, order = (list(map(int, numbers(part or ""))) for part in iota.groups())
+        devices = np.arange(np.prod(source)).reshape(source)
+        return devices.transpose(order or range(len(source))).reshape(shape).tolist()
+    axes = re.match(r"mesh\[(.*?)\] \{(.*?)\}", text)
+    assert axes, f"an unknown notation: {text}"
+    sizes = dict(re.findall(r"'(\w+)'=([0-9]+)", axes[1]))
+    names, grouped = list(sizes), re.findall(r"'(\w+)'", axes[2])
+    devices = np.arange(np.prod([int(size) for size in sizes.values()]))
+    devices = devices.reshape([int(size) for size in sizes.values()])
+    order = [names.index(name) for name in names if name not in grouped]
+    order += [names.index(name) for name in grouped]
+    members = int(np.prod([int(sizes[name]) for name in grouped]))
+    return devices.transpose(order).reshape(-1, members).tolist()

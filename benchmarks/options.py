@@ -1,0 +1,63 @@
+"""What every benchmark takes besides the arguments of train.py, and what it writes down."""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return a parser of the options that all benchmarks have."""
+    options = argparse.ArgumentParser(
+        usage="%(prog)s --config FILE [options] [--config.FIELD=VALUE ...]", allow_abbrev=False
+    )
+    options.add_argument("--batch_size", type=int, help="images (or pairs) a step")
+    options.add_argument("--compute_dtype", help="float32 or bfloat16, for the networks")
+    options.add_argument("--json", type=Path, help="file to write the results to")
+    return options
+
+
+def read(
+    options: argparse.ArgumentParser, arguments: Sequence[str]
+) -> tuple[argparse.Namespace, list[str]]:
+    """Return the options, and the arguments of train.py."""
+    own, rest = options.parse_known_args(arguments)
+    if own.batch_size is not None:
+        rest.append(f"--config.train.batch_size={own.batch_size}")
+    if own.compute_dtype is not None:
+        rest.append(f"--config.method.compute_dtype={own.compute_dtype}")
+    return own, rest
+
+
+def about() -> dict[str, Any]:
+    """Return the date, the hardware and the versions that a measurement was made with."""
+    return {
+        "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "hardware": {
+            "cpu": cpu_model(),
+            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+            "devices": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+        },
+        "versions": {name: metadata.version(name) for name in ("jax", "jaxlib", "jaxgan")},
+    }
+
+
+def write(path: Path | None, results: Mapping[str, Any]) -> None:
+    """Write results as JSON, if there is a file to write them to."""
+    if path:
+        path.write_text(json.dumps(about() | dict(results), indent=2) + "\n")
+
+
+def cpu_model() -> str:
+    """Return the name of the CPU."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return next(iter(names), platform.processor() or platform.machine())
