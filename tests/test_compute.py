@@ -25,9 +25,7 @@ def first_step(case, dtype):
         lambda leaf: leaf.astype(dtype) if leaf.dtype == jnp.float32 else leaf,
         case.method.init(KEY, case.spec(4)),
     )
-    quickly = {"xla_backend_optimization_level": 0}  # compiled
-    step = jax.jit(case.method.train_step, compiler_options=quickly)
-    after, metrics = step(state, batch, KEY)
+    after, metrics = jax.jit(case.method.train_step)(state, batch, KEY)
     moments = {name: state[0].mu for name, state in after.opt_state.items()}
     return after, moments, metrics
 
