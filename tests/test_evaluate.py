@@ -133,6 +133,6 @@ def test_a_model_is_measured_as_often_as_wanted_without_compiling_again(facades)
     evaluate = during_training(dataclasses.replace(config, train=settings), facades.prepare())
     state = make_init(config)(jax.random.key(0))
     first = evaluate(state)
-    programs = model._translate._cache_size()
+    programs = model._jitted_translate()._cache_size()
     assert evaluate(state) == first
-    assert model._translate._cache_size() == programs
+    assert model._jitted_translate()._cache_size() == programs

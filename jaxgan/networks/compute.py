@@ -14,11 +14,11 @@ class Compute:
     """Choices of speed and memory, none of which changes what a network means."""
 
     compute_dtype: Literal["float32", "bfloat16"] = "float32"
-    """Type of the numbers between layers and in convolutions; parameters, statistics, losses and
-    Adam are float32 either way."""
+    """Type of the numbers in and between convolutions, for GPUs and TPUs; parameters, statistics,
+    losses and Adam are float32 either way."""
     remat: bool = False
     """Whether to compute the blocks of a network again for the backward pass instead of keeping
-    what they hold: less memory, about a third more time."""
+    what they hold: less memory, up to a third more time."""
     accumulate: int = 1
     """Parts of a batch to work through one after the other, their gradients added up: less memory.
     Batch norm normalizes each part by itself."""

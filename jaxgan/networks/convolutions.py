@@ -107,7 +107,7 @@ def input_gradient(
     elif _has_few_channels(kernel, stride):
         flipped = kernel[::-1, ::-1].swapaxes(2, 3)
         return convolve(gradient, flipped, 1, len(kernel) - 1 - padding)
-    elif stride > 1 and kernel.shape[2] >= WIDE:
+    elif 1 < stride <= len(kernel) and kernel.shape[2] >= WIDE:
         form = phases
     return _on_cpu(form, dilated, gradient, kernel, stride=stride, padding=padding, size=size)
 
@@ -118,8 +118,8 @@ def kernel_gradient(
     """Return the transpose of `convolve` with respect to the kernel, wherever that is."""
 
     def transpose(conv, x, kernel, gradient, **geometry):
-        (kernel_gradient,) = jax.vjp(partial(conv, x, **geometry), kernel)[1](gradient)
-        return kernel_gradient
+        _, vjp = jax.vjp(partial(conv, x, **geometry), kernel)
+        return vjp(gradient)[0]
 
     form = partial(transpose, plain)
     if _is_small(gradient[..., 0].size, kernel):
