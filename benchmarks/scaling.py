@@ -9,7 +9,8 @@ is counted is what real ones would send and hold; the time says nothing.
 """
 
 import dataclasses
-import os
+import math
+import re
 import statistics
 import sys
 import time
@@ -24,27 +25,24 @@ from collectives import collectives
 from jaxgan import command_line, partition
 from jaxgan.config import Config
 from jaxgan.dry_run import memory_of
+from jaxgan.errors import UserError
 from jaxgan.trainer import make_placed_init, make_train_step, place
 
 ROUNDS, STEPS = 3, 5
 MIB = 2**20
 
 
-def measure(config: Config, devices: int, mesh: str, timed: bool) -> dict[str, Any]:
-    """Compile the step of a config on so many devices, and time it.
+def measure(config: Config, mesh: str, devices: int, timed: bool) -> dict[str, Any]:
+    """Compile the step of a config on a mesh of so many devices, and time it.
 
     Args:
         config: The experiment, its batch size that of a device.
-        devices: How many to use.
-        mesh: The mesh, in which N stands for what is left of the devices.
+        mesh: Devices by axis.
+        devices: How many these are.
         timed: Whether to run it too.
     """
-    others = int(np.prod([int(part.split(":")[1]) for part in mesh.split(",") if "N" not in part]))
-    train = dataclasses.replace(
-        config.train,
-        batch_size=config.train.batch_size * devices,
-        mesh=mesh.replace("N", str(devices // others)),
-    )
+    batch_size = config.train.batch_size * devices
+    train = dataclasses.replace(config.train, batch_size=batch_size, mesh=mesh)
     config = dataclasses.replace(config, train=train)
     placed, key = place(config), jax.random.key(0)
     spec = config.data.spec(train.batch_size)
@@ -85,15 +83,18 @@ def main() -> int:
     parser.add_argument("--count_only", action="store_true", help="compile and do not run")
     own, rest = options.read(parser, sys.argv[1:])
     if own.devices:
-        os.environ["JAX_PLATFORMS"] = "cpu"
+        jax.config.update("jax_platforms", "cpu")
         jax.config.update("jax_num_cpu_devices", own.devices)
+    if own.mesh.count(":N") != 1:
+        raise UserError(f"--mesh={own.mesh} must have one axis of N devices, such as data:N")
     name, arguments = command_line.parse(rest)
-    results = []
+    results, share = [], 1
+    fixed = math.prod(int(size) for size in re.findall(":([0-9]+)", own.mesh))
     print("MiB, on each device; sent: what collectives leave there in a step")
     print(f"{'mesh':24}{'batch':>6}{'state':>9}{'activations':>13}{'images/s':>10}   sent")
-    count = 2 if ":2" in own.mesh else 1
-    while count <= jax.device_count():
-        result = measure(arguments.config, count, own.mesh, not own.count_only)
+    while share * fixed <= jax.device_count():
+        mesh = own.mesh.replace("N", str(share))
+        result = measure(arguments.config, mesh, share * fixed, not own.count_only)
         sent = ", ".join(f"{k} {v:,.1f}" for k, v in result["collective_mib"].items())
         speed = f"{result['images_per_second']:.2f}" if "images_per_second" in result else "-"
         print(
@@ -102,7 +103,7 @@ def main() -> int:
             flush=True,
         )
         results.append(result)
-        count *= 2
+        share *= 2
     options.write(own.json, {"config": name, "scaling": results})
     return 0
 
