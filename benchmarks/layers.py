@@ -20,7 +20,7 @@ import options
 from jaxgan import command_line
 from jaxgan.compiler import compiler_options
 from jaxgan.config import Config
-from jaxgan.networks import convolutions
+from jaxgan.networks import convolutions, forms
 from jaxgan.networks.layers import Conv, ConvTranspose
 from jaxgan.trainer import make_init
 
@@ -66,10 +66,10 @@ def layers_of(config: Config) -> list[Layer]:
 
 def measure(layer: Layer, dtype: str) -> dict[str, Any]:
     """Time a layer, forward and backward, in both forms."""
-    ours, plain = convolutions.strided_conv, convolutions.plain
+    ours, plain = convolutions.strided_conv, forms.plain
     channels = (layer.shape[-1], layer.features)
     if layer.transposed:
-        ours, plain = convolutions.conv_transpose, convolutions.plain_transpose
+        ours, plain = convolutions.conv_transpose, forms.plain_transpose
         channels = channels[::-1]
     x = jnp.ones(layer.shape, dtype)
     kernel = jnp.ones((layer.kernel_size, layer.kernel_size, *channels), dtype)

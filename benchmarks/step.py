@@ -4,9 +4,9 @@ Takes options of its own (--help) and the arguments of train.py, reads no data s
 nothing: the images are noise, made once. Prints a table and, as the last line, the same as JSON;
 --json=FILE gets it with hardware and versions.
 
-FLOPs are those of the program before it is optimized, as XLA counts them. Beside them stand the
-device's own speeds, measured in the same run: a large matrix product in float32, at the precision
-that is its default, and a copy.
+FLOPs are those of the program before it is optimized, bytes those that the optimized one reads and
+writes, as XLA counts them. Beside them stand the device's own speeds, measured in the same run: a
+large matrix product in --compute_dtype, at the precision that is its default, and a copy.
 """
 
 import json
@@ -31,8 +31,8 @@ MATRIX = 4096  # rows and columns
 COPIED = 2**28  # bytes
 
 
-def measure(config: Config) -> dict[str, float | int | str]:
-    """Compile the train step of a config and time it."""
+def measure(config: Config, dtype: str) -> dict[str, float | int | str]:
+    """Compile the train step of a config and time it, beside matrix products of a type."""
     batch_size = config.train.batch_size
     placed = place(config)
     spec = config.data.spec(batch_size)
@@ -62,7 +62,10 @@ def measure(config: Config) -> dict[str, float | int | str]:
     steps = max(1, round(ROUND_SECONDS / seconds_of(2)))
     seconds = statistics.median(seconds_of(steps) for _ in range(ROUNDS))
     devices = placed.mesh.devices.size
-    product = devices * product_speed()
+    optimized = step.cost_analysis()
+    assert optimized is not None
+    moved, copied = devices * optimized["bytes accessed"], devices * copy_speed()
+    product = devices * product_speed(dtype)
     return {
         "device": partition.describe(placed.mesh),
         "jax": jax.__version__,
@@ -75,14 +78,16 @@ def measure(config: Config) -> dict[str, float | int | str]:
         "gflop_per_second": round(flops / 1e9 / seconds, 1),
         "matrix_product_gflop_per_second": round(product / 1e9, 1),
         "share_of_matrix_product": round(flops / seconds / product, 3),
-        "copy_gigabytes_per_second": round(devices * copy_speed() / 1e9, 1),
+        "gigabyte_per_step": round(moved / 1e9, 3),
+        "copy_gigabytes_per_second": round(copied / 1e9, 1),
+        "share_of_copy": round(moved / seconds / copied, 3),
         "memory_mib_per_device": round(sum(memory_of(step)) / 2**20, 1),
     }
 
 
-def product_speed() -> float:
+def product_speed(dtype: str) -> float:
     """Return the floating-point operations per second of a large matrix product on one device."""
-    x = jnp.ones((MATRIX, MATRIX))
+    x = jnp.ones((MATRIX, MATRIX), dtype)
     return 2 * MATRIX**3 / _fastest(jax.jit(jnp.matmul), x, x)
 
 
@@ -106,7 +111,7 @@ def main() -> int:
     """Measure what the command line says; return the exit code."""
     own, rest = options.read(options.parser(), sys.argv[1:])
     name, arguments = command_line.parse(rest)
-    result = {"config": name} | measure(arguments.config)
+    result = {"config": name} | measure(arguments.config, own.compute_dtype or "float32")
     for field, value in result.items():
         print(f"{field:32} {value}")
     print(json.dumps(result))

@@ -9,6 +9,7 @@ import pytest
 from methods import METHODS
 
 from jaxgan.networks.compute import Compute
+from jaxgan.networks.resnet import ResNetGenerator
 
 KEY = jax.random.key(3)
 SLOW = pytest.mark.slow
@@ -62,6 +63,21 @@ def test_gradients_and_statistics_are_the_same(name, choices):
         assert_close(measured, metrics, 1e-9)
         assert_close(after.batch_stats, expected.batch_stats, 1e-9)
         assert_close(after.memory, expected.memory, 1e-9)
+
+
+def test_blocks_that_are_computed_again_drop_the_same_features():
+    x = jax.random.normal(KEY, (1, 16, 16, 3))
+    network = ResNetGenerator(3, features=4, blocks=2, dropout=0.5)
+    again = network.clone(compute=Compute(remat=True))
+    params = network.init(KEY, x, deterministic=True)["params"]
+
+    def gradient(network):
+        def loss(params):
+            return jnp.sum(network.apply({"params": params}, x, rngs={"dropout": KEY}) ** 2)
+
+        return jax.jit(jax.grad(loss))(params)
+
+    assert_close(gradient(again), gradient(network), 1e-5)
 
 
 def test_dcgan_takes_a_batch_in_parts():

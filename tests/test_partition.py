@@ -13,7 +13,8 @@ from methods import METHODS
 
 from jaxgan import partition
 from jaxgan.errors import UserError
-from jaxgan.networks.convolutions import conv_transpose, plain, plain_transpose, strided_conv
+from jaxgan.networks.convolutions import conv_transpose, strided_conv
+from jaxgan.networks.forms import plain, plain_transpose
 from jaxgan.partition import Placed, make_mesh
 
 CYCLEGAN, PIX2PIX, BATCH = METHODS["cyclegan"], METHODS["pix2pix"], 8

@@ -2,30 +2,25 @@
 
 Three maps make up all of it: `convolve`, and its transposes with respect to the image
 (`input_gradient`, which also is the forward of a transposed convolution) and to the kernel
-(`kernel_gradient`). On the CPU each of them picks, by shapes alone, among forms that
-`benchmarks/layers.py` compares; elsewhere they are XLA's own. All forms are equal but for rounding.
-
-Kernels are HWIO throughout, those of the strided convolution.
+(`kernel_gradient`). On the CPU each picks one of the `forms` by shapes alone; elsewhere they are
+XLA's own. `benchmarks/layers.py` times what is picked beside XLA's own.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial, reduce
+from functools import partial
 
 import jax
-import jax.numpy as jnp
-from jax.lax import conv_general_dilated, slice_in_dim
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
-Image = Float[Array, "batch height width channels"]
-Kernel = Float[Array, "size size channels new_channels"]
-Windows = Float[Array, "batch rows columns new_channels"]
+from jaxgan.networks import forms
+from jaxgan.networks.forms import Image, Kernel, Windows
 
-# On two cores with AVX-512, by benchmarks/layers.py; near these the forms are about even.
+# As timed on two cores with AVX-512 for the layers of the three papers, at 64x64 and 256x256.
 FEW_WINDOWS = 256  # up to which reading the kernel takes longer than the arithmetic ...
 LARGE_KERNEL = 2**19  # ... of so many elements
 FEW_CHANNELS = 4  # leave the vector registers empty
 WIDE = 32  # channels from which a part of a kernel is worth a convolution of its own
-SMALL_KERNEL = 2**11  # elements up to which nothing is worth the longer program
+SMALL_KERNEL = 2**11  # elements up to which blocks and taps are not worth the longer program
 FEW_IMAGES = 2  # for which XLA's kernel gradient at a stride is slow
 
 
@@ -67,7 +62,7 @@ def conv_transpose(
         output_padding: Rows and columns to add at the bottom and right, which the strided
             convolution would leave unread.
     """
-    size = [_enlarged(n, len(kernel), stride, padding, output_padding) for n in x.shape[1:3]]
+    size = [forms.enlarged(n, len(kernel), stride, padding, output_padding) for n in x.shape[1:3]]
     return input_gradient(x, kernel, stride, padding, size)
 
 
@@ -88,28 +83,28 @@ conv_transpose.defvjp(_conv_transpose_forward, _conv_transpose_backward)
 
 def convolve(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
     """Return what `strided_conv` does."""
-    rows, columns = (_count(n, len(kernel), stride, padding) for n in x.shape[1:3])
-    form = plain
+    rows, columns = (forms.count_windows(n, len(kernel), stride, padding) for n in x.shape[1:3])
+    form = forms.plain
     if _is_small(len(x) * rows * columns, kernel):
-        form = matmul
+        form = forms.matmul
     elif _has_few_channels(kernel, stride):
-        form = blocks
-    return _on_cpu(form, plain, x, kernel, stride=stride, padding=padding)
+        form = forms.blocks
+    return _on_cpu(form, forms.plain, x, kernel, stride=stride, padding=padding)
 
 
 def input_gradient(
     gradient: Windows, kernel: Kernel, stride: int, padding: int, size: Sequence[int]
 ) -> Image:
     """Return the transpose of `convolve` with respect to images of a height and width."""
-    form = dilated
+    form = forms.dilated
     if _is_small(gradient[..., 0].size, kernel):
-        form = overlap
+        form = forms.overlap
     elif _has_few_channels(kernel, stride):
         flipped = kernel[::-1, ::-1].swapaxes(2, 3)
         return convolve(gradient, flipped, 1, len(kernel) - 1 - padding)
     elif 1 < stride <= len(kernel) and kernel.shape[2] >= WIDE:
-        form = phases
-    return _on_cpu(form, dilated, gradient, kernel, stride=stride, padding=padding, size=size)
+        form = forms.phases
+    return _on_cpu(form, forms.dilated, gradient, kernel, stride=stride, padding=padding, size=size)
 
 
 def kernel_gradient(
@@ -121,186 +116,23 @@ def kernel_gradient(
         _, vjp = jax.vjp(partial(conv, x, **geometry), kernel)
         return vjp(gradient)[0]
 
-    form = partial(transpose, plain)
+    form = partial(transpose, forms.plain)
     if _is_small(gradient[..., 0].size, kernel):
-        form = partial(transpose, matmul)
+        form = partial(transpose, forms.matmul)
     elif _has_few_channels(kernel, stride):
-        form = partial(transpose, blocks)
+        form = partial(transpose, forms.blocks)
     elif stride == 1:
-        form = partial(transpose, padded)
+        form = partial(transpose, forms.padded)
     elif len(x) <= FEW_IMAGES and kernel.size > SMALL_KERNEL:
-        form = taps
+        form = forms.taps
 
     def materialized(x, kernel, gradient, **geometry):
         # Both are read in an order in which it is slow to compute them on the way.
         x, gradient = jax.lax.optimization_barrier((x, gradient))
         return form(x, kernel, gradient, **geometry)
 
-    plainly = partial(transpose, plain)
+    plainly = partial(transpose, forms.plain)
     return _on_cpu(materialized, plainly, x, kernel, gradient, stride=stride, padding=padding)
-
-
-def plain(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
-    """Convolve in XLA's own way."""
-    return conv_general_dilated(
-        x,
-        kernel,
-        window_strides=(stride, stride),
-        padding=((padding, padding), (padding, padding)),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )
-
-
-def plain_transpose(
-    x: Windows, kernel: Kernel, stride: int, padding: int, output_padding: int
-) -> Image:
-    """Do as `conv_transpose` in XLA's own way, its gradients too."""
-    size = [_enlarged(n, len(kernel), stride, padding, output_padding) for n in x.shape[1:3]]
-    return dilated(x, kernel, stride, padding, size)
-
-
-def padded(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
-    """Convolve an image that is padded first, for the sake of the kernel's gradient."""
-    # XLA would undo the padding but for the barrier.
-    return plain(jax.lax.optimization_barrier(_pad(x, padding)), kernel, stride, 0)
-
-
-def matmul(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
-    """Convolve by a product of the matrix of all windows and that of the kernel."""
-    windows, size = _pad(x, padding), len(kernel)
-    for axis in (1, 2):
-        count, used = _used(x.shape[axis], size, stride, padding)
-        span = (count - 1) * stride + 1
-        parts = [slice_in_dim(windows, tap, tap + span, stride, axis) for tap in used]
-        windows = jnp.stack(parts, axis=2 + axis)
-        kernel = slice_in_dim(kernel, used.start, used.stop, axis=axis - 1)
-    rows = windows.reshape(-1, kernel[..., 0].size)
-    return (rows @ kernel.reshape(rows.shape[1], -1)).reshape(*windows.shape[:3], -1)
-
-
-def blocks(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
-    """Convolve blocks of 2x2 pixels, four times the channels on both sides, at a stride of 1."""
-    assert stride == 1
-    batch, *lengths, channels = x.shape
-    size, new_channels = len(kernel), kernel.shape[-1]
-    counts = [_count(n, size, 1, padding) for n in lengths]
-    reach = size // 2 + 1  # blocks that the windows of a block cover
-    across = [(n + 1) // 2 - 1 + reach for n in counts]
-    edges = [(padding, 2 * all - n - padding, 0) for all, n in zip(across, lengths, strict=True)]
-    x = jax.lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *edges, (0, 0, 0)))
-    x = x.reshape(batch, across[0], 2, across[1], 2 * channels)
-    x = x.swapaxes(2, 3).reshape(batch, *across, 4 * channels)
-    shifted = [  # the kernel as each of the four pixels of a block sees it
-        jnp.pad(kernel, [(shift, 2 * reach - size - shift) for shift in (i, j)] + [(0, 0)] * 2)
-        for i in (0, 1)
-        for j in (0, 1)
-    ]
-    kernel = jnp.stack(shifted, axis=-2).reshape(reach, 2, reach, 2, channels, 4 * new_channels)
-    kernel = kernel.transpose(0, 2, 1, 3, 4, 5).reshape(reach, reach, 4 * channels, -1)
-    y = plain(x, kernel, 1, 0)
-    y = y.reshape(*y.shape[:3], 2, 2 * new_channels).swapaxes(2, 3)
-    y = y.reshape(batch, 2 * y.shape[1], 2 * y.shape[3], new_channels)
-    return y[:, : counts[0], : counts[1]]
-
-
-def dilated(
-    gradient: Windows, kernel: Kernel, stride: int, padding: int, size: Sequence[int]
-) -> Image:
-    """Do as `input_gradient` in XLA's own way: convolve the windows with gaps between them."""
-    low = len(kernel) - 1 - padding
-    spans = [(rows - 1) * stride + 1 for rows in gradient.shape[1:3]]
-    return conv_general_dilated(
-        gradient,
-        kernel[::-1, ::-1],
-        window_strides=(1, 1),
-        padding=[(low, n - span + padding) for n, span in zip(size, spans, strict=True)],
-        lhs_dilation=(stride, stride),
-        dimension_numbers=("NHWC", "HWOI", "NHWC"),
-    )
-
-
-def phases(
-    gradient: Windows, kernel: Kernel, stride: int, padding: int, size: Sequence[int]
-) -> Image:
-    """Do as `input_gradient`: every stride-th pixel by a convolution with a part of the kernel."""
-    counts = [-(-n // stride) for n in size]
-
-    def part(axis, phase):
-        """Return a part of the kernel, and how to pad the gradient, along an axis."""
-        ahead, first = divmod(phase + padding, stride)
-        before = len(range(first, len(kernel), stride)) - 1 - ahead
-        return slice(first, None, stride), (before, counts[axis] + ahead - gradient.shape[1 + axis])
-
-    def convolve_phase(i, j):
-        (rows, row_padding), (columns, column_padding) = part(0, i), part(1, j)
-        return conv_general_dilated(
-            gradient,
-            kernel[rows, columns][::-1, ::-1],
-            window_strides=(1, 1),
-            padding=(row_padding, column_padding),
-            dimension_numbers=("NHWC", "HWOI", "NHWC"),
-        )
-
-    rows = [jnp.stack([convolve_phase(i, j) for j in range(stride)], axis=3) for i in range(stride)]
-    y = jnp.stack(rows, axis=2).reshape(len(gradient), *(stride * n for n in counts), -1)
-    return y[:, : size[0], : size[1]]
-
-
-def overlap(
-    gradient: Windows, kernel: Kernel, stride: int, padding: int, size: Sequence[int]
-) -> Image:
-    """Do as `input_gradient`: the transpose of `matmul`, which adds up overlapping windows."""
-    batch, rows, columns, new_channels = gradient.shape
-    (_, tall), (_, wide) = (_used(n, len(kernel), stride, padding) for n in size)
-    kernel = kernel[tall.start : tall.stop, wide.start : wide.stop]
-    y = gradient.reshape(-1, new_channels) @ kernel.reshape(-1, new_channels).T
-    y = y.reshape(batch, rows, columns, len(tall), len(wide), -1)
-    for axis, used in ((2, wide), (1, tall)):
-        count, length = y.shape[axis], size[axis - 1]
-        places = []
-        for number, tap in enumerate(used):
-            low = tap - padding
-            edges = [(0, 0, 0)] * (y.ndim - 1)
-            edges[axis] = (low, length - low - ((count - 1) * stride + 1), stride - 1)
-            part = jax.lax.index_in_dim(y, number, axis + 2, keepdims=False)
-            places.append(jax.lax.pad(part, jnp.zeros((), y.dtype), edges))
-        y = reduce(jnp.add, places)
-    return y
-
-
-def taps(x: Image, kernel: Kernel, gradient: Windows, stride: int, padding: int) -> Kernel:
-    """Do as `kernel_gradient`: a product of matrices for every pixel of the kernel."""
-    _, rows, columns, new_channels = gradient.shape
-    size, x = len(kernel), _pad(x, padding)
-
-    def product(i, j):
-        seen = slice_in_dim(x, i, i + (rows - 1) * stride + 1, stride, axis=1)
-        seen = slice_in_dim(seen, j, j + (columns - 1) * stride + 1, stride, axis=2)
-        return seen.reshape(-1, x.shape[-1]).T @ gradient.reshape(-1, new_channels)
-
-    products = [product(i, j) for i in range(size) for j in range(size)]
-    return jnp.stack(products).reshape(kernel.shape)
-
-
-def _pad(x: Image, padding: int) -> Float[Array, "batch tall wide channels"]:
-    return jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-
-
-def _count(length: int, size: int, stride: int, padding: int) -> int:
-    """Return how many windows lie along an axis."""
-    return (length + 2 * padding - size) // stride + 1
-
-
-def _enlarged(count: int, size: int, stride: int, padding: int, output_padding: int) -> int:
-    """Return the length of an axis along which so many windows lie."""
-    return (count - 1) * stride + size - 2 * padding + output_padding
-
-
-def _used(length: int, size: int, stride: int, padding: int) -> tuple[int, range]:
-    """Return how many windows lie along an axis, and which of their pixels are not all padding."""
-    count = _count(length, size, stride, padding)
-    first = max(0, padding - (count - 1) * stride)
-    return count, range(first, min(size, padding + length))
 
 
 def _is_small(windows: int, kernel: Kernel) -> bool:

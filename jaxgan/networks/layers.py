@@ -14,7 +14,7 @@ from jax.nn import initializers
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float
 
-from jaxgan.networks import convolutions
+from jaxgan.networks import convolutions, forms
 from jaxgan.networks.compute import Compute, widen
 
 Features = Float[Array, "batch height width channels"]
@@ -61,7 +61,7 @@ class Conv(nn.Module):
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
         kernel = self.compute.cast(self.param("kernel", self.kernel_init, shape))
         plainly = self.compute.plain_convolutions
-        conv = convolutions.plain if plainly else convolutions.strided_conv
+        conv = forms.plain if plainly else convolutions.strided_conv
         x = conv(self.compute.cast(x), kernel, self.stride, self.padding)
         return _add_bias(self, x) if self.use_bias else x
 
@@ -84,7 +84,7 @@ class ConvTranspose(nn.Module):
         shape = (self.kernel_size, self.kernel_size, self.features, x.shape[-1])
         kernel = self.compute.cast(self.param("kernel", self.kernel_init, shape))
         plainly = self.compute.plain_convolutions
-        conv = convolutions.plain_transpose if plainly else convolutions.conv_transpose
+        conv = forms.plain_transpose if plainly else convolutions.conv_transpose
         x = conv(self.compute.cast(x), kernel, self.stride, self.padding, self.output_padding)
         return _add_bias(self, x) if self.use_bias else x
 

@@ -1,0 +1,180 @@
+"""Forms of a convolution and of its transposes, all equal but for rounding.
+
+Kernels are HWIO throughout, those of the strided convolution. `size` is the height and width of
+the images of a transpose.
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+
+import jax
+import jax.numpy as jnp
+from jax.lax import conv_general_dilated, slice_in_dim
+from jaxtyping import Array, Float
+
+Image = Float[Array, "batch height width channels"]
+Kernel = Float[Array, "size size channels new_channels"]
+Windows = Float[Array, "batch rows columns new_channels"]
+
+
+def plain(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
+    """Convolve in XLA's own way."""
+    return conv_general_dilated(
+        x,
+        kernel,
+        window_strides=(stride, stride),
+        padding=((padding, padding), (padding, padding)),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
+def plain_transpose(
+    x: Windows, kernel: Kernel, stride: int, padding: int, output_padding: int
+) -> Image:
+    """Do as `convolutions.conv_transpose` in XLA's own way, its gradients too."""
+    size = [enlarged(n, len(kernel), stride, padding, output_padding) for n in x.shape[1:3]]
+    return dilated(x, kernel, stride, padding, size)
+
+
+def padded(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
+    """Convolve an image that is padded first, for the sake of the kernel's gradient."""
+    # XLA would undo the padding but for the barrier.
+    return plain(jax.lax.optimization_barrier(_pad(x, padding)), kernel, stride, 0)
+
+
+def matmul(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
+    """Convolve by a product of the matrix of all windows and that of the kernel."""
+    windows, size = _pad(x, padding), len(kernel)
+    for axis in (1, 2):
+        count, used = _used(x.shape[axis], size, stride, padding)
+        span = (count - 1) * stride + 1
+        parts = [slice_in_dim(windows, tap, tap + span, stride, axis) for tap in used]
+        windows = jnp.stack(parts, axis=2 + axis)
+        kernel = slice_in_dim(kernel, used.start, used.stop, axis=axis - 1)
+    rows = windows.reshape(-1, kernel[..., 0].size)
+    return (rows @ kernel.reshape(rows.shape[1], -1)).reshape(*windows.shape[:3], -1)
+
+
+def blocks(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
+    """Convolve blocks of 2x2 pixels, four times the channels on both sides, at a stride of 1."""
+    assert stride == 1
+    batch, *lengths, channels = x.shape
+    size, new_channels = len(kernel), kernel.shape[-1]
+    counts = [count_windows(n, size, 1, padding) for n in lengths]
+    reach = size // 2 + 1  # blocks that the windows of a block cover
+    across = [(n + 1) // 2 - 1 + reach for n in counts]
+    edges = [(padding, 2 * all - n - padding, 0) for all, n in zip(across, lengths, strict=True)]
+    x = jax.lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *edges, (0, 0, 0)))
+    x = x.reshape(batch, across[0], 2, across[1], 2 * channels)
+    x = x.swapaxes(2, 3).reshape(batch, *across, 4 * channels)
+    shifted = [  # the kernel as each of the four pixels of a block sees it
+        jnp.pad(kernel, [(shift, 2 * reach - size - shift) for shift in (i, j)] + [(0, 0)] * 2)
+        for i in (0, 1)
+        for j in (0, 1)
+    ]
+    kernel = jnp.stack(shifted, axis=-2).reshape(reach, 2, reach, 2, channels, 4 * new_channels)
+    kernel = kernel.transpose(0, 2, 1, 3, 4, 5).reshape(reach, reach, 4 * channels, -1)
+    y = plain(x, kernel, 1, 0)
+    y = y.reshape(*y.shape[:3], 2, 2 * new_channels).swapaxes(2, 3)
+    y = y.reshape(batch, 2 * y.shape[1], 2 * y.shape[3], new_channels)
+    return y[:, : counts[0], : counts[1]]
+
+
+def dilated(
+    gradient: Windows, kernel: Kernel, stride: int, padding: int, size: Sequence[int]
+) -> Image:
+    """Be the input's gradient in XLA's own way: convolve the windows with gaps between them."""
+    low = len(kernel) - 1 - padding
+    spans = [(rows - 1) * stride + 1 for rows in gradient.shape[1:3]]
+    return conv_general_dilated(
+        gradient,
+        kernel[::-1, ::-1],
+        window_strides=(1, 1),
+        padding=[(low, n - span + padding) for n, span in zip(size, spans, strict=True)],
+        lhs_dilation=(stride, stride),
+        dimension_numbers=("NHWC", "HWOI", "NHWC"),
+    )
+
+
+def phases(
+    gradient: Windows, kernel: Kernel, stride: int, padding: int, size: Sequence[int]
+) -> Image:
+    """Be the input's gradient: every stride-th pixel by a convolution with a part of the kernel."""
+    counts = [-(-n // stride) for n in size]
+
+    def part(axis, phase):
+        """Return a part of the kernel, and how to pad the gradient, along an axis."""
+        ahead, first = divmod(phase + padding, stride)
+        before = len(range(first, len(kernel), stride)) - 1 - ahead
+        return slice(first, None, stride), (before, counts[axis] + ahead - gradient.shape[1 + axis])
+
+    def convolve_phase(i, j):
+        (rows, row_padding), (columns, column_padding) = part(0, i), part(1, j)
+        return conv_general_dilated(
+            gradient,
+            kernel[rows, columns][::-1, ::-1],
+            window_strides=(1, 1),
+            padding=(row_padding, column_padding),
+            dimension_numbers=("NHWC", "HWOI", "NHWC"),
+        )
+
+    rows = [jnp.stack([convolve_phase(i, j) for j in range(stride)], axis=3) for i in range(stride)]
+    y = jnp.stack(rows, axis=2).reshape(len(gradient), *(stride * n for n in counts), -1)
+    return y[:, : size[0], : size[1]]
+
+
+def overlap(
+    gradient: Windows, kernel: Kernel, stride: int, padding: int, size: Sequence[int]
+) -> Image:
+    """Be the input's gradient: the transpose of `matmul`, which adds up overlapping windows."""
+    batch, rows, columns, new_channels = gradient.shape
+    (_, tall), (_, wide) = (_used(n, len(kernel), stride, padding) for n in size)
+    kernel = kernel[tall.start : tall.stop, wide.start : wide.stop]
+    y = gradient.reshape(-1, new_channels) @ kernel.reshape(-1, new_channels).T
+    y = y.reshape(batch, rows, columns, len(tall), len(wide), -1)
+    for axis, used in ((2, wide), (1, tall)):
+        count, length = y.shape[axis], size[axis - 1]
+        places = []
+        for number, tap in enumerate(used):
+            low = tap - padding
+            edges = [(0, 0, 0)] * (y.ndim - 1)
+            edges[axis] = (low, length - low - ((count - 1) * stride + 1), stride - 1)
+            part = jax.lax.index_in_dim(y, number, axis + 2, keepdims=False)
+            places.append(jax.lax.pad(part, jnp.zeros((), y.dtype), edges))
+        y = reduce(jnp.add, places)
+    return y
+
+
+def taps(x: Image, kernel: Kernel, gradient: Windows, stride: int, padding: int) -> Kernel:
+    """Be the kernel's gradient: a product of matrices for every pixel of the kernel."""
+    _, rows, columns, new_channels = gradient.shape
+    size, x = len(kernel), _pad(x, padding)
+
+    def product(i, j):
+        seen = slice_in_dim(x, i, i + (rows - 1) * stride + 1, stride, axis=1)
+        seen = slice_in_dim(seen, j, j + (columns - 1) * stride + 1, stride, axis=2)
+        return seen.reshape(-1, x.shape[-1]).T @ gradient.reshape(-1, new_channels)
+
+    products = [product(i, j) for i in range(size) for j in range(size)]
+    return jnp.stack(products).reshape(kernel.shape)
+
+
+def _pad(x: Image, padding: int) -> Float[Array, "batch tall wide channels"]:
+    return jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+
+
+def count_windows(length: int, size: int, stride: int, padding: int) -> int:
+    """Return how many windows lie along an axis."""
+    return (length + 2 * padding - size) // stride + 1
+
+
+def enlarged(count: int, size: int, stride: int, padding: int, output_padding: int) -> int:
+    """Return the length of an axis along which so many windows lie."""
+    return (count - 1) * stride + size - 2 * padding + output_padding
+
+
+def _used(length: int, size: int, stride: int, padding: int) -> tuple[int, range]:
+    """Return how many windows lie along an axis, and which of their pixels are not all padding."""
+    count = count_windows(length, size, stride, padding)
+    first = max(0, padding - (count - 1) * stride)
+    return count, range(first, min(size, padding + length))
