@@ -4,7 +4,10 @@ import signal
 import sys
 from pathlib import Path
 
-from jaxgan import command_line, dry_run
+import jax
+
+from jaxgan import command_line, dry_run, processes
+from jaxgan.errors import UserError
 from jaxgan.metrics.evaluate import during_training
 from jaxgan.trainer import train
 from jaxgan.workdir import next_workdir
@@ -13,9 +16,12 @@ from jaxgan.workdir import next_workdir
 def main() -> int:
     """Train as the command line says; return the exit code."""
     name, arguments = command_line.parse(sys.argv[1:])
+    processes.join(arguments.processes)
     if arguments.dry_run:
         print(dry_run.describe(arguments.config))
         return 0
+    if jax.process_count() > 1 and not arguments.workdir:
+        raise UserError("several processes need a --workdir, which all of them see")
     workdir = arguments.workdir or next_workdir(Path("runs"), name)
     received = train(arguments.config, workdir, during_training)
     return 130 if received == signal.SIGINT else 0  # a preempted run ends well

@@ -46,15 +46,23 @@ def read_groups(text: str) -> list[list[int]]:
         return [list(map(int, numbers(group))) for group in listed[1].split("},{")]
     if iota := re.match(r"\[([0-9,]+)\]<=\[([0-9,]+)\](?:T\(([0-9,]+)\))?", text):
         shape, source, order = (list(map(int, numbers(part or ""))) for part in iota.groups())
-        devices = np.arange(np.prod(source)).reshape(source)
-        return devices.transpose(order or range(len(source))).reshape(shape).tolist()
-    axes = re.match(r"mesh\[(.*?)\] \{(.*?)\}", text)
+        return _in_order(source, order).reshape(shape).tolist()
+    axes = re.match(
+        r"mesh\[(.*?)\](?:, device_ids=\(\[([0-9,]+)\](?:T\(([0-9,]+)\))?\))? \{(.*?)\}", text
+    )
     assert axes, f"an unknown notation: {text}"
     sizes = dict(re.findall(r"'(\w+)'=([0-9]+)", axes[1]))
-    names, grouped = list(sizes), re.findall(r"'(\w+)'", axes[2])
-    devices = np.arange(np.prod([int(size) for size in sizes.values()]))
-    devices = devices.reshape([int(size) for size in sizes.values()])
+    names, grouped = list(sizes), re.findall(r"'(\w+)'", axes[4])
+    shape = [int(size) for size in sizes.values()]
+    source, order = (list(map(int, numbers(part or ""))) for part in axes.groups()[1:3])
+    devices = _in_order(source or shape, order).reshape(shape)
     order = [names.index(name) for name in names if name not in grouped]
     order += [names.index(name) for name in grouped]
     members = int(np.prod([int(sizes[name]) for name in grouped]))
     return devices.transpose(order).reshape(-1, members).tolist()
+
+
+def _in_order(shape: list[int], order: list[int]) -> np.ndarray:
+    """Return the numbers of devices, as an array of a shape, its axes in another order if given."""
+    devices = np.arange(np.prod(shape)).reshape(shape)
+    return devices.transpose(order or range(len(shape)))

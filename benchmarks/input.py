@@ -71,7 +71,13 @@ def measure(arguments: Arguments, data_dir: str) -> dict[str, float]:
     order = itertools.cycle(range(len(records)))
 
     def stream(paired: Paired, finish: Callable = lambda batch: batch) -> Iterable[int]:
-        batches = paired.stream(splits, seed=0, batch_size=arguments.batch_size, start=0)
+        batches = paired.stream(
+            splits,
+            seed=0,
+            batch_size=arguments.batch_size,
+            start=0,
+            rows=range(arguments.batch_size),
+        )
         for batch in batches:
             jax.block_until_ready(finish(batch))
             yield 2 * arguments.batch_size

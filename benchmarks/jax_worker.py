@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from jaxgan import command_line, partition
+from jaxgan import command_line
 from jaxgan.config import Config
 from jaxgan.trainer import make_placed_init, make_train_step, place
 from jaxgan.types import Batch, Spec
@@ -50,7 +50,7 @@ def prepare(config: Config) -> tuple[dict[str, Any], Any]:
     placed = place(config)
     rng = np.random.default_rng(0)
     noise = {name: rng.uniform(-1, 1, leaf.shape).astype("f") for name, leaf in spec.items()}
-    batch = jax.device_put(noise, partition.split_batch(placed.mesh))
+    batch = jax.device_put(noise, placed.split_batch)
     key = jax.random.key(0)
     state = make_placed_init(config, placed)(key)
     step = make_train_step(config, placed).lower(state, spec, key).compile()

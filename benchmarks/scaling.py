@@ -22,7 +22,7 @@ import numpy as np
 import options
 from collectives import collectives
 
-from jaxgan import command_line, partition
+from jaxgan import command_line
 from jaxgan.config import Config
 from jaxgan.dry_run import memory_of
 from jaxgan.errors import UserError
@@ -63,7 +63,7 @@ def measure(config: Config, mesh: str, devices: int, timed: bool) -> dict[str, A
     if timed:
         rng = np.random.default_rng(0)
         noise = {name: rng.uniform(0, 255, x.shape).astype(x.dtype) for name, x in spec.items()}
-        raw = jax.device_put(noise, partition.split_batch(placed.mesh))
+        raw = jax.device_put(noise, placed.split_batch)
         state, times = init(key), []
         for _ in range(ROUNDS + 1):
             start = time.perf_counter()

@@ -38,7 +38,7 @@ def measure(config: Config, dtype: str) -> dict[str, float | int | str]:
     spec = config.data.spec(batch_size)
     rng = np.random.default_rng(0)
     noise = {name: rng.uniform(0, 255, x.shape).astype(x.dtype) for name, x in spec.items()}
-    raw = jax.device_put(noise, partition.split_batch(placed.mesh))
+    raw = jax.device_put(noise, placed.split_batch)
     key = jax.random.key(0)
     state = make_placed_init(config, placed)(key)
 

@@ -188,11 +188,8 @@ def read_state(checkpoint: Path, abstract_state: TrainState) -> TrainState:
     Raises:
         UserError: If it cannot be read, or is damaged.
     """
-    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    placed = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device), abstract_state
-    )
-    read = _read(checkpoint, state=ocp.args.StandardRestore(placed), digest=ocp.args.JsonRestore())
+    state = ocp.args.StandardRestore(_on_one_device(abstract_state))
+    read = _read(checkpoint, state=state, digest=ocp.args.JsonRestore())
     if read["digest"]["sum"] != int(digest(read["state"])):
         raise UserError(f"{checkpoint} is damaged: its content has changed since it was written")
     return read["state"]
@@ -206,7 +203,9 @@ def read_weights(checkpoint: Path) -> tuple[PyTree, PyTree]:
     Raises:
         UserError: If they cannot be read.
     """
-    state = _read(checkpoint, state=ocp.args.StandardRestore())["state"]
+    with contextlib.closing(ocp.StandardCheckpointHandler()) as handler, _reading(checkpoint):
+        saved = handler.metadata((checkpoint / "state").absolute()).tree
+    state = _read(checkpoint, state=ocp.args.StandardRestore(_on_one_device(saved)))["state"]
     params, batch_stats = state["params"], state["batch_stats"] or {}
     if average := (state["memory"] or {}).get("average"):
         params["generator"], batch_stats["generator"] = average["params"], average["batch_stats"]
@@ -214,14 +213,28 @@ def read_weights(checkpoint: Path) -> tuple[PyTree, PyTree]:
 
 
 def _read(checkpoint: Path, **items: Any) -> Any:
-    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
-        try:
-            return checkpointer.restore(checkpoint.absolute(), ocp.args.Composite(**items))
-        except (MemoryError, PermissionError, jax.errors.JaxRuntimeError):
-            raise  # not the checkpoint's fault
-        except Exception as error:  # Orbax and TensorStore raise all kinds on damaged files
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise UserError(f"{checkpoint} cannot be read ({reason})") from error
+    handler = ocp.CompositeCheckpointHandler()
+    with ocp.Checkpointer(handler) as checkpointer, _reading(checkpoint):
+        return checkpointer.restore(checkpoint.absolute(), ocp.args.Composite(**items))
+
+
+@contextlib.contextmanager
+def _reading(checkpoint: Path) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, PermissionError, jax.errors.JaxRuntimeError):
+        raise  # not the checkpoint's fault
+    except Exception as error:  # Orbax and TensorStore raise all kinds on damaged files
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(f"{checkpoint} cannot be read ({reason})") from error
+
+
+def _on_one_device(shapes: PyTree) -> PyTree:
+    """Ask for arrays on one device of this process, wherever they were saved."""
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device), shapes
+    )
 
 
 def _put_aside(manager: ocp.CheckpointManager, step: int) -> None:

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +15,10 @@ import jax
 import pooch
 import tyro
 
+from jaxgan import processes
 from jaxgan.config import Config, available, load
 from jaxgan.errors import UserError
+from jaxgan.processes import Processes
 
 USAGE = """\
 usage: python train.py --config FILE [--workdir DIR] [--dry-run] [--config.FIELD=VALUE ...]
@@ -36,6 +38,9 @@ class TrainArguments:
     """Folder of the run, by default the next free runs/NNNNN-NAME after the config's name."""
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Only print the config, the parameters of each network, and the memory that a device needs."""
+    processes: Annotated[Processes, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(name="")] = field(
+        default_factory=Processes
+    )
 
 
 def parse(arguments: Sequence[str]) -> tuple[str, TrainArguments]:
@@ -89,6 +94,13 @@ def run(main: Callable[[], int]) -> int:
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         cache = Path(pooch.os_cache("jaxgan")) / "xla"
         jax.config.update("jax_compilation_cache_dir", str(cache))
+    code = _run(main)
+    if code:
+        processes.leave(code)
+    return code
+
+
+def _run(main: Callable[[], int]) -> int:
     try:
         return main()
     except (UserError, OSError) as error:
@@ -96,12 +108,18 @@ def run(main: Callable[[], int]) -> int:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             message += ": make room, and run the same command again"
     except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
         message = (
             "the device is out of memory: lower --config.train.batch_size or the image size, or "
             "translate with --tile"
         )
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            if not jax.distributed.is_initialized():
+                raise
+            reason = str(error).splitlines()[0]
+            message = (
+                f"what the processes do together failed ({reason}): see what the others "
+                "say; the same commands continue from the last checkpoint"
+            )
     except RuntimeError as error:
         if "backend" not in str(error):
             raise

@@ -1,5 +1,8 @@
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there, and locks."""
 
+import contextlib
+import fcntl
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -8,3 +11,20 @@ def write_text(file: Path, text: str) -> None:
     partial = file.with_name(file.name + ".partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(file)
+
+
+@contextlib.contextmanager
+def lock(file: Path, when_busy: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock, which other processes wait for; it ends with the process.
+
+    Args:
+        file: The lock's file.
+        when_busy: What to do before waiting for another process. It may raise instead.
+    """
+    with file.open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            when_busy()
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield

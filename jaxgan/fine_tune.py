@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from jax.tree_util import keystr, tree_flatten_with_path, tree_unflatten
 
 from jaxgan.checkpoint import find_checkpoint, read_config, read_weights
@@ -72,7 +73,7 @@ def _match(checkpoint: Path, state: TrainState) -> tuple[tuple[PyTree, PyTree], 
     for path, leaf in leaves:
         saved_leaf = found.get(keystr(path))
         fits = saved_leaf is not None and saved_leaf.shape == leaf.shape
-        weights.append(saved_leaf if fits else leaf)
+        weights.append(np.asarray(saved_leaf) if fits else leaf)
         if not fits:
             anew.append(keystr(path[1:], simple=True, separator="/"))
     return tree_unflatten(tree, weights), anew

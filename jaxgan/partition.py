@@ -1,27 +1,32 @@
 """How arrays lie on the devices."""
 
+import dataclasses
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
-import numpy as np
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import PRNGKeyArray
 
 from jaxgan.errors import UserError
 from jaxgan.image_pool import ImagePool
-from jaxgan.types import Batch, Method, Metrics, PyTree, Splittable, TrainState
+from jaxgan.types import Batch, Method, Metrics, PyTree, RawBatch, Spec, Splittable, TrainState
 
-AXES = ("direction", "data")
+AXES = ("data", "fsdp", "direction", "spatial")
+BATCH = ("data", "fsdp")  # what splits the images of a step
+SMALL = 2**10  # elements below which an array is not worth being gathered
 
 
 @dataclass(frozen=True)
 class Placed:
     """A method on a mesh.
 
-    Along the axis `data` the batch is split, and the rest is the same on every device. An axis
-    `direction` of 2 devices splits the state of a `Splittable` method too.
+    The axes `data` and `fsdp` split the batch, and `spatial` the height of its images. The state is
+    the same on every device, but that `fsdp` splits its large arrays, which are put together for
+    every step, and that `direction`, of 2 devices, splits that of a `Splittable` method in two.
     """
 
     method: Method
@@ -32,98 +37,148 @@ class Placed:
         return self._splittable.split(state) if self._is_split else state
 
     def gather(self, state: TrainState) -> TrainState:
-        """Undo `place`."""
+        """Undo `place`; what it returns is to be laid out as of `gathered`."""
         return self._splittable.join(state) if self._is_split else state
 
     def shardings(self, state: TrainState) -> TrainState:
         """Return the shardings of `place(state)`; of the state, its shapes will do."""
-        halves = ("direction",) if self._is_split else ()
-
-        def shard(node):
-            if isinstance(node, ImagePool):  # by height: every image of the batch may enter
-                divides = node.images.shape[-3] % self.mesh.shape["data"] == 0
-                images = self._sharding(*halves, None, "data" if divides else None)
-                return ImagePool(images=images, count=self._sharding(*halves))
-            return self._sharding(*halves)
-
         shapes = jax.eval_shape(self.place, state)
-        sharded = jax.tree.map(shard, shapes, is_leaf=lambda node: isinstance(node, ImagePool))
-        return sharded.replace(step=self._sharding())
+        sharded = self._shard(shapes, ("direction",) if self._is_split else ())
+        return dataclasses.replace(sharded, step=self.everywhere)
+
+    def gathered(self, state: TrainState) -> TrainState:
+        """Return the shardings of a state that is not split, as checkpoints are."""
+        return self._shard(state, ())
+
+    @property
+    def everywhere(self) -> NamedSharding:
+        """Every device keeps a copy."""
+        return self._sharding()
+
+    @property
+    def split_batch(self) -> NamedSharding:
+        """The images of a batch, whole ones, are split over the devices."""
+        return self._sharding(BATCH)
+
+    def rows(self, batch_size: int) -> list[int]:
+        """Return which images of a batch the devices of this process need."""
+        held = self.split_batch.addressable_devices_indices_map((batch_size,)).values()
+        return sorted({row for index in held if index for row in range(batch_size)[index[0]]})
+
+    def feed(self, raw: RawBatch, batch_size: int) -> Mapping[str, jax.Array]:
+        """Put a batch on the devices, of which this process has its `rows` alone."""
+        return {
+            name: jax.make_array_from_process_local_data(
+                self.split_batch, images, (batch_size, *images.shape[1:])
+            )
+            for name, images in raw.items()
+        }
 
     def train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
     ) -> tuple[TrainState, Metrics]:
         """See `Method.train_step`."""
-        if self._is_split:
-            return self._splittable.split_train_step(state, batch, key, self.mesh)
-        return self.method.train_step(state, batch, key)
+        whole = self._sharding("direction") if self._is_split else self.everywhere
+        params = jax.lax.with_sharding_constraint(state.params, whole)
+        batch = jax.lax.with_sharding_constraint(batch, self._sharding(BATCH, "spatial"))
+        state = dataclasses.replace(state, params=params)
+        with jax.sharding.use_abstract_mesh(self.mesh.abstract_mesh):
+            if self._is_split:
+                return self._splittable.split_train_step(state, batch, key, self.mesh)
+            return self.method.train_step(state, batch, key)
 
     @property
     def _is_split(self) -> bool:
-        return "direction" in self.mesh.axis_names
+        return self.mesh.shape["direction"] > 1
 
     @property
     def _splittable(self) -> Splittable:
         assert isinstance(self.method, Splittable)
         return self.method
 
-    def _sharding(self, *axes: str | None) -> NamedSharding:
+    def _shard(self, state: TrainState, halves: tuple[str, ...]) -> TrainState:
+        """Return the shardings of a state whose arrays have such axes first."""
+
+        def shard(node):
+            if isinstance(node, ImagePool):  # by height: every image of the batch may enter
+                rows = ("spatial", *BATCH)
+                divides = node.images.shape[-3] % math.prod(self.mesh.shape[a] for a in rows) == 0
+                images = self._sharding(*halves, None, rows if divides else None)
+                return ImagePool(images=images, count=self._sharding(*halves))
+            shape, parts = node.shape[len(halves) :], self.mesh.shape["fsdp"]
+            axes: list[str | None] = [None] * len(shape)
+            lengths = [0 if length % parts else length for length in shape]
+            if parts > 1 and node.size >= SMALL and any(lengths):
+                axes[lengths.index(max(lengths))] = "fsdp"
+            return self._sharding(*halves, *axes)
+
+        return jax.tree.map(shard, state, is_leaf=lambda node: isinstance(node, ImagePool))
+
+    def _sharding(self, *axes: str | tuple[str, ...] | None) -> NamedSharding:
         return NamedSharding(self.mesh, P(*axes))
 
 
-def make_mesh(setting: str, method: Method, state: PyTree, batch_size: int) -> Mesh:
+def mesh_of(**sizes: int) -> Mesh:
+    """Return a mesh of so many devices along the axes given, and of one along the others."""
+    shape = [sizes.get(axis, 1) for axis in AXES]
+    devices = jax.devices()[: math.prod(shape)]
+    return jax.make_mesh(shape, AXES, (AxisType.Auto,) * len(AXES), devices=devices)
+
+
+def make_mesh(setting: str, method: Method, state: PyTree, spec: Spec) -> Mesh:
     """Return the devices to train on.
 
     Args:
-        setting: Devices by axis, as `data:4` or `data:4,direction:2`; `auto` for as many as can
-            be used, with whole copies of the state where that makes no difference.
+        setting: Devices by axis, as `data:4` or `data:4,spatial:2`; `auto` for as many as can be
+            used, with whole copies of the state where that makes no difference.
         method: What is to be trained.
         state: The state that it starts with, or its shapes.
-        batch_size: Images a step, which the axis `data` splits.
+        spec: The batches that it is trained on.
 
     Raises:
         UserError: If these devices cannot train it.
     """
-    found = jax.device_count()
+    found, processes = jax.device_count(), jax.process_count()
     reason = _why_not_split(method, state)
+    batch_size, height = next(iter(spec.values())).shape[:2]
     if setting == "auto":
         sizes = {"data": _largest_split(batch_size, found)}
         halves = _largest_split(batch_size, found // 2)
         if not reason and 2 * halves > sizes["data"]:
             sizes = {"direction": 2, "data": halves}
     else:
-        sizes = {"data": 1} | _parse(setting)
+        sizes = _parse(setting)
+    needed = math.prod(sizes.values())
+    shares = math.prod(sizes.get(axis, 1) for axis in BATCH)
     problem = None
-    if batch_size % sizes["data"]:
-        problem = f"the batch size of {batch_size} does not split evenly over data:{sizes['data']}"
+    if batch_size % shares:
+        over = ",".join(f"{axis}:{sizes[axis]}" for axis in BATCH if axis in sizes)
+        problem = f"the batch size of {batch_size} does not split evenly over {over}"
+    elif height % sizes.get("spatial", 1):
+        problem = f"images of {height} rows do not split evenly over spatial:{sizes['spatial']}"
     elif sizes.get("direction", 2) != 2:
         problem = "the axis direction has 2 devices"
     elif "direction" in sizes and reason:
         problem = reason
-    elif (needed := int(np.prod(list(sizes.values())))) > found:
+    elif needed > found:
         problem = f"it needs {needed} devices, and there are {found}"
+    elif processes > 1 and needed < found:
+        problem = (
+            f"it uses {needed} devices, and the {processes} processes have {found}, all of which "
+            f"must be used (the batch size is {batch_size})"
+        )
     if problem:
         raise UserError(f"--config.train.mesh={setting} is not possible: {problem}")
-    axes = [axis for axis in AXES if axis in sizes]
-    devices = np.array(jax.devices()[: int(np.prod(list(sizes.values())))])
-    return Mesh(devices.reshape([sizes[axis] for axis in axes]), axes)
-
-
-def split_batch(mesh: Mesh) -> NamedSharding:
-    """Shard arrays along their first axis, the batch."""
-    return NamedSharding(mesh, P("data"))
-
-
-def replicate(mesh: Mesh) -> NamedSharding:
-    """Keep a copy of an array on every device."""
-    return NamedSharding(mesh, P())
+    return mesh_of(**sizes)
 
 
 def describe(mesh: Mesh) -> str:
     """Say in a line what a mesh uses."""
-    used, found = mesh.devices.size, jax.device_count()
-    axes = ",".join(f"{axis}:{size}" for axis, size in reversed(mesh.shape.items()))
-    line = f"devices: {used} of {found} x {mesh.devices.flat[0].device_kind}, mesh {axes}"
+    used, found, processes = mesh.devices.size, jax.device_count(), jax.process_count()
+    axes = [f"{axis}:{size}" for axis, size in mesh.shape.items() if size > 1]
+    line = f"devices: {used} of {found} x {mesh.devices.flat[0].device_kind}"
+    line += f" in {processes} processes" if processes > 1 else ""
+    line += f", mesh {','.join(axes) or 'data:1'}"
     return line + (" (a batch size that splits evenly would use more)" if used < found else "")
 
 
@@ -149,6 +204,6 @@ def _parse(setting: str) -> dict[str, int]:
     if len(sizes) < len(parts):
         raise UserError(
             f"--config.train.mesh={setting} is no mesh: write auto, or devices by axis, such as "
-            f"data:4 or data:4,direction:2; the axes are {', '.join(sorted(AXES))}"
+            f"data:4 or data:4,spatial:2; the axes are {', '.join(AXES)}"
         )
     return sizes

@@ -1,20 +1,21 @@
 """The training loop. It knows the `Method` and `Dataset` protocols and no method or data set."""
 
 import contextlib
+import dataclasses
 import math
-import signal
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jaxtyping import PRNGKeyArray
 from orbax.checkpoint import CheckpointManager
 
-from jaxgan import partition
+from jaxgan import partition, processes
 from jaxgan.checkpoint import all_finite, best_score, open_checkpoints, restore, save, wait
 from jaxgan.compiler import compiler_options
 from jaxgan.config import Config, to_json
@@ -23,7 +24,8 @@ from jaxgan.fine_tune import check_import, is_import, start_from
 from jaxgan.partition import Placed
 from jaxgan.progress import Progress
 from jaxgan.report import Report
-from jaxgan.types import Evaluated, ImageArray, Metrics, RawBatch, Splits, TrainState
+from jaxgan.stopping import stop_on_signals
+from jaxgan.types import Evaluated, ImageArray, Metrics, RawBatch, Spec, Splits, TrainState
 from jaxgan.workdir import claim
 
 Init = Callable[[PRNGKeyArray], TrainState]
@@ -38,8 +40,7 @@ def make_init(config: Config) -> Init:
     Raises:
         UserError: If the networks do not fit the images.
     """
-    raw = config.data.spec(config.train.batch_size)
-    spec = jax.eval_shape(config.data.augment, raw, jax.random.key(0))
+    spec = _augmented(config)
 
     def init(key):
         return config.method.init(key, spec)
@@ -57,9 +58,11 @@ def place(config: Config) -> Placed:
     Raises:
         UserError: If the networks do not fit the images, or the experiment not the mesh.
     """
-    train, shapes = config.train, jax.eval_shape(make_init(config), jax.random.key(0))
-    mesh = partition.make_mesh(train.mesh, config.method, shapes, train.batch_size)
-    return Placed(config.method, mesh)
+    shapes = jax.eval_shape(make_init(config), jax.random.key(0))
+    spec = _augmented(config)
+    return Placed(
+        config.method, partition.make_mesh(config.train.mesh, config.method, shapes, spec)
+    )
 
 
 def make_placed_init(config: Config, placed: Placed) -> jax.stages.Wrapped:
@@ -80,12 +83,11 @@ def make_train_step(config: Config, placed: Placed) -> jax.stages.Wrapped:
         augment_key, method_key = jax.random.split(jax.random.fold_in(key, state.step))
         return placed.train_step(state, config.data.augment(raw, augment_key), method_key)
 
-    everywhere = partition.replicate(placed.mesh)
     shardings = placed.shardings(jax.eval_shape(make_init(config), jax.random.key(0)))
     return jax.jit(
         train_step,
-        in_shardings=(shardings, partition.split_batch(placed.mesh), everywhere),
-        out_shardings=(shardings, everywhere),
+        in_shardings=(shardings, placed.split_batch, placed.everywhere),
+        out_shardings=(shardings, placed.everywhere),
         donate_argnums=0,
         compiler_options=compiler_options(),
     )
@@ -112,6 +114,23 @@ def make_sample(config: Config) -> Sample:
     return sample
 
 
+def make_gather(config: Config, placed: Placed) -> Callable[[TrainState], TrainState]:
+    """Return the function from a state that is trained to one as checkpoints have it."""
+    shapes = jax.eval_shape(make_init(config), jax.random.key(0))
+    return jax.jit(placed.gather, out_shardings=placed.gathered(shapes))
+
+
+def make_copy(placed: Placed) -> Callable[[TrainState], TrainState]:
+    """Return the function from what `make_gather`'s returns to a copy on one device, to be used.
+
+    It has no optimizer. Every process makes a copy of its own.
+    """
+    replicate = jax.jit(
+        lambda state: dataclasses.replace(state, opt_state={}), out_shardings=placed.everywhere
+    )
+    return lambda state: jax.tree.map(lambda leaf: leaf.addressable_data(0), replicate(state))
+
+
 def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = None) -> int | None:
     """Train up to `config.train.steps`, on from the latest checkpoint in `workdir` if there is one.
 
@@ -127,13 +146,16 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
         UserError: If something that the user can mend is wrong.
     """
     settings, plain = config.train, to_json(config)
+    is_first = jax.process_index() == 0
+    processes.check_equal(plain)
     placed = place(config)
     if is_import(workdir):
         check_import(workdir, plain, jax.eval_shape(make_init(config), jax.random.key(0)))
     with contextlib.ExitStack() as stack:
         splits = config.data.prepare()
         counts = {split: len(records) for split, records in splits.items()}
-        stack.enter_context(claim(workdir, plain, counts))
+        if is_first:
+            stack.enter_context(claim(workdir, plain, counts))
         print(f"run: {workdir}  (continue it with --workdir {workdir})")
         print(partition.describe(placed.mesh))
         checkpoints = stack.enter_context(
@@ -151,11 +173,18 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
             return None
         if start:
             print(f"continuing after step {start}")
-        report = stack.enter_context(contextlib.closing(Report(workdir, plain, start)))
-        stopped = stack.enter_context(_stop_on_signals())
+        report = None
+        if is_first:
+            report = stack.enter_context(contextlib.closing(Report(workdir, plain, start)))
+        stops = stack.enter_context(stop_on_signals())
         held_out = config.data.held_out(splits, settings.sample_count)
+        batch_size = settings.batch_size
         stream = config.data.stream(
-            splits, seed=settings.seed, batch_size=settings.batch_size, start=start
+            splits,
+            seed=settings.seed,
+            batch_size=batch_size,
+            start=start,
+            rows=placed.rows(batch_size),
         )
         sample = make_sample(config)
         evaluate, best = None, None
@@ -164,29 +193,39 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
             evaluate = make_evaluate(config, splits)
             best = open_checkpoints(workdir / "best", keep_last=1, keep_every=0)
             best = stack.enter_context(best)
-        gather = jax.jit(placed.gather)
+        gather, copy = make_gather(config, placed), make_copy(placed)
+
+        def show(step: int, model: TrainState) -> None:
+            columns = sample(model, held_out, sample_key)
+            if report:
+                report.sample(step, columns)
+
         if start == 0 and settings.sample_every:
-            report.sample(0, sample(gather(state), held_out, sample_key))
+            show(0, copy(gather(state)))
         train_step = _compile(config, placed, state, train_key)
-        progress = Progress(steps=settings.steps, batch_size=settings.batch_size, step=start)
+        progress = Progress(steps=settings.steps, batch_size=batch_size, step=start)
+
+        def log(step: int, values: Mapping[str, float]) -> None:
+            if report:
+                report.log(step, values)
 
         def record(step: int, metrics: Metrics) -> None:
             values = {name: float(value) for name, value in jax.device_get(metrics).items()}
             for name, value in values.items():
                 _check_finite(math.isfinite(value), name, step, checkpoints)
             if _due(step, settings.log_every):
-                report.log(step, values | progress.line(step, values))
+                log(step, values | progress.line(step, values))
 
-        step, previous = start, None
+        step, previous, signal = start, None, None
         for step in range(start + 1, settings.steps + 1):
             with progress.waiting():
-                raw = next(stream)
+                raw = placed.feed(next(stream), batch_size)
             state, metrics = train_step(state, raw, train_key)
             if previous:
                 record(*previous)  # one step late: the device has the next one to work on
             previous = step, metrics
-            finished, stopping = step == settings.steps, bool(stopped)
-            saving = finished or stopping or _due(step, settings.checkpoint_every)
+            finished, signal = step == settings.steps, stops(step)
+            saving = finished or signal or _due(step, settings.checkpoint_every)
             sampling = settings.sample_every and (finished or _due(step, settings.sample_every))
             evaluating = evaluate and (finished or _due(step, settings.eval_every))
             if saving or sampling or evaluating:
@@ -195,30 +234,32 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
             with progress.paused():
                 if saving or sampling or evaluating:
                     whole = gather(state)
+                    model = copy(whole) if sampling or evaluating else None
                     if saving:
                         finite = bool(all_finite(whole.params))
                         _check_finite(finite, "a parameter", step, checkpoints)
-                    if sampling:  # before saving: what is saved is not done again
-                        report.sample(step, sample(whole, held_out, sample_key))
-                    if evaluate and best and evaluating:
-                        evaluated = evaluate(whole)
-                        report.log(step, evaluated.values)
-                        better = evaluated.score > best_score(best, measure)
+                    if model and sampling:  # before saving: what is saved is not done again
+                        show(step, model)
+                    if model and evaluate and best and evaluating:
+                        evaluated = evaluate(model)
+                        log(step, evaluated.values)
+                        better = _agree(evaluated.score > best_score(best, measure))
                         print(_evaluation_line(step, evaluated, better), flush=True)
                         if better:
                             score = {"value": evaluated.score, "measure": measure}
                             save(best, whole, plain, score)
                     if saving:
                         save(checkpoints, whole, plain)
-            if stopping:
+            if signal:
                 break
-        report.write_page()
+        if report:
+            report.write_page()
         wait(checkpoints)
         if step < settings.steps:
             print(f"stopped and saved at step {step}; the same command with --workdir continues")
         else:
             print(f"done; the report is {workdir / 'index.html'}")
-        return stopped[0] if step < settings.steps else None
+        return signal if step < settings.steps else None
 
 
 def _init_or_restore(
@@ -232,10 +273,12 @@ def _init_or_restore(
 
     A checkpoint does not depend on the devices that it was made on.
     """
-    everywhere = partition.replicate(placed.mesh)
+    shapes = jax.eval_shape(make_init(config), key)
+    gathered = placed.gathered(shapes)
     abstract = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere),
-        jax.eval_shape(make_init(config), key),
+        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        shapes,
+        gathered,
     )
     imported = is_import(workdir)
     state = None if imported else restore(checkpoints, abstract)
@@ -243,7 +286,7 @@ def _init_or_restore(
         weights = str(workdir) if imported else config.train.init_from
         if weights is None:
             return make_placed_init(config, placed)(key)
-        state = start_from(weights, jax.jit(make_init(config), out_shardings=everywhere)(key))
+        state = start_from(weights, jax.jit(make_init(config), out_shardings=gathered)(key))
     return jax.jit(placed.place, out_shardings=placed.shardings(abstract))(state)
 
 
@@ -263,6 +306,17 @@ def _evaluation_line(step: int, evaluated: Evaluated, better: bool) -> str:
     return f"step {step} evaluated  {values}" + ("  (the best so far)" if better else "")
 
 
+def _agree(value: bool) -> bool:
+    """Return what process 0 says."""
+    return bool(multihost_utils.broadcast_one_to_all(np.asarray(value)))
+
+
+def _augmented(config: Config) -> Spec:
+    """Return the batches that a method is trained on."""
+    raw = config.data.spec(config.train.batch_size)
+    return jax.eval_shape(config.data.augment, raw, jax.random.key(0))
+
+
 def _due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
@@ -276,26 +330,3 @@ def _check_finite(finite: bool, what: str, step: int, checkpoints: CheckpointMan
             f"{checkpoints.directory}): start another --workdir with a lower "
             "--config.method.learning_rate"
         )
-
-
-@contextlib.contextmanager
-def _stop_on_signals() -> Iterator[list[int]]:
-    """Give a list that receives the first Ctrl-C or SIGTERM; a second one ends the process."""
-    received: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def receive(number, frame):
-        received.append(number)
-        restore_handlers()
-        print("stopping after this step; once more to stop at once", flush=True)
-
-    def restore_handlers():
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    for number in before:
-        signal.signal(number, receive)
-    try:
-        yield received
-    finally:
-        restore_handlers()

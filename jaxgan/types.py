@@ -205,9 +205,9 @@ class Dataset(Protocol):
         ...
 
     def stream(
-        self, splits: Splits, *, seed: int, batch_size: int, start: int
+        self, splits: Splits, *, seed: int, batch_size: int, start: int, rows: Sequence[int]
     ) -> Iterator[RawBatch]:
-        """Yield training batches for ever, from batch number `start` on.
+        """Yield certain rows of training batches for ever, from batch number `start` on.
 
         The sequence depends on `seed` and `batch_size` alone, so the number of a batch is the whole
         state of the iterator.

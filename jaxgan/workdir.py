@@ -1,7 +1,6 @@
 """The folder of a run: its name, its config, and the promise that one process writes to it."""
 
 import contextlib
-import fcntl
 import json
 import platform
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,7 @@ import jax
 
 from jaxgan.config import differences
 from jaxgan.errors import UserError
-from jaxgan.files import write_text
+from jaxgan.files import lock, write_text
 
 # What may change between the parts of a run without changing its numbers, with the same images.
 FREE = (
@@ -48,13 +47,14 @@ def claim(workdir: Path, config: Any, data: Mapping[str, int]) -> Iterator[None]
         UserError: If another process trains in it, or it holds a run of another config or data.
     """
     workdir.mkdir(parents=True, exist_ok=True)
-    with open(workdir / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(
-                f"another process is training in {workdir}: choose another --workdir"
-            ) from error
+
+    def refuse():
+        raise UserError(
+            f"another process is training in {workdir}: choose another --workdir, or let "
+            "them train together by --distributed"
+        )
+
+    with lock(workdir / ".lock", refuse):
         file = workdir / "config.json"
         if file.exists():
             try:

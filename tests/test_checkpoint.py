@@ -3,12 +3,11 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
-from jax.sharding import Mesh
 from methods import METHODS
 
-from jaxgan import partition
 from jaxgan.checkpoint import all_finite, digest, open_checkpoints, restore, save
 from jaxgan.errors import UserError
+from jaxgan.partition import Placed, mesh_of
 
 CASE = METHODS["pix2pix"]
 
@@ -116,8 +115,9 @@ def test_the_state_may_be_donated_while_it_is_written(tmp_path):
 
 
 def test_a_checkpoint_of_eight_devices_continues_on_one(tmp_path):
-    mesh = Mesh(jax.devices(), ("data",))
-    state = jax.device_put(state_at(1), partition.replicate(mesh))
+    placed = Placed(CASE.method, mesh_of(data=2, fsdp=4))
+    state = jax.device_put(state_at(1), placed.gathered(state_at(1)))
+    assert not all(leaf.is_fully_replicated for leaf in jax.tree.leaves(state))
     with open_checkpoints(tmp_path, keep_last=1, keep_every=0) as checkpoints:
         save(checkpoints, state, {})
     single = jax.sharding.SingleDeviceSharding(jax.devices()[0])

@@ -6,11 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import Mesh
 from methods import METHODS
 
-from jaxgan import partition
-from jaxgan.partition import Placed
+from jaxgan.partition import Placed, mesh_of
 from jaxgan.types import Splittable
 
 pytestmark = pytest.mark.parametrize("case", METHODS.values(), ids=METHODS.keys())
@@ -23,11 +21,6 @@ def init(case, batch_size=2):
 
 def describe(tree):
     return jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), tree)
-
-
-def make_mesh(**axes):
-    devices = np.array(jax.devices()[: int(np.prod(list(axes.values())))])
-    return Mesh(devices.reshape(list(axes.values())), list(axes))
 
 
 def can_be_split(case):
@@ -81,9 +74,17 @@ def test_equal_keys_give_equal_states_and_steps(case):
     assert_trees_equal(*runs)
 
 
-@pytest.mark.parametrize("axes", [{"data": 8}, {"direction": 2, "data": 4}])
+MESHES = [
+    {"data": 8},
+    {"data": 2, "fsdp": 2, "spatial": 2},
+    {"direction": 2, "data": 4},
+    {"direction": 2, "fsdp": 2, "spatial": 2},
+]
+
+
+@pytest.mark.parametrize("axes", MESHES, ids=str)
 def test_eight_devices_compute_what_one_does(case, axes):
-    meshes = [make_mesh(data=1), make_mesh(**axes)]
+    meshes = [mesh_of(), mesh_of(**axes)]
     if "direction" in axes and not can_be_split(case):
         pytest.skip("has no two directions of the same shape")
     results = []
@@ -91,12 +92,11 @@ def test_eight_devices_compute_what_one_does(case, axes):
         placed = Placed(case.method, mesh)
         whole = init(case, 8)
         shardings = placed.shardings(whole)
-        everywhere, split = partition.replicate(mesh), partition.split_batch(mesh)
         state = jax.jit(placed.place, out_shardings=shardings)(whole)
         step = jax.jit(
             placed.train_step,
-            in_shardings=(shardings, split, everywhere),
-            out_shardings=(shardings, everywhere),
+            in_shardings=(shardings, placed.split_batch, placed.everywhere),
+            out_shardings=(shardings, placed.everywhere),
         )
         losses = []
         for seed in range(3):

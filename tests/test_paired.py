@@ -15,6 +15,7 @@ from jaxgan.errors import UserError
 
 def take(data, count, **options):
     options = {"seed": 0, "batch_size": 4, "start": 0} | options
+    options = {"rows": range(options["batch_size"])} | options
     stream = data.stream(data.prepare(), **options)
     return [next(stream) for _ in range(count)]
 

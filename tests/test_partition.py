@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from collectives import collectives
-from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 from methods import METHODS
 
@@ -15,29 +14,29 @@ from jaxgan import partition
 from jaxgan.errors import UserError
 from jaxgan.networks.convolutions import conv_transpose, strided_conv
 from jaxgan.networks.forms import plain, plain_transpose
-from jaxgan.partition import Placed, make_mesh
+from jaxgan.partition import Placed, make_mesh, mesh_of
 
 CYCLEGAN, PIX2PIX, BATCH = METHODS["cyclegan"], METHODS["pix2pix"], 8
 KEY = jax.random.key(0)
 
 
-def mesh(**sizes):
-    devices = np.array(jax.devices()[: int(np.prod(list(sizes.values())))])
-    return Mesh(devices.reshape(list(sizes.values())), list(sizes))
-
-
-def compile_step(case, mesh):
+def compile_step(case, mesh, batch_size=BATCH):
     placed = Placed(case.method, mesh)
-    init = partial(case.method.init, batch_spec=case.spec(BATCH))
+    init = partial(case.method.init, batch_spec=case.spec(batch_size))
     shapes = jax.eval_shape(init, KEY)
-    shardings, everywhere = placed.shardings(shapes), partition.replicate(mesh)
+    shardings = placed.shardings(shapes)
     step = jax.jit(
         placed.train_step,
-        in_shardings=(shardings, partition.split_batch(mesh), everywhere),
-        out_shardings=(shardings, everywhere),
+        in_shardings=(shardings, placed.split_batch, placed.everywhere),
+        out_shardings=(shardings, placed.everywhere),
         donate_argnums=0,
     )
-    return step.lower(jax.eval_shape(placed.place, shapes), case.batch(BATCH), KEY).compile()
+    state = jax.eval_shape(placed.place, shapes)
+    return step.lower(state, case.spec(batch_size), KEY).compile()
+
+
+def image_size(case):
+    return int(np.prod(next(iter(case.shapes.values()))))
 
 
 @pytest.mark.parametrize(
@@ -45,25 +44,73 @@ def compile_step(case, mesh):
     [
         (PIX2PIX, {"data": 8}),
         (CYCLEGAN, {"data": 8}),
-        (CYCLEGAN, {"direction": 2, "data": 4}),
+        (CYCLEGAN, {"data": 4, "direction": 2}),
     ],
 )
 def test_no_device_gathers_the_batch(case, axes):
     """What is larger than half an image stays where it is, or only changes its place."""
-    found = list(collectives(compile_step(case, mesh(**axes))))
-    image = int(np.prod(next(iter(case.shapes.values()))))
+    found = list(collectives(compile_step(case, mesh_of(**axes))))
     gathered = [sum(each.sizes) for each in found if each.kind == "all-gather"]
-    assert all(size < image / 2 for size in gathered), gathered
+    assert all(size < image_size(case) / 2 for size in gathered), gathered
     reduced = [sum(each.sizes) for each in found if each.kind == "all-reduce"]
     assert max(reduced) > 1000  # the gradients are found
 
 
+@pytest.mark.parametrize("case", [PIX2PIX, CYCLEGAN])
+def test_fsdp_gathers_parameters_and_nothing_else(case):
+    placed = Placed(case.method, mesh_of(fsdp=8))
+    state = jax.eval_shape(partial(case.method.init, batch_spec=case.spec(BATCH)), KEY)
+    shardings = jax.tree.leaves(placed.shardings(state).params)
+    shapes = jax.tree.leaves(state.params)
+    split = [x.size for x, s in zip(shapes, shardings, strict=True) if not s.is_fully_replicated]
+    assert sum(split) > 0.7 * sum(x.size for x in shapes)
+    found = list(collectives(compile_step(case, placed.mesh)))
+    gathered = [size for each in found if each.kind == "all-gather" for size in each.sizes]
+    assert {size for size in gathered if size > BATCH} == set(split)
+    assert sum(gathered) < 2 * sum(split)  # XLA repeats some
+
+
+def test_an_optimizer_is_not_gathered():
+    """Each device holds an eighth of the moments and updates them alone."""
+    case = PIX2PIX
+    placed = Placed(case.method, mesh_of(fsdp=8))
+    state = case.method.init(KEY, case.spec(BATCH))
+    on_devices = jax.jit(placed.place, out_shardings=placed.shardings(state))(state)
+
+    def held(tree):
+        return sum(leaf.addressable_shards[0].data.size for leaf in jax.tree.leaves(tree))
+
+    def whole(tree):
+        return sum(leaf.size for leaf in jax.tree.leaves(tree))
+
+    assert held(on_devices.params) < 0.2 * whole(state.params)
+    assert held(on_devices.opt_state) < 0.2 * whole(state.opt_state)
+    memory = [
+        compile_step(case, mesh).memory_analysis().argument_size_in_bytes
+        for mesh in (mesh_of(data=8), placed.mesh)
+    ]
+    assert memory[1] < 0.5 * memory[0]
+
+
+def test_images_split_by_height_exchange_rows():
+    """Edges of large maps travel, and a device holds little more than its part."""
+    case = CYCLEGAN._replace(shapes=dict.fromkeys(CYCLEGAN.shapes, (128, 128, 3)))
+    whole, parted = (compile_step(case, mesh_of(spatial=n), batch_size=1) for n in (1, 4))
+    found = list(collectives(parted))
+    largest = 128 * 128 * case.method.features
+    assert all(max(each.sizes) <= largest / 4 for each in found if each.kind == "all-gather")
+    permuted = [max(each.sizes) for each in found if each.kind == "collective-permute"]
+    assert 0 < max(permuted) <= largest / 16
+    held, held_of_parts = (step.memory_analysis().temp_size_in_bytes for step in (whole, parted))
+    assert held_of_parts < 0.5 * held
+
+
 def test_the_halves_share_images_and_no_gradients():
-    found = list(collectives(compile_step(CYCLEGAN, mesh(direction=2, data=4))))
+    found = list(collectives(compile_step(CYCLEGAN, mesh_of(direction=2, data=4))))
     share = BATCH // 4 * 16 * 16 * 3  # of the batch, in a device
     crossing = []
     for each in found:
-        if any(len({device // 4 for device in group}) > 1 for group in each.groups):
+        if any(len({device % 2 for device in group}) > 1 for group in each.groups):
             if each.kind == "all-reduce":
                 assert max(each.sizes) == 1, each  # the metrics
             else:
@@ -88,7 +135,7 @@ FORMS = [
 def test_no_form_of_a_convolution_crosses_the_halves(layer):
     """As partitioned programs add up what a transpose takes to be the same everywhere."""
     (size, stride, padding), shape, features = layer
-    halves = mesh(direction=2, data=2)
+    halves = mesh_of(direction=2, data=2)
     keys = jax.random.split(jax.random.key(0), 3)
     kernels = jax.random.normal(keys[0], (2, size, size, shape[-1], features))
     kernels /= size * np.sqrt(shape[-1])  # so that no sum is large, and rounding stays small
@@ -115,7 +162,7 @@ def test_no_form_of_a_convolution_crosses_the_halves(layer):
     crossing = [
         each
         for each in collectives(compiled)
-        if any(len({device // 2 for device in group}) > 1 for group in each.groups)
+        if any(len({device % 2 for device in group}) > 1 for group in each.groups)
     ]
     assert not crossing
     alone = partial(gradients_of, plain, plain_transpose)
@@ -126,7 +173,7 @@ def test_no_form_of_a_convolution_crosses_the_halves(layer):
 
 
 def test_a_half_holds_one_direction_alone():
-    placed = Placed(CYCLEGAN.method, mesh(direction=2, data=4))
+    placed = Placed(CYCLEGAN.method, mesh_of(direction=2, data=4))
     state = CYCLEGAN.method.init(KEY, CYCLEGAN.spec(BATCH))
     on_devices = jax.jit(placed.place, out_shardings=placed.shardings(state))(state)
     for role, name in (("generator", "generator_ba"), ("discriminator", "discriminator_a")):
@@ -137,7 +184,7 @@ def test_a_half_holds_one_direction_alone():
         ):
             for shard in stacked.addressable_shards:
                 assert shard.data.shape == (1, *whole.shape)
-            np.testing.assert_array_equal(stacked.addressable_shards[4].data[0], whole)
+            np.testing.assert_array_equal(stacked.addressable_shards[1].data[0], whole)
     pool = on_devices.memory["pool"].images
     assert pool.addressable_shards[0].data.shape == (1, 3, 4, 16, 3)  # a quarter of the height
     jax.tree.map(np.testing.assert_array_equal, placed.gather(on_devices), state)
@@ -147,30 +194,36 @@ def test_a_half_holds_one_direction_alone():
     ("case", "setting", "batch_size", "expected"),
     [
         (PIX2PIX, "auto", 8, {"data": 8}),
-        (PIX2PIX, "auto", 1, {"data": 1}),
+        (PIX2PIX, "auto", 1, {}),
         (PIX2PIX, "auto", 12, {"data": 6}),
         (CYCLEGAN, "auto", 8, {"data": 8}),
-        (CYCLEGAN, "auto", 1, {"direction": 2, "data": 1}),
+        (CYCLEGAN, "auto", 1, {"direction": 2}),
         (CYCLEGAN, "auto", 4, {"direction": 2, "data": 4}),
-        (METHODS["cyclegan-batch-unet"], "auto", 1, {"data": 1}),  # its A has other channels
+        (METHODS["cyclegan-batch-unet"], "auto", 1, {}),  # its A has other channels
         (CYCLEGAN, "data:2", 8, {"data": 2}),
-        (CYCLEGAN, "direction:2", 3, {"direction": 2, "data": 1}),
+        (CYCLEGAN, "direction:2", 3, {"direction": 2}),
         (CYCLEGAN, "data:4, direction:2", 8, {"direction": 2, "data": 4}),
+        (PIX2PIX, "spatial:4", 1, {"spatial": 4}),
+        (PIX2PIX, "data:2,fsdp:4", 8, {"data": 2, "fsdp": 4}),
     ],
 )
 def test_devices_are_chosen(case, setting, batch_size, expected):
-    state = jax.eval_shape(partial(case.method.init, batch_spec=case.spec(batch_size)), KEY)
-    assert dict(make_mesh(setting, case.method, state, batch_size).shape) == expected
+    spec = case.spec(batch_size)
+    state = jax.eval_shape(partial(case.method.init, batch_spec=spec), KEY)
+    mesh = make_mesh(setting, case.method, state, spec)
+    assert {axis: size for axis, size in mesh.shape.items() if size > 1} == expected
 
 
 @pytest.mark.parametrize(
     ("case", "setting", "message"),
     [
         (CYCLEGAN, "data=4", "data=4 is no mesh: write auto, or devices by axis"),
-        (CYCLEGAN, "date:4", "the axes are data, direction"),
+        (CYCLEGAN, "date:4", "the axes are data, fsdp, direction, spatial"),
         (CYCLEGAN, "", "is no mesh"),
         (CYCLEGAN, "data:2,data:4", "is no mesh"),
         (CYCLEGAN, "data:3", "the batch size of 8 does not split evenly over data:3"),
+        (PIX2PIX, "data:2,fsdp:3", "does not split evenly over data:2,fsdp:3"),
+        (PIX2PIX, "spatial:3", "images of 32 rows do not split evenly over spatial:3"),
         (CYCLEGAN, "direction:4", "the axis direction has 2 devices"),
         (CYCLEGAN, "data:8,direction:2", "it needs 16 devices, and there are 8"),
         (PIX2PIX, "direction:2", "Pix2pix has no two directions"),
@@ -180,11 +233,11 @@ def test_devices_are_chosen(case, setting, batch_size, expected):
 def test_an_impossible_mesh_is_told(case, setting, message):
     state = jax.eval_shape(partial(case.method.init, batch_spec=case.spec(BATCH)), KEY)
     with pytest.raises(UserError, match=message):
-        make_mesh(setting, case.method, state, BATCH)
+        make_mesh(setting, case.method, state, case.spec(BATCH))
 
 
 def test_one_line_says_what_was_chosen():
-    assert partition.describe(mesh(direction=2, data=4)) == (
+    assert partition.describe(mesh_of(direction=2, data=4)) == (
         "devices: 8 of 8 x cpu, mesh data:4,direction:2"
     )
-    assert "6 of 8" in partition.describe(mesh(data=6))
+    assert "6 of 8" in partition.describe(mesh_of(data=6))

@@ -28,6 +28,7 @@ def data(tmp_path, data_dir):
 
 def take(data, count, **options):
     options = {"seed": 0, "batch_size": 2, "start": 0} | options
+    options = {"rows": range(options["batch_size"])} | options
     stream = data.stream(data.prepare(), **options)
     return [next(stream) for _ in range(count)]
 

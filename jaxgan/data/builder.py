@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 from jaxtyping import UInt8
 from tqdm import tqdm
 
+from jaxgan.files import lock
 from jaxgan.image_files import encode_image
 from jaxgan.types import Splits
 
@@ -123,12 +124,13 @@ def open_or_prepare(build: Callable[[], None], data_dir: Path, name: str) -> Spl
     directory = data_dir / name / str(ImageBuilder.VERSION)
     if not (directory / "dataset_info.json").exists():
         tfds.disable_progress_bar()  # ours counts examples, and says of which split
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):  # TFDS announces sizes it does not know
-                build()
-        except FileExistsError:
-            if not directory.exists():  # else another process was faster
-                raise
+        data_dir.mkdir(parents=True, exist_ok=True)
+        busy = partial(print, f"waiting for another process that prepares {data_dir / name}")
+        with lock(data_dir / f".{name}.lock", busy):
+            if not (directory / "dataset_info.json").exists():
+                # TFDS announces sizes it does not know.
+                with contextlib.redirect_stdout(io.StringIO()):
+                    build()
     builder = tfds.builder_from_directory(directory)
     left_out = list((builder.info.metadata or {}).get("left_out", []))
     if left_out:

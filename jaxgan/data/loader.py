@@ -52,6 +52,25 @@ class Decoded:
         return f"Decoded({len(self)} records)"
 
 
+class _Rows:
+    """A random-access source of what certain rows of every batch of a data set hold."""
+
+    def __init__(self, dataset: grain.MapDataset, batch_size: int, rows: Sequence[int]):
+        self._dataset = dataset
+        self._batch_size = batch_size
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._dataset) // self._batch_size * len(self._rows)
+
+    def __getitem__(self, index: int) -> Example:
+        batch, place = divmod(index, len(self._rows))
+        return self._dataset[batch * self._batch_size + self._rows[place]]  # pyright: ignore
+
+    def __repr__(self) -> str:
+        return f"rows of {self._dataset}"
+
+
 def batches(
     sources: Sequence[Decoded],
     window: Callable[[Example, np.random.Generator], Example],
@@ -59,6 +78,7 @@ def batches(
     seed: int,
     batch_size: int,
     start: int,
+    rows: Sequence[int],
     workers: int,
 ) -> Iterator[RawBatch]:
     """Yield batches for ever, every source in a new order each time it is through.
@@ -73,6 +93,7 @@ def batches(
         seed: Seed of the orders.
         batch_size: Examples a batch.
         start: Number of the first batch to yield.
+        rows: Which of the examples of a batch to yield, and read.
         workers: Processes that decode; 0 decodes in threads of this process.
     """
     # Different seeds: equal ones would pair sources of equal length.
@@ -86,7 +107,8 @@ def batches(
             for source, source_seed in zip(sources, seeds, strict=True)
         ]
     ).map(_merge)  # pyright: ignore[reportArgumentType]
-    dataset = dataset.batch(batch_size, drop_remainder=True)[start:]
+    dataset = grain.MapDataset.source(_Rows(dataset, batch_size, rows))
+    dataset = dataset.batch(len(rows), drop_remainder=True)[start:]
     stream = dataset.to_iter_dataset(
         grain.ReadOptions(num_threads=os.cpu_count() or 1, prefetch_buffer_size=8)
     )

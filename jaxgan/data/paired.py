@@ -1,6 +1,6 @@
 """Pairs of images for pix2pix, cropped and flipped alike."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -63,7 +63,7 @@ class Paired:
         return self.source.prepare(self.crops.folder)
 
     def stream(
-        self, splits: Splits, *, seed: int, batch_size: int, start: int
+        self, splits: Splits, *, seed: int, batch_size: int, start: int, rows: Sequence[int]
     ) -> Iterator[RawBatch]:
         """See `Dataset.stream`."""
         decoded = Decoded(
@@ -77,6 +77,7 @@ class Paired:
             seed=seed,
             batch_size=batch_size,
             start=start,
+            rows=rows,
             workers=self.crops.workers,
         )
 

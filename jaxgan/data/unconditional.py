@@ -1,6 +1,6 @@
 """Single images for DCGAN."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -55,7 +55,7 @@ class Unconditional:
         return self.source.prepare(self.crops.folder)
 
     def stream(
-        self, splits: Splits, *, seed: int, batch_size: int, start: int
+        self, splits: Splits, *, seed: int, batch_size: int, start: int, rows: Sequence[int]
     ) -> Iterator[RawBatch]:
         """See `Dataset.stream`."""
         decode = partial(self._decode, side=self.crops.load_size)
@@ -65,6 +65,7 @@ class Unconditional:
             seed=seed,
             batch_size=batch_size,
             start=start,
+            rows=rows,
             workers=self.crops.workers,
         )
 

@@ -1,6 +1,6 @@
 """Two domains of unrelated images for CycleGAN, each shuffled, cropped and flipped by itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -59,7 +59,7 @@ class Unpaired:
         return self.source.prepare(self.crops.folder)
 
     def stream(
-        self, splits: Splits, *, seed: int, batch_size: int, start: int
+        self, splits: Splits, *, seed: int, batch_size: int, start: int, rows: Sequence[int]
     ) -> Iterator[RawBatch]:
         """See `Dataset.stream`."""
         domains = {"a": splits["trainA"], "b": splits["trainB"]}
@@ -77,6 +77,7 @@ class Unpaired:
             seed=seed,
             batch_size=batch_size,
             start=start,
+            rows=rows,
             workers=self.crops.workers,
         )
 

@@ -2,8 +2,8 @@
 
 Three maps make up all of it: `convolve`, and its transposes with respect to the image
 (`input_gradient`, which also is the forward of a transposed convolution) and to the kernel
-(`kernel_gradient`). On the CPU each picks one of the `forms` by shapes alone; elsewhere they are
-XLA's own. `benchmarks/layers.py` times what is picked beside XLA's own.
+(`kernel_gradient`). On the CPU each picks one of the `forms` by shapes alone; elsewhere, and where
+images are split by height, they are XLA's own. `benchmarks/layers.py` times both.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from functools import partial
 import jax
 from jaxtyping import Array
 
-from jaxgan.networks import forms
+from jaxgan.networks import forms, spatial
 from jaxgan.networks.forms import Image, Kernel, Windows
 
 # As timed on two cores with AVX-512 for the layers of the three papers, at 64x64 and 256x256.
@@ -145,9 +145,9 @@ def _has_few_channels(kernel: Kernel, stride: int) -> bool:
 
 
 def _on_cpu(form: Callable[..., Array], other: Callable[..., Array], *operands: Array, **geometry):
-    """Apply one form on the CPU, and the other one elsewhere."""
-    if form is other:
-        return form(*operands, **geometry)
+    """Apply one form on the CPU, and the other one elsewhere or to images that are split."""
+    if form is other or spatial.parts() > 1:
+        return other(*operands, **geometry)
     return jax.lax.platform_dependent(
         *operands, cpu=partial(form, **geometry), default=partial(other, **geometry)
     )

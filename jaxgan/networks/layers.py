@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 
 from jaxgan.networks import convolutions, forms
 from jaxgan.networks.compute import Compute, widen
+from jaxgan.networks.spatial import gather_rows
 
 Features = Float[Array, "batch height width channels"]
 NewFeatures = Float[Array, "batch new_height new_width new_channels"]
@@ -62,7 +63,8 @@ class Conv(nn.Module):
         kernel = self.compute.cast(self.param("kernel", self.kernel_init, shape))
         plainly = self.compute.plain_convolutions
         conv = forms.plain if plainly else convolutions.strided_conv
-        x = conv(self.compute.cast(x), kernel, self.stride, self.padding)
+        x = conv(self.compute.cast(gather_rows(x)), kernel, self.stride, self.padding)
+        x = gather_rows(x)
         return _add_bias(self, x) if self.use_bias else x
 
 
@@ -85,7 +87,8 @@ class ConvTranspose(nn.Module):
         kernel = self.compute.cast(self.param("kernel", self.kernel_init, shape))
         plainly = self.compute.plain_convolutions
         conv = forms.plain_transpose if plainly else convolutions.conv_transpose
-        x = conv(self.compute.cast(x), kernel, self.stride, self.padding, self.output_padding)
+        x = self.compute.cast(gather_rows(x))
+        x = conv(x, kernel, self.stride, self.padding, self.output_padding)
         return _add_bias(self, x) if self.use_bias else x
 
 

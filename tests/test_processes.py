@@ -1,0 +1,143 @@
+"""`train.py` in several processes, which share a run."""
+
+import shutil
+import signal
+import socket
+import time
+
+import pytest
+from test_process import losses, run, start, wait_for
+
+from jaxgan.checkpoint import find_checkpoint
+from jaxgan.errors import UserError
+from jaxgan.processes import Processes, join
+
+BATCH = "--config.train.batch_size=4"
+QUIET = "--config.train.sample_every=0"
+
+
+def start_all(count, workdir, data_dir, *arguments, devices=4):
+    """Start processes with as many devices in all, as virtual ones of this machine."""
+    with socket.create_server(("localhost", 0)) as server:
+        address = f"localhost:{server.getsockname()[1]}"
+    together = (BATCH, f"--coordinator_address={address}", f"--num_processes={count}")
+    prefix = ("env", f"JAX_NUM_CPU_DEVICES={devices // count}")
+    return [
+        start(workdir, data_dir, *together, f"--process_id={i}", *arguments, prefix=prefix)
+        for i in range(count)
+    ]
+
+
+def finish(processes, timeout=300):
+    """Return exit codes, and what each process said on both channels."""
+    said = [process.communicate(timeout=timeout) for process in processes]
+    return [process.returncode for process in processes], said
+
+
+def run_all(count, *arguments, **options):
+    codes, said = finish(start_all(count, *arguments, **options))
+    assert codes == [0] * count, said
+    return said
+
+
+def has_saved(workdir, step):
+    checkpoints = workdir / "checkpoints"
+    return any(int(path.name) >= step for path in checkpoints.glob("*") if path.name.isdecimal())
+
+
+def assert_same_losses(workdir, other):
+    assert len(losses(workdir)) == len(losses(other))
+    for record, expected in zip(losses(workdir), losses(other), strict=True):
+        assert record == pytest.approx(expected, rel=2e-6)
+
+
+def test_any_number_of_processes_trains_the_same_and_continues_the_others(tmp_path, data_dir):
+    one, two, four = (tmp_path / name for name in ("one", "two", "four"))
+    code, output, errors = run(one, data_dir, BATCH, "--config.train.mesh=data:1")
+    assert code == 0, errors
+
+    # In the first half a device of each process holds a quarter of the large arrays.
+    mesh, half = "--config.train.mesh=fsdp:4", "--config.train.steps=3"
+    first, second = run_all(2, two, data_dir, mesh, half)
+    assert "devices: 4 of 4 x cpu in 2 processes, mesh fsdp:4" in first[0]
+    assert "step 3/3" in first[0]
+    assert second[0] == ""  # process 0 reports
+    shares = [path.name for path in (find_checkpoint(two) / "state").glob("ocdbt.process_*")]
+    assert sorted(shares) == ["ocdbt.process_0", "ocdbt.process_1"]
+    shutil.copytree(two, four)
+
+    code, output, errors = run(two, data_dir, BATCH)
+    assert code == 0, errors
+    assert "continuing after step 3" in output
+    assert_same_losses(two, one)
+
+    # Here an image lies in two processes, and each of them reads half of the batch.
+    first, *_ = run_all(4, four, data_dir, "--config.train.mesh=data:2,spatial:2")
+    assert "continuing after step 3" in first[0]
+    assert_same_losses(four, one)
+
+
+def test_sigterm_to_one_process_stops_all_after_the_same_step(tmp_path, data_dir):
+    processes = start_all(2, tmp_path, data_dir, QUIET, "--config.train.steps=100000")
+    wait_for(lambda: has_saved(tmp_path, 2), processes[0])
+    processes[1].send_signal(signal.SIGTERM)
+    codes, said = finish(processes, timeout=60)
+    assert codes == [0, 0], said
+    saved = int(said[0][0].rpartition("saved at step ")[2].partition(";")[0])
+    assert find_checkpoint(tmp_path).name == str(saved)
+    assert losses(tmp_path)[-1]["step"] == saved
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_when_a_process_is_killed_the_others_end_and_the_same_command_continues(
+    tmp_path, data_dir, victim
+):
+    processes = start_all(2, tmp_path, data_dir, QUIET, "--config.train.steps=100000")
+    wait_for(lambda: has_saved(tmp_path, 4), processes[0])
+    processes[victim].kill()
+    killed = time.monotonic()
+    codes, said = finish(processes, timeout=60)
+    assert time.monotonic() - killed < 60
+    assert codes[victim] == -signal.SIGKILL
+    assert codes[1 - victim] != 0
+    assert "another task died" in said[1 - victim][1]
+    if victim == 1:
+        last = int(find_checkpoint(tmp_path).name)
+        first, _ = run_all(2, tmp_path, data_dir, QUIET, f"--config.train.steps={last + 1}")
+        assert f"continuing after step {last}" in first[0]
+
+
+def test_processes_that_start_together_prepare_the_data_once(tmp_path):
+    data_dir = tmp_path / "data"
+    alone = [
+        start(tmp_path / name, data_dir, QUIET, "--config.train.steps=1") for name in ("a", "b")
+    ]
+    codes, said = finish(alone)
+    assert codes == [0, 0], said
+    assert sum("preparing train" in errors for _, errors in said) == 1
+    assert len(list(data_dir.glob("*/*/dataset_info.json"))) == 1
+
+
+def test_processes_with_different_settings_end_in_one_line(tmp_path, data_dir):
+    with socket.create_server(("localhost", 0)) as server:
+        address = f"localhost:{server.getsockname()[1]}"
+    together = (f"--coordinator_address={address}", "--num_processes=2")
+    processes = [
+        start(tmp_path, data_dir, *together, f"--process_id={i}", f"--config.train.seed={i}")
+        for i in range(2)
+    ]
+    codes, said = finish(processes, timeout=120)
+    assert codes == [2, 2]
+    for _, errors in said:
+        assert errors.startswith("error: the processes were started with different settings")
+    assert not (tmp_path / "config.json").exists()
+
+
+def test_without_a_cluster_the_processes_must_be_given():
+    with pytest.raises(UserError, match="give all of them the same --coordinator_address"):
+        join(Processes(distributed=True))
+
+
+def test_process_0_listens_on_a_port():
+    with pytest.raises(ValueError, match="must be HOST:PORT"):
+        Processes(coordinator_address="localhost")
