@@ -39,6 +39,19 @@ def collectives(compiled: jax.stages.Compiled) -> Iterator[Collective]:
             yield Collective(found[2], sizes, int(np.dot(sizes, widths)), read_groups(groups))
 
 
+def bytes_sent(kind: str, size: float, devices: int) -> float:
+    """Return what each device of a ring sends for a collective that leaves `size` bytes there."""
+    rest = (devices - 1) / devices
+    shares = {
+        "all-reduce": 2 * rest,
+        "all-gather": rest,
+        "all-to-all": rest,
+        "reduce-scatter": devices - 1,
+        "collective-permute": 1,
+    }
+    return shares[kind] * size
+
+
 def read_groups(text: str) -> list[list[int]]:
     """Read groups of devices in any of XLA's three notations."""
     numbers = partial(re.findall, r"[0-9]+")

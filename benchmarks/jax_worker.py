@@ -17,7 +17,7 @@ from jaxtyping import PRNGKeyArray
 
 from jaxgan import command_line
 from jaxgan.config import Config
-from jaxgan.trainer import make_placed_init, make_train_step, place
+from jaxgan.programs import make_placed_init, make_train_step, place
 from jaxgan.types import Batch, Spec
 
 

@@ -22,7 +22,7 @@ from jaxgan.compiler import compiler_options
 from jaxgan.config import Config
 from jaxgan.networks import convolutions, forms
 from jaxgan.networks.layers import Conv, ConvTranspose
-from jaxgan.trainer import make_init
+from jaxgan.programs import make_init
 
 ROUNDS = 7
 ROUND_SECONDS = 0.1

@@ -4,6 +4,10 @@ Weak scaling: 1, 2, 4, ... devices, with as many images on each. Counts what eac
 holds, from the compiled step, and times the step on noise. Needs no data set. Takes options of its
 own (--help) and the arguments of train.py; --json=FILE gets the results.
 
+With --link, it predicts how much of one device's speed is left on 8, 64 and 512: the collectives as
+counted on the most devices that there are, in rings whose links send so many gigabytes a second
+from every device, nothing of it hidden behind the computation, and no latency.
+
 On one machine without accelerators, --devices=8 makes virtual devices. They share its cores: what
 is counted is what real ones would send and hold; the time says nothing.
 """
@@ -15,20 +19,22 @@ import statistics
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
 import options
-from collectives import collectives
+from collectives import bytes_sent, collectives
 
 from jaxgan import command_line
 from jaxgan.config import Config
 from jaxgan.dry_run import memory_of
 from jaxgan.errors import UserError
-from jaxgan.trainer import make_placed_init, make_train_step, place
+from jaxgan.programs import make_placed_init, make_train_step, place
 
 ROUNDS, STEPS = 3, 5
+PREDICTED = (8, 64, 512)  # devices
 MIB = 2**20
 
 
@@ -75,13 +81,30 @@ def measure(config: Config, mesh: str, devices: int, timed: bool) -> dict[str, A
     return result
 
 
+def efficiency(sent_mib: Mapping[str, float], devices: int, seconds: float, link: float) -> float:
+    """Return the share of a step's time on devices that is not spent on communication.
+
+    Args:
+        sent_mib: What collectives leave on a device, by kind.
+        devices: How many devices take part.
+        seconds: Time of the step on one device.
+        link: Gigabytes a second that a device sends.
+    """
+    sent = sum(bytes_sent(kind, size * MIB, devices) for kind, size in sent_mib.items())
+    return seconds / (seconds + sent / (link * 1e9))
+
+
 def main() -> int:
     """Measure what the command line says; return the exit code."""
     parser = options.parser()
     parser.add_argument("--devices", type=int, help="virtual devices of this machine's CPU")
     parser.add_argument("--mesh", default="data:N", help="axes, as data:N or data:N,direction:2")
     parser.add_argument("--count_only", action="store_true", help="compile and do not run")
+    parser.add_argument("--link", type=float, help="gigabytes a second that a device sends")
+    parser.add_argument("--step_seconds", type=float, help="of a step on one device, with --link")
     own, rest = options.read(parser, sys.argv[1:])
+    if own.link and not own.step_seconds:
+        raise UserError("--link needs --step_seconds, which benchmarks/step.py measures")
     if own.devices:
         jax.config.update("jax_platforms", "cpu")
         jax.config.update("jax_num_cpu_devices", own.devices)
@@ -104,7 +127,14 @@ def main() -> int:
         )
         results.append(result)
         share *= 2
-    options.write(own.json, {"config": name, "scaling": results})
+    found = {"config": name, "scaling": results}
+    if own.link:
+        counted = results[-1]["collective_mib"]
+        left = {n: efficiency(counted, n, own.step_seconds, own.link) for n in PREDICTED}
+        shares = ", ".join(f"{share:.1%} on {devices}" for devices, share in left.items())
+        print(f"predicted, steps of {own.step_seconds:g} s, links of {own.link:g} GB/s: {shares}")
+        found |= {"step_seconds": own.step_seconds, "link": own.link, "efficiency": left}
+    options.write(own.json, found)
     return 0
 
 

@@ -23,7 +23,7 @@ import options
 from jaxgan import command_line, partition
 from jaxgan.config import Config
 from jaxgan.dry_run import memory_of
-from jaxgan.trainer import make_placed_init, make_train_step, place
+from jaxgan.programs import make_placed_init, make_train_step, place
 
 ROUNDS = 5  # the median of which is reported
 ROUND_SECONDS = 4.0

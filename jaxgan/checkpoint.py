@@ -204,7 +204,8 @@ def read_weights(checkpoint: Path) -> tuple[PyTree, PyTree]:
         UserError: If they cannot be read.
     """
     with contextlib.closing(ocp.StandardCheckpointHandler()) as handler, _reading(checkpoint):
-        saved = handler.metadata((checkpoint / "state").absolute()).tree
+        folder = (checkpoint / "state").absolute()
+        saved = handler.metadata(folder).tree  # pyright: ignore[reportArgumentType]
     state = _read(checkpoint, state=ocp.args.StandardRestore(_on_one_device(saved)))["state"]
     params, batch_stats = state["params"], state["batch_stats"] or {}
     if average := (state["memory"] or {}).get("average"):

@@ -7,7 +7,7 @@ import jax
 
 from jaxgan import partition
 from jaxgan.config import Config, to_json
-from jaxgan.trainer import make_init, make_train_step, place
+from jaxgan.programs import make_init, make_train_step, place
 from jaxgan.types import PyTree
 
 MIB = 2**20

@@ -16,7 +16,7 @@ from jaxgan.checkpoint import find_checkpoint, read_config, read_state
 from jaxgan.compiler import compiler_options
 from jaxgan.config import Config, from_json
 from jaxgan.errors import UserError
-from jaxgan.trainer import make_init
+from jaxgan.programs import make_init
 from jaxgan.types import Generative, TrainState, Translating, Translator
 from jaxgan.updates import fitting, translate
 

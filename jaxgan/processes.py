@@ -49,7 +49,10 @@ def join(processes: Processes) -> None:
         return
     try:
         jax.distributed.initialize(
-            *where, heartbeat_timeout_seconds=HEARTBEAT, shutdown_timeout_seconds=HEARTBEAT
+            *where,
+            cluster_detection_method=None if processes.distributed else "deactivate",
+            heartbeat_timeout_seconds=HEARTBEAT,
+            shutdown_timeout_seconds=HEARTBEAT,
         )
     except (ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]

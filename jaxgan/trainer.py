@@ -1,12 +1,9 @@
 """The training loop. It knows the `Method` and `Dataset` protocols and no method or data set."""
 
 import contextlib
-import dataclasses
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -17,118 +14,27 @@ from orbax.checkpoint import CheckpointManager
 
 from jaxgan import partition, processes
 from jaxgan.checkpoint import all_finite, best_score, open_checkpoints, restore, save, wait
-from jaxgan.compiler import compiler_options
 from jaxgan.config import Config, to_json
 from jaxgan.errors import UserError
 from jaxgan.fine_tune import check_import, is_import, start_from
 from jaxgan.partition import Placed
+from jaxgan.programs import (
+    TrainStep,
+    make_copy,
+    make_gather,
+    make_init,
+    make_placed_init,
+    make_sample,
+    make_train_step,
+    place,
+)
 from jaxgan.progress import Progress
 from jaxgan.report import Report
 from jaxgan.stopping import stop_on_signals
-from jaxgan.types import Evaluated, ImageArray, Metrics, RawBatch, Spec, Splits, TrainState
+from jaxgan.types import Evaluated, Metrics, Splits, TrainState
 from jaxgan.workdir import claim
 
-Init = Callable[[PRNGKeyArray], TrainState]
-TrainStep = Callable[[TrainState, RawBatch, PRNGKeyArray], tuple[TrainState, Metrics]]
 MakeEvaluate = Callable[[Config, Splits], Callable[[TrainState], Evaluated]]
-Sample = Callable[[TrainState, list[RawBatch], PRNGKeyArray], dict[str, list[ImageArray]]]
-
-
-def make_init(config: Config) -> Init:
-    """Return the function that makes the state before the first step.
-
-    Raises:
-        UserError: If the networks do not fit the images.
-    """
-    spec = _augmented(config)
-
-    def init(key):
-        return config.method.init(key, spec)
-
-    try:
-        jax.eval_shape(init, jax.random.key(0))
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    return init
-
-
-def place(config: Config) -> Placed:
-    """Put the method of an experiment on a mesh.
-
-    Raises:
-        UserError: If the networks do not fit the images, or the experiment not the mesh.
-    """
-    shapes = jax.eval_shape(make_init(config), jax.random.key(0))
-    spec = _augmented(config)
-    return Placed(
-        config.method, partition.make_mesh(config.train.mesh, config.method, shapes, spec)
-    )
-
-
-def make_placed_init(config: Config, placed: Placed) -> jax.stages.Wrapped:
-    """Return the jitted `Init` of a state that lies on the devices from the start."""
-    init = make_init(config)
-    shardings = placed.shardings(jax.eval_shape(init, jax.random.key(0)))
-    return jax.jit(lambda key: placed.place(init(key)), out_shardings=shardings)
-
-
-def make_train_step(config: Config, placed: Placed) -> jax.stages.Wrapped:
-    """Return the jitted `TrainStep`: augmentation and the update of every network.
-
-    It takes the same key at every step, into which it folds the step's number. The state it is
-    given is donated.
-    """
-
-    def train_step(state, raw, key):
-        augment_key, method_key = jax.random.split(jax.random.fold_in(key, state.step))
-        return placed.train_step(state, config.data.augment(raw, augment_key), method_key)
-
-    shardings = placed.shardings(jax.eval_shape(make_init(config), jax.random.key(0)))
-    return jax.jit(
-        train_step,
-        in_shardings=(shardings, placed.split_batch, placed.everywhere),
-        out_shardings=(shardings, placed.everywhere),
-        donate_argnums=0,
-        compiler_options=compiler_options(),
-    )
-
-
-def make_sample(config: Config) -> Sample:
-    """Return the function from batches of held-out images to the columns of a sample grid.
-
-    It is compiled once for every size of images.
-    """
-
-    @partial(jax.jit, compiler_options=compiler_options())
-    def sample_batch(state, raw, key):
-        # jit would sort the keys of a plain dict.
-        return OrderedDict(config.method.sample(state, config.data.preprocess(raw), key))
-
-    def sample(state, held_out, key):
-        columns: dict[str, list[ImageArray]] = {}
-        for raw in held_out:
-            for name, images in sample_batch(state, raw, key).items():
-                columns.setdefault(name, []).extend(np.asarray(images))
-        return columns
-
-    return sample
-
-
-def make_gather(config: Config, placed: Placed) -> Callable[[TrainState], TrainState]:
-    """Return the function from a state that is trained to one as checkpoints have it."""
-    shapes = jax.eval_shape(make_init(config), jax.random.key(0))
-    return jax.jit(placed.gather, out_shardings=placed.gathered(shapes))
-
-
-def make_copy(placed: Placed) -> Callable[[TrainState], TrainState]:
-    """Return the function from what `make_gather`'s returns to a copy on one device, to be used.
-
-    It has no optimizer. Every process makes a copy of its own.
-    """
-    replicate = jax.jit(
-        lambda state: dataclasses.replace(state, opt_state={}), out_shardings=placed.everywhere
-    )
-    return lambda state: jax.tree.map(lambda leaf: leaf.addressable_data(0), replicate(state))
 
 
 def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = None) -> int | None:
@@ -309,12 +215,6 @@ def _evaluation_line(step: int, evaluated: Evaluated, better: bool) -> str:
 def _agree(value: bool) -> bool:
     """Return what process 0 says."""
     return bool(multihost_utils.broadcast_one_to_all(np.asarray(value)))
-
-
-def _augmented(config: Config) -> Spec:
-    """Return the batches that a method is trained on."""
-    raw = config.data.spec(config.train.batch_size)
-    return jax.eval_shape(config.data.augment, raw, jax.random.key(0))
 
 
 def _due(step: int, every: int) -> bool:

@@ -50,15 +50,16 @@ ALLOWED = {
     "fine_tune": ["checkpoint", "config", "errors", "types", "updates"],
     "workdir": ["config", "errors", "files"],
     "compiler": [],
+    "programs": ["compiler", "config", "errors", "partition", "types"],
     "trainer": [
         *(
             "checkpoint",
-            "compiler",
             "config",
             "errors",
             "fine_tune",
             "partition",
             "processes",
+            "programs",
             "progress",
             "report",
             "stopping",
@@ -66,16 +67,16 @@ ALLOWED = {
             "workdir",
         )
     ],
-    "dry_run": ["config", "partition", "trainer", "types"],
-    "model": ["checkpoint", "compiler", "config", "errors", "trainer", "types", "updates"],
+    "dry_run": ["config", "partition", "programs", "types"],
+    "model": ["checkpoint", "compiler", "config", "errors", "programs", "types", "updates"],
     "metrics": [
         *("config", "errors", "image_files", "images", "interop", "metrics", "model", "networks"),
-        *("pixels", "trainer", "types"),
+        *("pixels", "programs", "types"),
     ],
     "command_line": ["config", "errors", "processes"],
     "interop": [
         *("checkpoint", "config", "data", "errors", "interop", "methods", "model", "networks"),
-        *("pixels", "trainer", "types", "updates"),
+        *("pixels", "programs", "types", "updates"),
     ],
     "translate": [
         *("data", "errors", "image_files", "model", "pixels", "tiles", "translations", "types"),

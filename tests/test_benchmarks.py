@@ -3,6 +3,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from collectives import bytes_sent
+from scaling import efficiency
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -31,3 +35,24 @@ def test_scaling_counts_what_devices_send():
     one, two = (line.partition("- ")[2].strip() for line in lines)
     assert one == "nothing"
     assert two.startswith("all-reduce")
+
+
+@pytest.mark.parametrize(
+    ("kind", "left", "sent"),
+    [
+        ("all-reduce", 8, 2 * 7 / 8 * 8),  # a reduce-scatter, then an all-gather
+        ("all-gather", 8, 7),  # all but the own eighth
+        ("reduce-scatter", 1, 7),  # all but the own eighth
+        ("all-to-all", 8, 7),
+        ("collective-permute", 8, 8),
+    ],
+)
+def test_bytes_in_a_ring_of_eight(kind, left, sent):
+    assert bytes_sent(kind, left, 8) == sent
+
+
+def test_efficiency_is_the_share_of_time_that_is_not_communication():
+    # 2 MiB are sent, in 2 ms of the links; the step takes 8 ms.
+    link = 2**20 / 1e6
+    sent = {"all-gather": 1.0, "collective-permute": 1.5}
+    assert efficiency(sent, 2, 0.008, link) == pytest.approx(0.8)

@@ -7,7 +7,7 @@ import tiny
 
 from jaxgan.config import differences, from_json, load, to_json
 from jaxgan.errors import UserError
-from jaxgan.trainer import make_init
+from jaxgan.programs import make_init
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.py"))

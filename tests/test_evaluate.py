@@ -17,7 +17,8 @@ from jaxgan.data.procedural import FacadePictures, ProceduralFacades
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.metrics.evaluate import during_training
 from jaxgan.metrics.measures import Result
-from jaxgan.trainer import make_init, train
+from jaxgan.programs import make_init
+from jaxgan.trainer import train
 
 
 def evaluate(run, *arguments):

@@ -77,7 +77,6 @@ def test_equal_keys_give_equal_states_and_steps(case):
 MESHES = [
     {"data": 8},
     {"data": 2, "fsdp": 2, "spatial": 2},
-    {"direction": 2, "data": 4},
     {"direction": 2, "fsdp": 2, "spatial": 2},
 ]
 

@@ -46,6 +46,12 @@ def test_the_number_of_a_batch_is_the_whole_state_of_the_stream(facades, workers
     assert_equal(take(data, 5, start=7), expected[7:])
 
 
+def test_a_process_is_given_the_rows_of_its_devices(facades):
+    expected = [{name: images[1:3] for name, images in batch.items()} for batch in take(facades, 5)]
+    assert_equal(take(facades, 5, rows=[1, 2]), expected)
+    assert_equal(take(facades, 2, start=3, rows=[1, 2]), expected[3:])
+
+
 def test_every_epoch_holds_every_image_once_in_a_new_order(facades):
     epochs = np.concatenate([batch["target"] for batch in take(facades, 6)]).reshape(2, 12, -1)
     orders = [[image.tobytes() for image in epoch] for epoch in epochs]

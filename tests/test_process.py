@@ -16,7 +16,7 @@ import tiny_cyclegan
 from plotly.offline import get_plotlyjs
 
 from jaxgan.checkpoint import open_checkpoints, restore
-from jaxgan.trainer import make_init
+from jaxgan.programs import make_init
 
 ROOT = Path(__file__).parent.parent
 

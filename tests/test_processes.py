@@ -118,19 +118,29 @@ def test_processes_that_start_together_prepare_the_data_once(tmp_path):
     assert len(list(data_dir.glob("*/*/dataset_info.json"))) == 1
 
 
-def test_processes_with_different_settings_end_in_one_line(tmp_path, data_dir):
-    with socket.create_server(("localhost", 0)) as server:
-        address = f"localhost:{server.getsockname()[1]}"
-    together = (f"--coordinator_address={address}", "--num_processes=2")
+def test_processes_of_a_slurm_job_meet_and_differing_settings_end_in_one_line(tmp_path, data_dir):
+    job = next(job for job in range(4096) if is_free(61440 + job))  # JAX's choice of a port
+    slurm = f"SLURM_JOB_ID={job} SLURM_STEP_NODELIST=localhost SLURM_NTASKS=2 SLURM_LOCALID=0"
     processes = [
-        start(tmp_path, data_dir, *together, f"--process_id={i}", f"--config.train.seed={i}")
+        start(
+            *(tmp_path, data_dir, "--distributed", f"--config.train.seed={i}"),
+            prefix=("env", *slurm.split(), f"SLURM_PROCID={i}"),
+        )
         for i in range(2)
     ]
     codes, said = finish(processes, timeout=120)
-    assert codes == [2, 2]
+    assert codes == [2, 2], said
     for _, errors in said:
         assert errors.startswith("error: the processes were started with different settings")
     assert not (tmp_path / "config.json").exists()
+
+
+def is_free(port):
+    try:
+        socket.create_server(("", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_without_a_cluster_the_processes_must_be_given():

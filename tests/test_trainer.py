@@ -15,7 +15,8 @@ from jaxgan.data.crops import Crops
 from jaxgan.data.procedural import UnpairedFacades
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.errors import UserError
-from jaxgan.trainer import make_init, make_sample, train
+from jaxgan.programs import make_init, make_sample
+from jaxgan.trainer import train
 
 
 @pytest.fixture

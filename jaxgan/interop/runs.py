@@ -17,7 +17,7 @@ from jaxgan.methods.cyclegan import CycleGAN
 from jaxgan.methods.dcgan import DCGAN
 from jaxgan.methods.pix2pix import Pix2pix
 from jaxgan.model import load
-from jaxgan.trainer import make_init
+from jaxgan.programs import make_init
 from jaxgan.types import Method, TrainState
 from jaxgan.updates import with_weights
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from jaxgan.errors import UserError
 from jaxgan.model import Model
-from jaxgan.trainer import make_init
+from jaxgan.programs import make_init
 from jaxgan.types import Dataset, Images, Representing, Splits
 
 BATCH_SIZE = 100
