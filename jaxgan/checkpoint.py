@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
 from jaxtyping import Array, Bool, UInt32
 
 from jaxgan.errors import UserError
@@ -242,8 +243,10 @@ def _put_aside(manager: ocp.CheckpointManager, step: int) -> None:
     """Move a checkpoint that cannot be read out of the way of the next one of its step."""
     folder = Path(manager.directory)
     aside = folder.with_name(f"damaged_checkpoint_{step}")
-    shutil.rmtree(aside, ignore_errors=True)
-    (folder / str(step)).rename(aside)
+    if jax.process_index() == 0:
+        shutil.rmtree(aside, ignore_errors=True)
+        (folder / str(step)).rename(aside)
+    multihost_utils.sync_global_devices("put aside")
     manager.reload()
 
 

@@ -47,7 +47,8 @@ class TrainConfig:
     init_from: str | None = None
     """Run (or import) whose weights to start from, with a fresh optimizer: fine-tuning."""
     mesh: str = "auto"
-    """Devices by axis: data:4, or for CycleGAN data:4,direction:2; auto for as many as fit."""
+    """Devices by axis, as data:4,spatial:2; the axes are data, fsdp, spatial and, for CycleGAN,
+    direction (docs/cloud.md). auto takes as many as can share a batch."""
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "sample_count", "eval_count", "keep_last"):

@@ -179,7 +179,7 @@ def describe(mesh: Mesh) -> str:
     line = f"devices: {used} of {found} x {mesh.devices.flat[0].device_kind}"
     line += f" in {processes} processes" if processes > 1 else ""
     line += f", mesh {','.join(axes) or 'data:1'}"
-    return line + (" (a batch size that splits evenly would use more)" if used < found else "")
+    return line + (" (another batch size or mesh would use more)" if used < found else "")
 
 
 def _largest_split(batch_size: int, most: int) -> int:

@@ -59,6 +59,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
         check_import(workdir, plain, jax.eval_shape(make_init(config), jax.random.key(0)))
     with contextlib.ExitStack() as stack:
         splits = config.data.prepare()
+        multihost_utils.sync_global_devices("prepared")  # however long that took
         counts = {split: len(records) for split, records in splits.items()}
         if is_first:
             stack.enter_context(claim(workdir, plain, counts))

@@ -10,7 +10,14 @@ from jaxgan import command_line
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-COMMANDS = re.findall(r"python (train\.py .*)", README)
+CLOUD, SLURM, KUBERNETES = (
+    (ROOT / "docs" / name).read_text() for name in ("cloud.md", "slurm.sh", "kubernetes.yaml")
+)
+COMMANDS = [
+    *re.findall(r"python (train\.py .*)", README + CLOUD + SLURM.replace("\\\n", "")),
+    "train.py "
+    + " ".join(re.findall(r"- (--\S+)", KUBERNETES.replace("$(JOB_COMPLETION_INDEX)", "1"))),
+]
 
 
 def test_there_are_commands():
