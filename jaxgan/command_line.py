@@ -94,13 +94,6 @@ def run(main: Callable[[], int]) -> int:
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         cache = Path(pooch.os_cache("jaxgan")) / "xla"
         jax.config.update("jax_compilation_cache_dir", str(cache))
-    code = _run(main)
-    if code:
-        processes.leave(code)
-    return code
-
-
-def _run(main: Callable[[], int]) -> int:
     try:
         return main()
     except (UserError, OSError) as error:
@@ -126,8 +119,10 @@ def _run(main: Callable[[], int]) -> int:
         message = str(error).splitlines()[0]  # JAX says which platform it lacks
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
+        processes.leave(130)
         return 130
     print(f"error: {message}", file=sys.stderr)
+    processes.leave(2)
     return 2
 
 

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
-from jax.sharding import AxisType, Mesh, NamedSharding
+import numpy as np
+from jax.experimental import mesh_utils
+from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import PRNGKeyArray
 
@@ -122,7 +124,10 @@ def mesh_of(**sizes: int) -> Mesh:
     """Return a mesh of so many devices along the axes given, and of one along the others."""
     shape = [sizes.get(axis, 1) for axis in AXES]
     devices = jax.devices()[: math.prod(shape)]
-    return jax.make_mesh(shape, AXES, (AxisType.Auto,) * len(AXES), devices=devices)
+    if len(devices) < jax.device_count():
+        return Mesh(np.array(devices).reshape(shape), AXES)
+    # On a TPU, neighbours on the mesh are neighbours on the wires.
+    return Mesh(mesh_utils.create_device_mesh(shape, allow_split_physical_axes=True), AXES)
 
 
 def make_mesh(setting: str, method: Method, state: PyTree, spec: Spec) -> Mesh:

@@ -45,11 +45,9 @@ def place(config: Config) -> Placed:
     Raises:
         UserError: If the networks do not fit the images, or the experiment not the mesh.
     """
-    shapes = jax.eval_shape(make_init(config), jax.random.key(0))
-    spec = _augmented(config)
-    return Placed(
-        config.method, partition.make_mesh(config.train.mesh, config.method, shapes, spec)
-    )
+    method, shapes = config.method, jax.eval_shape(make_init(config), jax.random.key(0))
+    mesh = partition.make_mesh(config.train.mesh, method, shapes, _augmented(config))
+    return Placed(method, mesh)
 
 
 def make_placed_init(config: Config, placed: Placed) -> jax.stages.Wrapped:

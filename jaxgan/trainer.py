@@ -138,17 +138,15 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
             if saving or sampling or evaluating:
                 record(*previous)
                 previous = None
-            with progress.paused():
-                if saving or sampling or evaluating:
+                with progress.paused():
                     whole = gather(state)
-                    model = copy(whole) if sampling or evaluating else None
                     if saving:
                         finite = bool(all_finite(whole.params))
                         _check_finite(finite, "a parameter", step, checkpoints)
-                    if model and sampling:  # before saving: what is saved is not done again
-                        show(step, model)
-                    if model and evaluate and best and evaluating:
-                        evaluated = evaluate(model)
+                    if sampling:  # before saving: what is saved is not done again
+                        show(step, copy(whole))
+                    if evaluate and best and evaluating:
+                        evaluated = evaluate(copy(whole))
                         log(step, evaluated.values)
                         better = _agree(evaluated.score > best_score(best, measure))
                         print(_evaluation_line(step, evaluated, better), flush=True)

@@ -8,7 +8,7 @@ import time
 import pytest
 from test_process import losses, run, start, wait_for
 
-from jaxgan.checkpoint import find_checkpoint
+from jaxgan.checkpoint import find_checkpoint, read_weights
 from jaxgan.errors import UserError
 from jaxgan.processes import Processes, join
 
@@ -64,6 +64,8 @@ def test_any_number_of_processes_trains_the_same_and_continues_the_others(tmp_pa
     assert second[0] == ""  # process 0 reports
     shares = [path.name for path in (find_checkpoint(two) / "state").glob("ocdbt.process_*")]
     assert sorted(shares) == ["ocdbt.process_0", "ocdbt.process_1"]
+    params, _ = read_weights(find_checkpoint(two))  # for fine-tuning, by this one process
+    assert set(params) == {"generator", "discriminator"}
     shutil.copytree(two, four)
 
     code, output, errors = run(two, data_dir, BATCH)
@@ -77,12 +79,13 @@ def test_any_number_of_processes_trains_the_same_and_continues_the_others(tmp_pa
     assert_same_losses(four, one)
 
 
-def test_sigterm_to_one_process_stops_all_after_the_same_step(tmp_path, data_dir):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_signal_to_one_process_stops_all_after_the_same_step(tmp_path, data_dir, number, code):
     processes = start_all(2, tmp_path, data_dir, QUIET, "--config.train.steps=100000")
     wait_for(lambda: has_saved(tmp_path, 2), processes[0])
-    processes[1].send_signal(signal.SIGTERM)
+    processes[1].send_signal(number)
     codes, said = finish(processes, timeout=60)
-    assert codes == [0, 0], said
+    assert codes == [0, code], said
     saved = int(said[0][0].rpartition("saved at step ")[2].partition(";")[0])
     assert find_checkpoint(tmp_path).name == str(saved)
     assert losses(tmp_path)[-1]["step"] == saved
