@@ -105,6 +105,10 @@ def main() -> int:
     own, rest = options.read(parser, sys.argv[1:])
     if own.link and not own.step_seconds:
         raise UserError("--link needs --step_seconds, which benchmarks/step.py measures")
+    if own.link and own.mesh not in ("data:N", "fsdp:N"):
+        raise UserError(
+            "--link predicts for --mesh=data:N or fsdp:N alone: one ring of all devices"
+        )
     if own.devices:
         jax.config.update("jax_platforms", "cpu")
         jax.config.update("jax_num_cpu_devices", own.devices)

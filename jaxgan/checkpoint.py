@@ -10,7 +10,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
-from jax.experimental import multihost_utils
 from jaxtyping import Array, Bool, UInt32
 
 from jaxgan.errors import UserError
@@ -123,7 +122,7 @@ def restore(manager: ocp.CheckpointManager, abstract_state: TrainState) -> Train
         abstract_state: Shapes, dtypes and shardings of the state.
 
     Raises:
-        UserError: If none of the checkpoints can be read.
+        UserError: If none of the checkpoints can be read, or one cannot by one of several processes.
     """
     steps = sorted(manager.all_steps(), reverse=True)
     reasons = []
@@ -141,6 +140,12 @@ def restore(manager: ocp.CheckpointManager, abstract_state: TrainState) -> Train
             raise  # not the checkpoint's fault
         except Exception as error:  # Orbax and TensorStore raise all kinds on damaged files
             reason = str(error) or type(error).__name__
+            if jax.process_count() > 1:  # the others may have read it
+                raise UserError(
+                    f"checkpoint {manager.directory / str(step)} cannot be read "
+                    f"({reason.splitlines()[0]}): move it out of the way, and the same commands "
+                    "continue from the one before"
+                ) from error
             reasons.append(f"step {step}: {reason.splitlines()[0]}")
             print(f"checkpoint {manager.directory / str(step)} cannot be read, trying an older one")
         else:
@@ -243,10 +248,8 @@ def _put_aside(manager: ocp.CheckpointManager, step: int) -> None:
     """Move a checkpoint that cannot be read out of the way of the next one of its step."""
     folder = Path(manager.directory)
     aside = folder.with_name(f"damaged_checkpoint_{step}")
-    if jax.process_index() == 0:
-        shutil.rmtree(aside, ignore_errors=True)
-        (folder / str(step)).rename(aside)
-    multihost_utils.sync_global_devices("put aside")
+    shutil.rmtree(aside, ignore_errors=True)
+    (folder / str(step)).rename(aside)
     manager.reload()
 
 

@@ -1,46 +1,56 @@
 """Ctrl-C and SIGTERM, by which clusters announce that they take a machine away."""
 
 import contextlib
-import os
 import signal
 from collections.abc import Callable, Iterator
 
 import jax
-from jax.experimental import multihost_utils
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 
 @contextlib.contextmanager
-def stop_on_signals() -> Iterator[Callable[[int], int | None]]:
-    """Give a function that says of a step which signal makes it the last one, if any.
+def stop_on_signals(mesh: Mesh) -> Iterator[Callable[[], int | None]]:
+    """Give a function, to be called after every step, that says which signal ends the run, if any.
 
-    In a process that trains alone, the first signal does; a second one ends it at once. Of several
-    processes one has to receive it for all of them to stop after the same step.
+    The first signal does; a second one ends the process at once. Of several processes one has to
+    receive it: all of them are told after the same step, one after the next.
+
+    Args:
+        mesh: The devices of all processes.
     """
-    several = jax.distributed.is_initialized()
     received: list[int] = []
-    # SIGTERM is left to JAX, which passes it on, if there are several.
-    handled = (signal.SIGINT,) if several else (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in handled}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def receive(number, frame):
         received.append(number)
         restore_handlers()
         print("stopping after this step; once more to stop at once", flush=True)
-        if several:
-            os.kill(os.getpid(), signal.SIGTERM)
 
     def restore_handlers():
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    def stops(step):
-        if several and not multihost_utils.reached_preemption_sync_point(step):
-            return None
-        return next(iter(received), signal.SIGTERM if several else None)
+    def alone():
+        return next(iter(received), None)
+
+    one_a_device = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
+    whether_any = jax.jit(jnp.any, out_shardings=NamedSharding(mesh, PartitionSpec()))
+    asked: list[jax.Array] = []
+
+    def together():
+        own = np.full(mesh.local_mesh.size, bool(received))
+        shape = (mesh.size,)
+        flags = jax.make_array_from_process_local_data(one_a_device, own, shape)
+        asked.append(whether_any(flags))
+        # That of the step before is there without waiting.
+        stops = len(asked) > 1 and bool(asked.pop(0))
+        return next(iter(received), signal.SIGTERM) if stops else None
 
     for number in before:
         signal.signal(number, receive)
     try:
-        yield stops
+        yield alone if jax.process_count() == 1 else together
     finally:
         restore_handlers()

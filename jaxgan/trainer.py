@@ -63,6 +63,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
         counts = {split: len(records) for split, records in splits.items()}
         if is_first:
             stack.enter_context(claim(workdir, plain, counts))
+        processes.check_shared(workdir)
         print(f"run: {workdir}  (continue it with --workdir {workdir})")
         print(partition.describe(placed.mesh))
         checkpoints = stack.enter_context(
@@ -83,7 +84,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
         report = None
         if is_first:
             report = stack.enter_context(contextlib.closing(Report(workdir, plain, start)))
-        stops = stack.enter_context(stop_on_signals())
+        stops = stack.enter_context(stop_on_signals(placed.mesh))
         held_out = config.data.held_out(splits, settings.sample_count)
         batch_size = settings.batch_size
         stream = config.data.stream(
@@ -103,9 +104,8 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
         gather, copy = make_gather(config, placed), make_copy(placed)
 
         def show(step: int, model: TrainState) -> None:
-            columns = sample(model, held_out, sample_key)
             if report:
-                report.sample(step, columns)
+                report.sample(step, sample(model, held_out, sample_key))
 
         if start == 0 and settings.sample_every:
             show(0, copy(gather(state)))
@@ -131,7 +131,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
             if previous:
                 record(*previous)  # one step late: the device has the next one to work on
             previous = step, metrics
-            finished, signal = step == settings.steps, stops(step)
+            finished, signal = step == settings.steps, stops()
             saving = finished or signal or _due(step, settings.checkpoint_every)
             sampling = settings.sample_every and (finished or _due(step, settings.sample_every))
             evaluating = evaluate and (finished or _due(step, settings.eval_every))

@@ -17,7 +17,7 @@ ALLOWED = {
     "image_pool": ["types"],
     "accumulate": ["types"],
     "diff_augment": ["types"],
-    "processes": ["errors", "validation"],
+    "processes": ["config", "errors"],
     "stopping": [],
     "partition": ["errors", "image_pool", "types"],
     "progress": [],

@@ -13,11 +13,10 @@ README = (ROOT / "README.md").read_text()
 CLOUD, SLURM, KUBERNETES = (
     (ROOT / "docs" / name).read_text() for name in ("cloud.md", "slurm.sh", "kubernetes.yaml")
 )
-COMMANDS = [
-    *re.findall(r"python (train\.py .*)", README + CLOUD + SLURM.replace("\\\n", "")),
-    "train.py "
-    + " ".join(re.findall(r"- (--\S+)", KUBERNETES.replace("$(JOB_COMPLETION_INDEX)", "1"))),
-]
+JOBS = (SLURM + KUBERNETES.replace(" &\n", "\n")).replace("\\\n", "")
+COMMANDS = re.findall(
+    r"python (train\.py .*)", README + CLOUD + JOBS.replace("$JOB_COMPLETION_INDEX", "1")
+)
 
 
 def test_there_are_commands():
