@@ -122,7 +122,7 @@ def restore(manager: ocp.CheckpointManager, abstract_state: TrainState) -> Train
         abstract_state: Shapes, dtypes and shardings of the state.
 
     Raises:
-        UserError: If none of the checkpoints can be read, or one cannot by one of several processes.
+        UserError: If none can be read, or, with several processes, not the latest.
     """
     steps = sorted(manager.all_steps(), reverse=True)
     reasons = []

@@ -73,7 +73,8 @@ def join(processes: Processes) -> None:
         reason = str(error).splitlines()[0]
         raise UserError(
             f"cannot train together with other processes ({reason}): where JAX knows of no "
-            "cluster, give all the same --coordinator_address and --num_processes, and each its --process_id"
+            "cluster, give all the same --coordinator_address and --num_processes, and each its "
+            "--process_id"
         ) from error
     finally:
         signal.signal(signal.SIGINT, interrupt)

@@ -14,8 +14,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 def stop_on_signals(mesh: Mesh) -> Iterator[Callable[[], int | None]]:
     """Give a function, to be called after every step, that says which signal ends the run, if any.
 
-    The first signal does; a second one ends the process at once. Of several processes one has to
-    receive it: all of them are told after the same step, one after the next.
+    The first signal does; after Ctrl-C a second one ends the process at once. Of several processes
+    one has to receive it: all of them are told after the same step, one after the next.
 
     Args:
         mesh: The devices of all processes.
@@ -25,8 +25,9 @@ def stop_on_signals(mesh: Mesh) -> Iterator[Callable[[], int | None]]:
 
     def receive(number, frame):
         received.append(number)
-        restore_handlers()
-        print("stopping after this step; once more to stop at once", flush=True)
+        print("stopping after this step; Ctrl-C once more to stop at once", flush=True)
+        if number == signal.SIGINT:
+            restore_handlers()
 
     def restore_handlers():
         for number, handler in before.items():
