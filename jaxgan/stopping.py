@@ -41,9 +41,8 @@ def stop_on_signals(mesh: Mesh) -> Iterator[Callable[[], int | None]]:
     asked: list[jax.Array] = []
 
     def together():
-        own = np.full(mesh.local_mesh.size, bool(received))
-        shape = (mesh.size,)
-        flags = jax.make_array_from_process_local_data(one_a_device, own, shape)
+        own = np.full(jax.local_device_count(), bool(received))
+        flags = jax.make_array_from_process_local_data(one_a_device, own, (mesh.size,))
         asked.append(whether_any(flags))
         # That of the step before is there without waiting.
         stops = len(asked) > 1 and bool(asked.pop(0))
