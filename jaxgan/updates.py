@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from jaxgan import accumulate
 from jaxgan.networks.compute import widen
 from jaxgan.types import Images, PyTree, TrainState, Translator
 
@@ -71,6 +72,16 @@ def run(
     rngs = {} if dropout_key is None else {"dropout": dropout_key}
     y, updated = network.apply(variables, x, rngs=rngs, mutable=["batch_stats"])
     return y, updated.get("batch_stats", {})
+
+
+def together(*batches: Float[Array, "batch *_"]) -> Float[Array, "images *_"]:
+    """Return one batch of several, interleaved: what is split over devices stays where it is."""
+    return accumulate.merge(jnp.stack(batches))
+
+
+def apart(images: Float[Array, "images *_"]) -> Float[Array, "2 batch *_"]:
+    """Undo `together` of two."""
+    return accumulate.split(images, 2)
 
 
 def translate(

@@ -16,6 +16,7 @@ ALLOWED = {
     "losses": [],
     "image_pool": ["types"],
     "accumulate": ["types"],
+    "directions": ["types"],
     "diff_augment": ["types"],
     "processes": ["config", "errors"],
     "stopping": [],
@@ -23,11 +24,12 @@ ALLOWED = {
     "progress": [],
     "schedules": ["validation"],
     "networks": ["errors", "networks", "validation"],
-    "updates": ["networks", "types"],
+    "updates": ["accumulate", "networks", "types"],
     "methods": [
         *(
             "accumulate",
             "diff_augment",
+            "directions",
             "image_pool",
             "images",
             "networks",

@@ -14,9 +14,17 @@ import optax
 import tyro
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxgan import accumulate
+from jaxgan.directions import (
+    DIRECTIONS,
+    name_metrics,
+    put_together,
+    stack,
+    take_apart,
+    unstack,
+)
 from jaxgan.image_pool import empty_pool, query
 from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, correlation, l1
 from jaxgan.networks.compute import Compute
@@ -26,11 +34,10 @@ from jaxgan.networks.resnet import ResNetGenerator, UpsampleName
 from jaxgan.networks.unet import UNetGenerator
 from jaxgan.schedules import Constant, Schedule
 from jaxgan.types import Batch, Images, Metrics, Spec, TrainState, Translator
-from jaxgan.updates import init_state, represent, run, translate, update
+from jaxgan.updates import apart, init_state, represent, run, together, translate, update
 from jaxgan.validation import check
 
 INVERTED = -0.5  # correlation of input and output below which colors are likely inverted
-DIRECTIONS = ("ab", "ba")
 Domain = Float[Array, "batch height width _"]  # images of either domain
 
 
@@ -114,29 +121,21 @@ class CycleGAN:
     ) -> tuple[TrainState, Metrics]:
         """See `Method.train_step`."""
         halves, metrics = self._update(
-            _take_apart(state),
+            take_apart(state),
             [batch["a"], batch["b"]],
             [batch["b"], batch["a"]],
             list(jax.random.split(key)),
             exchange=lambda ab_and_ba: ab_and_ba[::-1],
         )
-        return _put_together(state.step + 1, halves), _name_metrics(metrics)
+        return put_together(state.step + 1, halves), name_metrics(metrics)
 
     def split(self, state: TrainState) -> TrainState:
         """See `Splittable.split`."""
-        ab, ba = _take_apart(state)
-        if jax.tree.map(jnp.shape, ab) != jax.tree.map(jnp.shape, ba):
-            raise ValueError("the directions can only be split if A and B have the same channels")
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), ab, ba)
-        return dataclasses.replace(stacked, step=state.step)
+        return stack(state)
 
     def join(self, state: TrainState) -> TrainState:
         """See `Splittable.join`."""
-        halves = [
-            jax.tree.map(lambda leaf, half=half: leaf[half], dataclasses.replace(state, step=()))
-            for half in range(len(DIRECTIONS))
-        ]
-        return _put_together(state.step, halves)
+        return unstack(state)
 
     def split_train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray, mesh: Mesh
@@ -168,7 +167,7 @@ class CycleGAN:
             {name: value[half] for name, value in metrics.items()}
             for half in range(len(DIRECTIONS))
         ]
-        return dataclasses.replace(halves, step=state.step + 1), _name_metrics(by_direction)
+        return dataclasses.replace(halves, step=state.step + 1), name_metrics(by_direction)
 
     def _update(
         self,
@@ -191,6 +190,10 @@ class CycleGAN:
         identity = self.lambda_identity > 0 and all(
             x.shape[-1] == y.shape[-1] for x, y in zip(sources, targets, strict=True)
         )
+        # Images of equal size pass a network at once, if it normalizes each by itself.
+        at_once = self.norm == "instance" and all(
+            x.shape[:3] == y.shape[:3] for x, y in zip(sources, targets, strict=True)
+        )
         parts = self.compute.accumulate
 
         def generators_loss(params, batch_stats, images, part):
@@ -205,8 +208,14 @@ class CycleGAN:
                     translated.append(image)
                 return translated
 
-            fakes = translate_all(sources, 0)
-            cycled = translate_all(exchange(fakes), 1)
+            if identity and at_once:
+                translated = translate_all(map(together, sources, targets), 0)
+                fakes, sames = zip(*map(apart, translated), strict=True)
+                cycled = translate_all(exchange(fakes), 1)
+            else:
+                fakes = translate_all(sources, 0)
+                cycled = translate_all(exchange(fakes), 1)
+                sames = translate_all(targets, 2) if identity else ()
             losses = []
             for half, fake, reconstructed, y in zip(halves, fakes, cycled, targets, strict=True):
                 # The discriminator's statistics stay as its own update leaves them.
@@ -224,7 +233,7 @@ class CycleGAN:
                 )
             if identity:
                 weight = self.lambda_identity * self.lambda_cycle
-                for terms, same, y in zip(losses, translate_all(targets, 2), targets, strict=True):
+                for terms, same, y in zip(losses, sames, targets, strict=True):
                     terms["loss/identity_{target}"] = weight * l1(same, y)
             return sum(sum(terms.values()) for terms in losses), (losses, stats, fakes)
 
@@ -237,10 +246,14 @@ class CycleGAN:
         )
 
         def discriminator_loss(params, stats, images, part):
-            # Real before fake, in separate passes: each has batch statistics of its own.
-            real, fake = images
-            real_logits, stats = run(self.make_discriminator(), params, stats, real)
-            fake_logits, stats = run(self.make_discriminator(), params, stats, fake)
+            network, (real, fake) = self.make_discriminator(), images
+            if at_once:
+                logits, stats = run(network, params, stats, together(real, fake))
+                real_logits, fake_logits = apart(logits)
+            else:
+                # Real before fake: each has batch statistics of its own.
+                real_logits, stats = run(network, params, stats, real)
+                fake_logits, stats = run(network, params, stats, fake)
             accuracy = loss.accuracy("discriminator_{target}", real_logits, fake_logits)
             total = (loss.real(real_logits) + loss.fake(fake_logits)) / 2
             return total, (accuracy | {"loss/discriminator_{target}": total}, stats, ())
@@ -367,44 +380,3 @@ class CycleGAN:
 
     def _optimizer(self) -> optax.GradientTransformation:
         return optax.adam(self.schedule.scale(self.learning_rate), b1=self.beta1, b2=0.999)
-
-
-def _names(direction: str) -> dict[str, str]:
-    """Return the names of a direction's networks by their role in it."""
-    return {
-        "generator": f"generator_{direction}",
-        "discriminator": f"discriminator_{direction[1]}",
-        "pool": f"pool_{direction[1]}",
-    }
-
-
-def _take_apart(state: TrainState) -> list[TrainState]:
-    """Return the state of each direction, without the step, by role."""
-
-    def pick(tree, names):
-        return {role: tree[name] for role, name in names.items() if name in tree}
-
-    parts = (state.params, state.batch_stats, state.opt_state, state.memory)
-    return [
-        TrainState((), *(pick(part, _names(direction)) for part in parts))
-        for direction in DIRECTIONS
-    ]
-
-
-def _put_together(step: Int[Array, ""], halves: Sequence[TrainState]) -> TrainState:
-    """Undo `_take_apart`."""
-    merged = TrainState(step, {}, {}, {}, {})
-    for direction, half in zip(DIRECTIONS, halves, strict=True):
-        for part in ("params", "batch_stats", "opt_state", "memory"):
-            for role, value in getattr(half, part).items():
-                getattr(merged, part)[_names(direction)[role]] = value
-    return merged
-
-
-def _name_metrics(metrics: Sequence[Metrics]) -> Metrics:
-    """Merge the metrics of both directions under names of their own."""
-    return {
-        name.format(direction=direction, target=direction[1]): value
-        for direction, measured in zip(DIRECTIONS, metrics, strict=True)
-        for name, value in measured.items()
-    }
