@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from jaxgan.data.facades import BALCONY, BLIND, DOOR, PALETTE, SHOP, WALL, WINDOW, facade
+from jaxgan.data.facade_parts import BALCONY, BLIND, DOOR, PALETTE, SHOP, WALL, WINDOW
+from jaxgan.data.facades import facade
 
 
 def classes(labels):

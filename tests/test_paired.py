@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jaxgan.data.crops import Crops
-from jaxgan.data.facades import PALETTE
+from jaxgan.data.facade_parts import PALETTE
 from jaxgan.data.paired import Paired
 from jaxgan.data.paired_folder import PairedFolder
 from jaxgan.errors import UserError

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from jaxgan.data.crops import Crops
-from jaxgan.data.facades import PALETTE
+from jaxgan.data.facade_parts import PALETTE
 from jaxgan.data.procedural import ProceduralFacades, UnpairedFacades
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.data.unpaired_folder import UnpairedFolder
