@@ -32,7 +32,7 @@ def collectives(compiled: jax.stages.Compiled) -> Iterator[Collective]:
     """Read the collectives of a compiled program from its text."""
     for line in (compiled.as_text() or "").splitlines():
         if found := re.search(rf" = (.*) ({KINDS})(?:-start)?\(", line):
-            shapes = re.findall(r"([a-z]+[0-9]+)\[([0-9,]*)\]", found[1])
+            shapes = re.findall(r"([a-z]+[0-9]*)\[([0-9,]*)\]", found[1])
             sizes = [int(np.prod([int(n) for n in shape.split(",") if n])) for _, shape in shapes]
             widths = [BYTES.get(dtype, 4) for dtype, _ in shapes]
             groups = line.partition("replica_groups=")[2] or line.partition("_pairs=")[2]

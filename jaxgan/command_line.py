@@ -101,18 +101,19 @@ def run(main: Callable[[], int]) -> int:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             message += ": make room, and run the same command again"
     except jax.errors.JaxRuntimeError as error:
-        message = (
-            "the device is out of memory: lower --config.train.batch_size or the image size, or "
-            "translate with --tile"
-        )
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            if not jax.distributed.is_initialized():
-                raise
-            reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0]
+        if "RESOURCE_EXHAUSTED" in str(error):
             message = (
-                f"what the processes do together failed ({reason}): see what the others "
-                "say; the same commands continue from the last checkpoint"
+                "the device is out of memory: lower --config.train.batch_size or the image size, "
+                "or translate with --tile"
             )
+        elif jax.distributed.is_initialized():
+            message = (
+                f"what the processes do together failed ({reason}): see what the others say; the "
+                "same commands continue from the last checkpoint"
+            )
+        else:
+            raise
     except RuntimeError as error:
         if "backend" not in str(error):
             raise
