@@ -3,6 +3,7 @@
 from functools import partial
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -144,3 +145,21 @@ def test_shapes_choose_the_form(layer, forms):
     )
     counts = [program.lower().compile().as_text().count(" convolution(") for program in programs]
     assert tuple(counts) == forms
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_elsewhere_the_gradient_of_a_transposed_kernel_is_that_of_a_strided_one(platform):
+    """A window with gaps for the kernel; only the forward has gaps between its inputs.
+
+    Automatic differentiation has them in both, which is what jax-ml/jax#23783 is slow at.
+    """
+    _, kernel, x = draw(LAYERS[0], "float32")
+
+    def energy(kernel):
+        return jnp.sum(jnp.square(conv_transpose(x, kernel, 2, 1, 0)))
+
+    lowered = jax.export.export(jax.jit(jax.grad(energy)), platforms=[platform])(kernel)
+    lines = lowered.mlir_module().splitlines()
+    windows = [line for line in lines if "stablehlo.convolution" in line]
+    assert ["lhs_dilate" in window for window in windows] == [True, False]
+    assert ["rhs_dilate" in window for window in windows] == [False, True]
