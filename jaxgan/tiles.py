@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from tqdm import tqdm
 
-from jaxgan.networks.layers import EPSILON, Norm
+from jaxgan.networks.layers import Norm
+from jaxgan.networks.norms import EPSILON
 from jaxgan.types import ImageArray, Translator
 from jaxgan.updates import apply, fitting
 

@@ -6,14 +6,14 @@ Three maps make up all of it: `convolve`, and its transposes with respect to the
 images are split by height, they are XLA's own. `benchmarks/layers.py` times both.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import jax
-from jaxtyping import Array
 
-from jaxgan.networks import forms, spatial
+from jaxgan.networks import forms
 from jaxgan.networks.forms import Image, Kernel, Windows
+from jaxgan.networks.platforms import on_cpu
 
 # As timed on two cores with AVX-512 for the layers of the three papers, at 64x64 and 256x256.
 FEW_WINDOWS = 256  # up to which reading the kernel takes longer than the arithmetic ...
@@ -89,7 +89,7 @@ def convolve(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
         form = forms.matmul
     elif _has_few_channels(kernel, stride):
         form = forms.blocks
-    return _on_cpu(form, forms.plain, x, kernel, stride=stride, padding=padding)
+    return on_cpu(form, forms.plain, x, kernel, stride=stride, padding=padding)
 
 
 def input_gradient(
@@ -104,7 +104,7 @@ def input_gradient(
         return convolve(gradient, flipped, 1, len(kernel) - 1 - padding)
     elif 1 < stride <= len(kernel) and kernel.shape[2] >= WIDE:
         form = forms.phases
-    return _on_cpu(form, forms.dilated, gradient, kernel, stride=stride, padding=padding, size=size)
+    return on_cpu(form, forms.dilated, gradient, kernel, stride=stride, padding=padding, size=size)
 
 
 def kernel_gradient(
@@ -132,7 +132,7 @@ def kernel_gradient(
         return form(x, kernel, gradient, **geometry)
 
     plainly = partial(transpose, forms.plain)
-    return _on_cpu(materialized, plainly, x, kernel, gradient, stride=stride, padding=padding)
+    return on_cpu(materialized, plainly, x, kernel, gradient, stride=stride, padding=padding)
 
 
 def _is_small(windows: int, kernel: Kernel) -> bool:
@@ -142,12 +142,3 @@ def _is_small(windows: int, kernel: Kernel) -> bool:
 def _has_few_channels(kernel: Kernel, stride: int) -> bool:
     few = min(kernel.shape[2:]) <= FEW_CHANNELS
     return stride == 1 and len(kernel) > 1 and few and kernel.size > SMALL_KERNEL
-
-
-def _on_cpu(form: Callable[..., Array], other: Callable[..., Array], *operands: Array, **geometry):
-    """Apply one form on the CPU, and the other one elsewhere or to images that are split."""
-    if form is other or spatial.parts() > 1:
-        return other(*operands, **geometry)
-    return jax.lax.platform_dependent(
-        *operands, cpu=partial(form, **geometry), default=partial(other, **geometry)
-    )

@@ -14,7 +14,7 @@ from jax.nn import initializers
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float
 
-from jaxgan.networks import convolutions, forms
+from jaxgan.networks import convolutions, forms, norms
 from jaxgan.networks.compute import Compute, widen
 from jaxgan.networks.spatial import gather_rows
 
@@ -24,7 +24,6 @@ NewFeatures = Float[Array, "batch new_height new_width new_channels"]
 InitializerName = Literal["normal", "xavier", "kaiming", "orthogonal"]
 NormName = Literal["batch", "instance"]
 
-EPSILON = 1e-5  # of both norms, PyTorch's default
 MOMENTUM = 0.9  # of running statistics, the share that is kept
 INIT_GAIN = 0.02  # DCGAN, section 4; the reference's `--init_gain`
 INITIALIZERS: dict[InitializerName, Initializer] = {
@@ -113,31 +112,27 @@ class Norm(nn.Module):
     @nn.compact
     def __call__(self, x: Features, *, use_running_average: bool) -> Features:
         """Normalize; only batch norm has running averages to use."""
-        if self.kind == "instance":
-            return nn.InstanceNorm(
-                epsilon=EPSILON, use_bias=False, use_scale=False, use_fast_variance=False
-            )(x)
         dtype, x = x.dtype, widen(x)
+        if self.kind == "instance":
+            return norms.standardize(x, True)[0].astype(dtype)
         shape = (x.shape[-1],)
         scale = self.param("scale", lambda *args: 1 + INITIALIZERS["normal"](*args), shape)
         bias = self.param("bias", initializers.zeros, shape)
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
         running_variance = self.variable("batch_stats", "var", jnp.ones, shape)
         if use_running_average:
-            mean, variance = running_mean.value, running_variance.value
+            running = (running_mean, running_variance)
+            mean, variance = (each.value.reshape(1, 1, 1, -1) for each in running)
+            x = (x - mean) * jax.lax.rsqrt(variance + norms.EPSILON)
         else:
-            mean = x.mean(axis=(0, 1, 2))
-            variance = jnp.mean(jnp.square(x - mean.reshape(1, 1, 1, -1)), axis=(0, 1, 2))
+            x, mean, variance = norms.standardize(x, False)
             if not self.is_initializing():
                 count = x.size // x.shape[-1]
                 unbiased = variance * (count / max(count - 1, 1))
-                running_mean.value = MOMENTUM * running_mean.value + (1 - MOMENTUM) * mean
-                running_variance.value = (
-                    MOMENTUM * running_variance.value + (1 - MOMENTUM) * unbiased
-                )
-        factor = scale * jax.lax.rsqrt(variance + EPSILON)
-        centered = x - mean.reshape(1, 1, 1, -1)
-        y = centered * factor.reshape(1, 1, 1, -1) + bias.reshape(1, 1, 1, -1)
+                for running, latest in ((running_mean, mean), (running_variance, unbiased)):
+                    latest = latest.reshape(-1)
+                    running.value = MOMENTUM * running.value + (1 - MOMENTUM) * latest
+        y = x * scale.reshape(1, 1, 1, -1) + bias.reshape(1, 1, 1, -1)
         return y.astype(dtype)
 
 
