@@ -33,13 +33,6 @@ def _products(x: Features, per_image: bool) -> Sums:
     return sums if per_image else sums.sum(axis=0, keepdims=True)
 
 
-def moments(x: Features, per_image: bool) -> tuple[Sums, Sums]:
-    """Return mean and (biased) variance of every channel."""
-    count = x.size // x.shape[-1] // (len(x) if per_image else 1)
-    mean = total(x, per_image) / count
-    return mean, total(jnp.square(x - mean), per_image) / count
-
-
 def _standardize(x: Features, per_image: bool) -> tuple[Features, Sums, Sums]:
     """Subtract the mean of every channel, and divide by its standard deviation.
 
@@ -50,9 +43,11 @@ def _standardize(x: Features, per_image: bool) -> tuple[Features, Sums, Sums]:
             2015, arXiv 1502.03167, algorithm 1).
 
     Returns:
-        The outcome, and mean and variance, through which no gradient flows.
+        The outcome, and mean and (biased) variance, through which no gradient flows.
     """
-    mean, variance = moments(x, per_image)
+    count = x.size // x.shape[-1] // (len(x) if per_image else 1)
+    mean = total(x, per_image) / count
+    variance = total(jnp.square(x - mean), per_image) / count
     return (x - mean) * jax.lax.rsqrt(variance + EPSILON), mean, variance
 
 
