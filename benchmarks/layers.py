@@ -1,8 +1,9 @@
-"""Our convolutions beside XLA's: `python benchmarks/layers.py --config configs/pix2pix_facades.py`.
+"""Our layers beside XLA's: `python benchmarks/layers.py --config configs/pix2pix_facades.py`.
 
-Times every convolution and transposed convolution of a config's networks by itself, forward and
-backward, beside its plain formulation as `jax.jit` compiles it by default, in turns. Needs no data
-set. Takes options of its own (--help) and the arguments of train.py; --json=FILE gets the results.
+Times every convolution, transposed convolution and norm of a config's networks by itself, forward
+and backward, beside its plain formulation as `jax.jit` compiles it by default, in turns. Needs no
+data set. Takes options of its own (--help) and the arguments of train.py; --json=FILE gets the
+results.
 """
 
 import statistics
@@ -20,8 +21,8 @@ import options
 from jaxgan import command_line
 from jaxgan.compiler import compiler_options
 from jaxgan.config import Config
-from jaxgan.networks import convolutions, forms
-from jaxgan.networks.layers import Conv, ConvTranspose
+from jaxgan.networks import convolutions, forms, norms
+from jaxgan.networks.layers import Conv, ConvTranspose, Norm
 from jaxgan.programs import make_init
 
 ROUNDS = 7
@@ -29,72 +30,83 @@ ROUND_SECONDS = 0.1
 
 
 class Layer(NamedTuple):
-    """A convolution as a network has it."""
+    """A convolution or norm as a network has it.
 
-    transposed: bool
-    shape: tuple[int, ...]
-    features: int
-    kernel_size: int
-    geometry: tuple[int, ...]
+    Attributes:
+        forms: Ours and the plain one.
+        shapes: Of the arrays they take.
+        settings: What else they take.
+    """
 
-    def __str__(self):
-        size, stride = self.kernel_size, self.geometry[0]
-        kind = "transposed " if self.transposed else ""
-        shape = "x".join(map(str, self.shape))
-        return f"{kind}{size}x{size} stride {stride}, {shape} to {self.features}"
+    forms: tuple[Callable[..., Any], Callable[..., Any]]
+    shapes: tuple[tuple[int, ...], ...]
+    settings: tuple[int, ...]
 
 
-def layers_of(config: Config) -> list[Layer]:
-    """Return the different convolutions of a config's networks, as they come."""
-    found: dict[Layer, None] = {}
+def layers_of(config: Config) -> dict[str, Layer]:
+    """Return the different layers of a config's networks by name, as they come."""
+    found: dict[str, Layer] = {}
 
     def note(call, arguments, keywords, context):
-        module = context.module
-        if isinstance(module, Conv | ConvTranspose):
-            geometry = (module.stride, module.padding)
-            if isinstance(module, ConvTranspose):
-                geometry += (module.output_padding,)
-            shape, transposed = arguments[0].shape, isinstance(module, ConvTranspose)
-            layer = Layer(transposed, shape, module.features, module.kernel_size, geometry)
-            found.setdefault(layer)
+        if isinstance(context.module, Conv | ConvTranspose | Norm):
+            name, layer = _layer_of(context.module, arguments[0].shape)
+            found.setdefault(name, layer)
         return call(*arguments, **keywords)
 
     with nn.intercept_methods(note):
         jax.eval_shape(make_init(config), jax.random.key(0))
-    return list(found)
+    return found
+
+
+def _layer_of(module: Conv | ConvTranspose | Norm, shape: tuple[int, ...]) -> tuple[str, Layer]:
+    text, channels = "x".join(map(str, shape)), shape[-1]
+    if isinstance(module, Norm):
+        shapes = (shape, (channels,), (channels,))
+        layer = Layer((norms.normalize, norms.plain), shapes, (module.kind == "instance",))
+        return f"{module.kind} norm, {text}", layer
+    size, stride, features = module.kernel_size, module.stride, module.features
+    name = f"{size}x{size} stride {stride}, {text} to {features}"
+    if isinstance(module, Conv):
+        pair = (convolutions.strided_conv, forms.plain)
+        shapes = (shape, (size, size, channels, features))
+        return name, Layer(pair, shapes, (stride, module.padding))
+    pair = (convolutions.conv_transpose, forms.plain_transpose)
+    shapes = (shape, (size, size, features, channels))
+    settings = (stride, module.padding, module.output_padding)
+    return f"transposed {name}", Layer(pair, shapes, settings)
 
 
 def measure(layer: Layer, dtype: str) -> dict[str, Any]:
     """Time a layer, forward and backward, in both forms."""
-    ours, plain = convolutions.strided_conv, forms.plain
-    channels = (layer.shape[-1], layer.features)
-    if layer.transposed:
-        ours, plain = convolutions.conv_transpose, forms.plain_transpose
-        channels = channels[::-1]
-    x = jnp.ones(layer.shape, dtype)
-    kernel = jnp.ones((layer.kernel_size, layer.kernel_size, *channels), dtype)
+    operands = [jnp.ones(shape, dtype) for shape in layer.shapes]
 
-    def train(conv, x, kernel):
-        y, vjp = jax.vjp(lambda x, kernel: conv(x, kernel, *layer.geometry), x, kernel)
+    def features(form, *operands):
+        return jax.tree.leaves(form(*operands, *layer.settings))[0]
+
+    def train(form, *operands):
+        y, vjp = jax.vjp(partial(features, form), *operands)
         return vjp(y)
 
+    ours, plain = layer.forms
     fast = jax.jit(partial(train, ours), compiler_options=compiler_options())
     plainly = jax.jit(partial(train, plain))
     seconds = [[], []]
-    repeats = [_repeats(step, x, kernel) for step in (fast, plainly)]
+    repeats = [_repeats(step, *operands) for step in (fast, plainly)]
     for _ in range(ROUNDS):
         for times, step, count in zip(seconds, (fast, plainly), repeats, strict=True):
-            times.append(_seconds(step, count, x, kernel))
+            times.append(_seconds(step, count, *operands))
     ours_seconds, plain_seconds = map(statistics.median, seconds)
-    pixels = x if layer.transposed else jax.eval_shape(lambda: plain(x, kernel, *layer.geometry))
-    windows = pixels.size // pixels.shape[-1]
-    return {
-        "layer": str(layer),
+    result = {
         "ours_ms": 1000 * ours_seconds,
         "plain_ms": 1000 * plain_seconds,
         "ratio": statistics.median(b / a for a, b in zip(*seconds, strict=True)),
-        "gflop_per_second": 3 * 2 * windows * kernel.size / ours_seconds / 1e9,
     }
+    if ours is not norms.normalize:
+        x, kernel = operands
+        y = jax.eval_shape(partial(features, ours), *operands)
+        windows = min(image.size // image.shape[-1] for image in (x, y))
+        result["gflop_per_second"] = 3 * 2 * windows * kernel.size / ours_seconds / 1e9
+    return result
 
 
 def _repeats(step: Callable[..., Any], *operands: jax.Array) -> int:
@@ -114,18 +126,16 @@ def main() -> int:
     own, rest = options.read(options.parser(), sys.argv[1:])
     name, arguments = command_line.parse(rest)
     layers = layers_of(arguments.config)
-    width = max(len(str(layer)) for layer in layers)
-    print("forward and both gradients; ratio: time of the plain form by time of ours")
-    print(
-        " " * width
-        + "".join(f"{head:>12}" for head in ("ours, ms", "plain, ms", "ratio", "GFLOP/s"))
-    )
+    width = max(map(len, layers))
+    print("forward and all gradients; ratio: time of the plain form by time of ours")
+    heads = ("ours, ms", "plain, ms", "ratio", "GFLOP/s")
+    print(" " * width + "".join(f"{head:>12}" for head in heads))
     results = []
-    for layer in layers:
+    for layer_name, layer in layers.items():
         result = measure(layer, own.compute_dtype or "float32")
-        numbers = [value for value in result.values() if not isinstance(value, str)]
-        print(f"{layer!s:{width}}" + "".join(f"{number:12.2f}" for number in numbers), flush=True)
-        results.append(result)
+        numbers = "".join(f"{number:12.2f}" for number in result.values())
+        print(f"{layer_name:{width}}{numbers}", flush=True)
+        results.append({"layer": layer_name} | result)
     options.write(own.json, {"config": name, "layers": results})
     return 0
 

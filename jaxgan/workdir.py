@@ -21,7 +21,7 @@ FREE = (
     "config.train.keep_every", "config.train.mesh", "config.train.init_from",
     "config.train.eval_every", "config.train.eval_metrics", "config.train.eval_count",
     "config.train.eval_features",
-    "config.method.remat", "config.method.plain_convolutions",
+    "config.method.remat", "config.method.plain_layers",
     "config.data.cache_gib", "config.data.workers",
     "config.data.data_dir", "config.data.root", "config.data.mirror",
     "config.data.archive",

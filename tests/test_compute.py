@@ -46,9 +46,9 @@ def assert_close(ours, theirs, tolerance):
 @pytest.mark.parametrize(
     ("name", "choices"),
     [
-        ("pix2pix", {"remat": True, "plain_convolutions": True}),
-        ("dcgan", {"remat": True, "plain_convolutions": True}),
-        pytest.param("cyclegan", {"remat": True, "plain_convolutions": True}, marks=SLOW),
+        ("pix2pix", {"remat": True, "plain_layers": True}),
+        ("dcgan", {"remat": True, "plain_layers": True}),
+        pytest.param("cyclegan", {"remat": True, "plain_layers": True}, marks=SLOW),
         # With batch norm the parts have statistics of their own.
         ("pix2pix-instance-pixel", {"accumulate": 2}),
         ("cyclegan", {"accumulate": 2}),

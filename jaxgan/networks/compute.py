@@ -22,8 +22,8 @@ class Compute:
     accumulate: int = 1
     """Parts of a batch to work through one after the other, their gradients added up: less memory.
     Batch norm normalizes each part by itself."""
-    plain_convolutions: bool = False
-    """Whether to leave convolutions and their gradients to XLA as they are, for comparison."""
+    plain_layers: bool = False
+    """Whether to leave convolutions, norms and their gradients to XLA, for comparison."""
 
     def __post_init__(self):
         check(self.accumulate >= 1, "accumulate must be at least 1")

@@ -67,7 +67,8 @@ class DCGANGenerator(nn.Module):
 
         def enlarge(channels, stride, padding, x):
             x = conv_transpose(channels, stride=stride, padding=padding)(x)
-            return jax.nn.relu(Norm("batch")(x, use_running_average=use_running_average))
+            x = Norm("batch", self.compute)(x, use_running_average=use_running_average)
+            return jax.nn.relu(x)
 
         x = enlarge(widths[-1], 1, 0, latents[:, None, None, :])
         for channels in reversed(widths[:-1]):
@@ -120,7 +121,7 @@ class DCGANDiscriminator(nn.Module):
         def shrink(layer, channels, x):
             x = conv(x, channels, 2, 1)
             if layer and self.norm == "batch":
-                x = Norm("batch")(x, use_running_average=use_running_average)
+                x = Norm("batch", self.compute)(x, use_running_average=use_running_average)
             return leaky_relu(x)
 
         missing = _power_of_two(height) - height

@@ -60,7 +60,7 @@ class Conv(nn.Module):
         """Return the convolved input."""
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
         kernel = self.compute.cast(self.param("kernel", self.kernel_init, shape))
-        plainly = self.compute.plain_convolutions
+        plainly = self.compute.plain_layers
         conv = forms.plain if plainly else convolutions.strided_conv
         x = conv(self.compute.cast(gather_rows(x)), kernel, self.stride, self.padding)
         x = gather_rows(x)
@@ -84,7 +84,7 @@ class ConvTranspose(nn.Module):
         """Return the enlarged input."""
         shape = (self.kernel_size, self.kernel_size, self.features, x.shape[-1])
         kernel = self.compute.cast(self.param("kernel", self.kernel_init, shape))
-        plainly = self.compute.plain_convolutions
+        plainly = self.compute.plain_layers
         conv = forms.plain_transpose if plainly else convolutions.conv_transpose
         x = self.compute.cast(gather_rows(x))
         x = conv(x, kernel, self.stride, self.padding, self.output_padding)
@@ -105,17 +105,21 @@ class Norm(nn.Module):
 
     Attributes:
         kind: Which of the two.
+        compute: How to compute it.
     """
 
     kind: NormName
+    compute: Compute = Compute()
 
     @nn.compact
     def __call__(self, x: Features, *, use_running_average: bool) -> Features:
         """Normalize; only batch norm has running averages to use."""
-        dtype, x = x.dtype, widen(x)
+        dtype, shape, x = x.dtype, (x.shape[-1],), widen(x)
+        normalize = norms.plain if self.compute.plain_layers else norms.normalize
         if self.kind == "instance":
-            return norms.standardize(x, True)[0].astype(dtype)
-        shape = (x.shape[-1],)
+            # Made of x, they differ between devices where it does.
+            one, zero = jnp.ones_like(x, shape=shape), jnp.zeros_like(x, shape=shape)
+            return normalize(x, one, zero, True)[0].astype(dtype)
         scale = self.param("scale", lambda *args: 1 + INITIALIZERS["normal"](*args), shape)
         bias = self.param("bias", initializers.zeros, shape)
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
@@ -123,16 +127,15 @@ class Norm(nn.Module):
         if use_running_average:
             running = (running_mean, running_variance)
             mean, variance = (each.value.reshape(1, 1, 1, -1) for each in running)
-            x = (x - mean) * jax.lax.rsqrt(variance + norms.EPSILON)
-        else:
-            x, mean, variance = norms.standardize(x, False)
-            if not self.is_initializing():
-                count = x.size // x.shape[-1]
-                unbiased = variance * (count / max(count - 1, 1))
-                for running, latest in ((running_mean, mean), (running_variance, unbiased)):
-                    latest = latest.reshape(-1)
-                    running.value = MOMENTUM * running.value + (1 - MOMENTUM) * latest
-        y = x * scale.reshape(1, 1, 1, -1) + bias.reshape(1, 1, 1, -1)
+            y = norms.affine(norms.standardize(x, mean, variance), scale, bias)
+            return y.astype(dtype)
+        y, mean, variance = normalize(x, scale, bias, False)
+        if not self.is_initializing():
+            count = x.size // x.shape[-1]
+            unbiased = variance * (count / max(count - 1, 1))
+            for running, latest in ((running_mean, mean), (running_variance, unbiased)):
+                latest = latest.reshape(-1)
+                running.value = MOMENTUM * running.value + (1 - MOMENTUM) * latest
         return y.astype(dtype)
 
 

@@ -74,7 +74,9 @@ class PatchGAN(nn.Module):
             if layer == 0:
                 return leaky_relu(conv(channels, stride=stride)(x))
             x = conv(channels, stride=stride, use_bias=use_bias)(x)
-            return leaky_relu(Norm(self.norm)(x, use_running_average=use_running_average))
+            return leaky_relu(
+                Norm(self.norm, self.compute)(x, use_running_average=use_running_average)
+            )
 
         for layer in range(self.layers + 1):
             x = block(self, self.compute, partial(judge, layer), x)
@@ -103,7 +105,9 @@ class PixelGAN(nn.Module):
 
         def widened(x):
             x = conv(self.features * 2, use_bias=use_bias)(x)
-            return leaky_relu(Norm(self.norm)(x, use_running_average=use_running_average))
+            return leaky_relu(
+                Norm(self.norm, self.compute)(x, use_running_average=use_running_average)
+            )
 
         x = leaky_relu(conv(self.features)(x))
         self.sow("intermediates", "features", x)

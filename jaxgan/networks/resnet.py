@@ -84,7 +84,7 @@ class ResNetGenerator(nn.Module):
         shared = {"kernel_init": self.kernel_init, "compute": self.compute}
 
         def normalize(x):
-            return Norm(self.norm)(x, use_running_average=use_running_average)
+            return Norm(self.norm, self.compute)(x, use_running_average=use_running_average)
 
         def conv(x, channels, size, stride=1, padding=0):
             return normalize(Conv(channels, size, stride, padding, use_bias, **shared)(x))

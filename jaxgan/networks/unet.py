@@ -93,7 +93,7 @@ class UNetGenerator(nn.Module):
         )
 
         def normalize(x):
-            return Norm(self.norm)(x, use_running_average=use_running_average)
+            return Norm(self.norm, self.compute)(x, use_running_average=use_running_average)
 
         def down(level, x):
             x = conv(widths[level], use_bias=use_bias)(leaky_relu(x) if level else x)
