@@ -9,6 +9,7 @@ from methods import METHODS
 
 from jaxgan.losses import ADVERSARIAL_LOSSES, l1
 from jaxgan.methods.cyclegan import CycleGAN
+from jaxgan.networks.compute import Compute
 from jaxgan.updates import run
 
 CASE = METHODS["cyclegan"]
@@ -74,6 +75,17 @@ def test_every_image_that_was_made_enters_the_pool_while_it_fills():
     fake_b = run(CASE.method.make_generator(3), state.params["generator_ab"], {}, batch["a"])[0]
     np.testing.assert_allclose(after.memory["pool_b"].images[:2], fake_b, atol=1e-5)
     assert after.memory["pool_b"].count == 2
+
+
+def test_passes_through_a_network_go_as_one_batch_unless_its_norm_mixes_images():
+    def count_convolutions(norm):
+        method = dataclasses.replace(CASE.method, norm=norm, compute=Compute(plain_layers=True))
+        state = method.init(jax.random.key(0), CASE.spec(2))
+        lowered = jax.jit(method.train_step).lower(state, CASE.spec(2), jax.random.key(0))
+        return lowered.as_text().count("stablehlo.convolution")
+
+    # Of the three passes through each network two go together.
+    assert 3 * count_convolutions("instance") <= 2 * count_convolutions("batch")
 
 
 def test_identity_is_switched_off_with_a_warning_when_channels_differ():
