@@ -18,10 +18,9 @@ from jaxgan.networks.platforms import on_cpu
 # As timed on two cores with AVX-512 for the layers of the three papers, at 64x64 and 256x256.
 FEW_WINDOWS = 256  # up to which reading the kernel takes longer than the arithmetic ...
 LARGE_KERNEL = 2**19  # ... of so many elements
-FEW_CHANNELS = 4  # leave the vector registers empty
+FEW_CHANNELS = 4  # new ones leave the vector registers empty
 WIDE = 32  # channels from which a part of a kernel is worth a convolution of its own
-SMALL_KERNEL = 2**11  # elements up to which blocks and taps are not worth the longer program
-FEW_IMAGES = 2  # for which XLA's kernel gradient at a stride is slow
+SMALL_KERNEL = 2**11  # elements up to which rows and phases are not worth the longer program
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
@@ -87,8 +86,8 @@ def convolve(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
     form = forms.plain
     if _is_small(len(x) * rows * columns, kernel):
         form = forms.matmul
-    elif _has_few_channels(kernel, stride):
-        form = forms.blocks
+    elif _makes_few_channels(kernel, stride):
+        form = forms.rows
     return on_cpu(form, forms.plain, x, kernel, stride=stride, padding=padding)
 
 
@@ -99,8 +98,7 @@ def input_gradient(
     form = forms.dilated
     if _is_small(gradient[..., 0].size, kernel):
         form = forms.overlap
-    elif _has_few_channels(kernel, stride):
-        flipped = kernel[::-1, ::-1].swapaxes(2, 3)
+    elif _makes_few_channels(flipped := kernel[::-1, ::-1].swapaxes(2, 3), stride):
         return convolve(gradient, flipped, 1, len(kernel) - 1 - padding)
     elif 1 < stride <= len(kernel) and kernel.shape[2] >= WIDE:
         form = forms.phases
@@ -116,20 +114,18 @@ def kernel_gradient(
         _, vjp = jax.vjp(partial(conv, x, **geometry), kernel)
         return vjp(gradient)[0]
 
-    form = partial(transpose, forms.plain)
+    form = forms.padded
     if _is_small(gradient[..., 0].size, kernel):
-        form = partial(transpose, forms.matmul)
-    elif _has_few_channels(kernel, stride):
-        form = partial(transpose, forms.blocks)
-    elif stride == 1:
-        form = partial(transpose, forms.padded)
-    elif len(x) <= FEW_IMAGES and kernel.size > SMALL_KERNEL:
-        form = forms.taps
+        form = forms.matmul
+    elif _makes_few_channels(kernel, stride):
+        form = forms.rows
+    elif stride > 1 and kernel.size > SMALL_KERNEL:
+        form = forms.polyphase
 
     def materialized(x, kernel, gradient, **geometry):
         # Both are read in an order in which it is slow to compute them on the way.
         x, gradient = jax.lax.optimization_barrier((x, gradient))
-        return form(x, kernel, gradient, **geometry)
+        return transpose(form, x, kernel, gradient, **geometry)
 
     plainly = partial(transpose, forms.plain)
     return on_cpu(materialized, plainly, x, kernel, gradient, stride=stride, padding=padding)
@@ -139,6 +135,6 @@ def _is_small(windows: int, kernel: Kernel) -> bool:
     return windows <= FEW_WINDOWS and kernel.size >= LARGE_KERNEL
 
 
-def _has_few_channels(kernel: Kernel, stride: int) -> bool:
-    few = min(kernel.shape[2:]) <= FEW_CHANNELS
+def _makes_few_channels(kernel: Kernel, stride: int) -> bool:
+    few = kernel.shape[3] <= FEW_CHANNELS
     return stride == 1 and len(kernel) > 1 and few and kernel.size > SMALL_KERNEL

@@ -13,7 +13,7 @@ from jax.lax import conv_general_dilated, slice_in_dim
 from jaxtyping import Array, Float
 
 Image = Float[Array, "batch height width channels"]
-Kernel = Float[Array, "size size channels new_channels"]
+Kernel = Float[Array, "tall wide channels new_channels"]
 Windows = Float[Array, "batch rows columns new_channels"]
 
 
@@ -55,29 +55,31 @@ def matmul(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
     return (rows @ kernel.reshape(rows.shape[1], -1)).reshape(*windows.shape[:3], -1)
 
 
-def blocks(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
-    """Convolve blocks of 2x2 pixels, four times the channels on both sides, at a stride of 1."""
+def rows(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
+    """Convolve with every row of the kernel, as if for channels of its own, and add up those."""
     assert stride == 1
-    batch, *lengths, channels = x.shape
-    size, new_channels = len(kernel), kernel.shape[-1]
-    counts = [count_windows(n, size, 1, padding) for n in lengths]
-    reach = size // 2 + 1  # blocks that the windows of a block cover
-    across = [(n + 1) // 2 - 1 + reach for n in counts]
-    edges = [(padding, 2 * all - n - padding, 0) for all, n in zip(across, lengths, strict=True)]
-    x = jax.lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *edges, (0, 0, 0)))
-    x = x.reshape(batch, across[0], 2, across[1], 2 * channels)
-    x = x.swapaxes(2, 3).reshape(batch, *across, 4 * channels)
-    shifted = [  # the kernel as each of the four pixels of a block sees it
-        jnp.pad(kernel, [(shift, 2 * reach - size - shift) for shift in (i, j)] + [(0, 0)] * 2)
-        for i in (0, 1)
-        for j in (0, 1)
-    ]
-    kernel = jnp.stack(shifted, axis=-2).reshape(reach, 2, reach, 2, channels, 4 * new_channels)
-    kernel = kernel.transpose(0, 2, 1, 3, 4, 5).reshape(reach, reach, 4 * channels, -1)
-    y = plain(x, kernel, 1, 0)
-    y = y.reshape(*y.shape[:3], 2, 2 * new_channels).swapaxes(2, 3)
-    y = y.reshape(batch, 2 * y.shape[1], 2 * y.shape[3], new_channels)
-    return y[:, : counts[0], : counts[1]]
+    size, _, channels, new_channels = kernel.shape
+    side_by_side = kernel.transpose(1, 2, 0, 3).reshape(1, size, channels, -1)
+    y = plain(_pad(x, padding), side_by_side, 1, 0)
+    y = y.reshape(*y.shape[:3], size, new_channels)
+    count = y.shape[1] - size + 1
+    return reduce(jnp.add, [y[:, row : row + count, :, row] for row in range(size)])
+
+
+def polyphase(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
+    """Convolve every stride-th pixel with a part of the kernel, for the sake of its gradient."""
+    size, x = len(kernel), _pad(x, padding)
+    rows, columns = (count_windows(n, size, stride, 0) for n in x.shape[1:3])
+
+    def convolve_phase(i, j):
+        part = kernel[i::stride, j::stride]
+        tall, wide = rows + len(part) - 1, columns + part.shape[1] - 1
+        # Read in an order in which it is slow to slice on the way.
+        seen = jax.lax.optimization_barrier(x[:, i::stride, j::stride][:, :tall, :wide])
+        return plain(seen, part, 1, 0)
+
+    phases = range(min(stride, size))
+    return reduce(jnp.add, [convolve_phase(i, j) for i in phases for j in phases])
 
 
 def dilated(
@@ -143,20 +145,6 @@ def overlap(
             places.append(jax.lax.pad(part, jnp.zeros((), y.dtype), edges))
         y = reduce(jnp.add, places)
     return y
-
-
-def taps(x: Image, kernel: Kernel, gradient: Windows, stride: int, padding: int) -> Kernel:
-    """Be the kernel's gradient: a product of matrices for every pixel of the kernel."""
-    _, rows, columns, new_channels = gradient.shape
-    size, x = len(kernel), _pad(x, padding)
-
-    def product(i, j):
-        seen = slice_in_dim(x, i, i + (rows - 1) * stride + 1, stride, axis=1)
-        seen = slice_in_dim(seen, j, j + (columns - 1) * stride + 1, stride, axis=2)
-        return seen.reshape(-1, x.shape[-1]).T @ gradient.reshape(-1, new_channels)
-
-    products = [product(i, j) for i in range(size) for j in range(size)]
-    return jnp.stack(products).reshape(kernel.shape)
 
 
 def _pad(x: Image, padding: int) -> Float[Array, "batch tall wide channels"]:
