@@ -87,7 +87,7 @@ def convolve(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
     if _is_small(len(x) * rows * columns, kernel):
         form = forms.matmul
     elif _makes_few_channels(kernel, stride):
-        form = forms.rows
+        form = forms.row_by_row
     return on_cpu(form, forms.plain, x, kernel, stride=stride, padding=padding)
 
 
@@ -114,13 +114,13 @@ def kernel_gradient(
         _, vjp = jax.vjp(partial(conv, x, **geometry), kernel)
         return vjp(gradient)[0]
 
-    form = forms.padded
+    form = forms.polyphase
     if _is_small(gradient[..., 0].size, kernel):
         form = forms.matmul
     elif _makes_few_channels(kernel, stride):
-        form = forms.rows
-    elif stride > 1 and kernel.size > SMALL_KERNEL:
-        form = forms.polyphase
+        form = forms.row_by_row
+    elif stride > 1 and kernel.size <= SMALL_KERNEL:
+        form = forms.plain
 
     def materialized(x, kernel, gradient, **geometry):
         # Both are read in an order in which it is slow to compute them on the way.

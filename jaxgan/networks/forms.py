@@ -36,12 +36,6 @@ def plain_transpose(
     return dilated(x, kernel, stride, padding, size)
 
 
-def padded(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
-    """Convolve an image that is padded first, for the sake of the kernel's gradient."""
-    # XLA would undo the padding but for the barrier.
-    return plain(jax.lax.optimization_barrier(_pad(x, padding)), kernel, stride, 0)
-
-
 def matmul(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
     """Convolve by a product of the matrix of all windows and that of the kernel."""
     windows, size = _pad(x, padding), len(kernel)
@@ -55,7 +49,7 @@ def matmul(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
     return (rows @ kernel.reshape(rows.shape[1], -1)).reshape(*windows.shape[:3], -1)
 
 
-def rows(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
+def row_by_row(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
     """Convolve with every row of the kernel, as if for channels of its own, and add up those."""
     assert stride == 1
     size, _, channels, new_channels = kernel.shape
@@ -67,14 +61,17 @@ def rows(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
 
 
 def polyphase(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
-    """Convolve every stride-th pixel with a part of the kernel, for the sake of its gradient."""
+    """Convolve every stride-th pixel of the padded image with a part of the kernel.
+
+    The kernel's gradient then has neither padding nor gaps between pixels.
+    """
     size, x = len(kernel), _pad(x, padding)
     rows, columns = (count_windows(n, size, stride, 0) for n in x.shape[1:3])
 
     def convolve_phase(i, j):
         part = kernel[i::stride, j::stride]
         tall, wide = rows + len(part) - 1, columns + part.shape[1] - 1
-        # Read in an order in which it is slow to slice on the way.
+        # XLA would undo padding and slicing but for the barrier.
         seen = jax.lax.optimization_barrier(x[:, i::stride, j::stride][:, :tall, :wide])
         return plain(seen, part, 1, 0)
 
