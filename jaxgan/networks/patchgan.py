@@ -71,12 +71,10 @@ class PatchGAN(nn.Module):
         def judge(layer, x):
             channels = self.features * min(2**layer, 8)
             stride = 2 if layer < self.layers else 1
-            if layer == 0:
-                return leaky_relu(conv(channels, stride=stride)(x))
-            x = conv(channels, stride=stride, use_bias=use_bias)(x)
-            return leaky_relu(
-                Norm(self.norm, self.compute)(x, use_running_average=use_running_average)
-            )
+            x = conv(channels, stride=stride, use_bias=use_bias or layer == 0)(x)
+            if layer:
+                x = Norm(self.norm, self.compute)(x, use_running_average=use_running_average)
+            return leaky_relu(x)
 
         for layer in range(self.layers + 1):
             x = block(self, self.compute, partial(judge, layer), x)
@@ -105,9 +103,8 @@ class PixelGAN(nn.Module):
 
         def widened(x):
             x = conv(self.features * 2, use_bias=use_bias)(x)
-            return leaky_relu(
-                Norm(self.norm, self.compute)(x, use_running_average=use_running_average)
-            )
+            x = Norm(self.norm, self.compute)(x, use_running_average=use_running_average)
+            return leaky_relu(x)
 
         x = leaky_relu(conv(self.features)(x))
         self.sow("intermediates", "features", x)
