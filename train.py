@@ -1,5 +1,6 @@
 """Trains the experiment of a config file: `python train.py --config configs/quickstart.py`."""
 
+import contextlib
 import signal
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from jaxgan import command_line, dry_run, processes
 from jaxgan.errors import UserError
 from jaxgan.metrics.evaluate import during_training
 from jaxgan.trainer import train
-from jaxgan.workdir import next_workdir
+from jaxgan.workdir import new_workdir
 
 
 def main() -> int:
@@ -22,8 +23,9 @@ def main() -> int:
         return 0
     if jax.process_count() > 1 and not arguments.workdir:
         raise UserError("several processes need a --workdir, which all of them see")
-    workdir = arguments.workdir or next_workdir(Path("runs"), name)
-    received = train(arguments.config, workdir, during_training)
+    with contextlib.ExitStack() as stack:
+        workdir = arguments.workdir or stack.enter_context(new_workdir(Path("runs"), name))
+        received = train(arguments.config, workdir, during_training)
     return 130 if received == signal.SIGINT else 0  # a preempted run ends well
 
 

@@ -32,7 +32,9 @@ def open_checkpoints(
     Raises:
         UserError: On leaving, if a checkpoint could not be written.
     """
-    options = ocp.CheckpointManagerOptions(max_to_keep=keep_last, keep_period=keep_every or None)
+    options = ocp.CheckpointManagerOptions(
+        max_to_keep=keep_last, keep_period=keep_every or None, cleanup_tmp_directories=True
+    )
     manager = ocp.CheckpointManager(
         directory.absolute(), options=options, item_names=("state", "config", "digest")
     )

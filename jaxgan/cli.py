@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from jaxgan import command_line
 from jaxgan.config import load as load_config
+from jaxgan.errors import UserError
 from jaxgan.files import write_text
 from jaxgan.image_files import choose_suffix, write_image
 from jaxgan.images import mosaic, to_picture
@@ -22,6 +23,7 @@ from jaxgan.metrics.extractors import ResizeName
 from jaxgan.metrics.weights import ALEXNET, INCEPTION, LPIPS_HEADS
 from jaxgan.model import NormStatistics, load
 from jaxgan.translate import Options, translate_files
+from jaxgan.types import Translating
 from jaxgan.validation import check
 
 WHOLE_STATISTICS = (
@@ -64,6 +66,9 @@ class Translate:
 
     def __post_init__(self):
         check(self.tile >= 0, "tile must not be negative")
+        if self.value_range:
+            low, high = self.value_range
+            check(low < high, "the first of value_range must be below the second")
 
     def __call__(self) -> int:
         """Write the images; return 1 if some could not be translated."""
@@ -156,6 +161,7 @@ class Evaluate:
 
     def __post_init__(self):
         check(self.count >= 2, "count must be at least 2")
+        check(self.seed >= 0, "seed must not be negative")
 
     def __call__(self) -> None:
         """Print a table, and write it down."""
@@ -163,6 +169,10 @@ class Evaluate:
         model = load(self.run, dropout=on(self.dropout), norm_statistics=self.norm_statistics)
         if self.untrained:
             model = model.untrained()
+        if not isinstance(model.config.method, Translating):
+            for name in ("direction", "dropout", "norm_statistics"):
+                if getattr(self, name):
+                    raise UserError(f"{self.run} translates nothing: leave {name} out")
         given = {INCEPTION: self.inception, ALEXNET: self.alexnet, LPIPS_HEADS: self.lpips}
         settings = Settings(
             metrics=metrics,

@@ -122,7 +122,11 @@ def from_json(value: Any) -> Any:
     try:
         if not name.startswith("jaxgan."):
             raise ValueError("not a part of jaxgan")
-        return pkgutil.resolve_name(name)(**fields)
+        kind = pkgutil.resolve_name(name)  # which finds what a module imports, too
+        is_setting = isinstance(kind, type) and dataclasses.is_dataclass(kind)
+        if not (is_setting and kind.__module__.startswith("jaxgan.")):
+            raise ValueError("not a setting of jaxgan")
+        return kind(**fields)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise UserError(
             f"the config does not fit this version of jaxgan: {name}: {error}"

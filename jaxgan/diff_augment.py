@@ -35,7 +35,7 @@ def change_colors(images: Images, key: PRNGKeyArray) -> Images:
 def translate(images: Images, key: PRNGKeyArray) -> Images:
     """Move images by up to an eighth of their size; what comes in is zero."""
     _, height, width, _ = images.shape
-    reach = (round(height / 8), round(width / 8))
+    reach = ((height + 4) // 8, (width + 4) // 8)  # halves are rounded up
     starts = jax.random.randint(key, (len(images), 2), 0, 2 * jnp.array([reach]) + 1)
     padded = jnp.pad(images, ((0, 0), (reach[0],) * 2, (reach[1],) * 2, (0, 0)))
 
@@ -48,7 +48,7 @@ def translate(images: Images, key: PRNGKeyArray) -> Images:
 def cutout(images: Images, key: PRNGKeyArray) -> Images:
     """Set a square of half the size, its centre anywhere in the image, to zero."""
     _, height, width, _ = images.shape
-    sides = (round(height / 2), round(width / 2))
+    sides = ((height + 1) // 2, (width + 1) // 2)
     # An even side has its centre on a corner of pixels: one more place for it.
     places = jnp.array([[height + 1 - sides[0] % 2, width + 1 - sides[1] % 2]])
     centers = jax.random.randint(key, (len(images), 2), 0, places)

@@ -16,7 +16,8 @@ from jaxgan.updates import with_weights
 
 def is_import(workdir: Path) -> bool:
     """Return whether a run's folder holds weights of elsewhere and has not been trained yet."""
-    return [path.name for path in (workdir / "checkpoints").glob("[0-9]*")] == ["0"]
+    names = [path.name for path in (workdir / "checkpoints").glob("*")]
+    return [name for name in names if name.isdecimal()] == ["0"]
 
 
 def check_import(workdir: Path, config: Any, state: TrainState) -> None:

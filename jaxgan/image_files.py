@@ -5,7 +5,7 @@ imagecodecs, arrays through NumPy.
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,11 +99,10 @@ def read_size(file: Path) -> tuple[int, int]:
             with tifffile.TiffFile(file) as tiff:
                 if _is_beyond_pillow(tiff):
                     shape, channels_first = _layout(tiff)
-                    return shape[1:] if channels_first else shape[:2]
+                    orientation = tiff.pages.first.tags.valueof(ORIENTATION, default=1)
+                    return _turned(shape[1:] if channels_first else shape[:2], orientation)
         with Image.open(file) as image:
-            width, height = image.size
-            turned = image.getexif().get(ORIENTATION, 1) >= 5
-            return (width, height) if turned else (height, width)
+            return _turned(image.size[::-1], image.getexif().get(ORIENTATION, 1))
 
     height, width = _guarded(measure, file)
     return height, width
@@ -155,7 +154,7 @@ def deepest(suffix: str, channels: int) -> PixelType | None:
     """Return the deepest values that a format holds in so many channels, or None if it does not."""
     if suffix in (".npy", ".tif", ".tiff"):
         return "float32"
-    if suffix == ".png" and channels <= 4:
+    if suffix == ".png" and channels in (1, 3, 4):
         return "uint16"
     channels_held = {".jpg": (1, 3), ".jpeg": (1, 3), ".bmp": (1, 3), ".webp": (1, 3, 4)}
     return "uint8" if channels in channels_held.get(suffix, ()) else None
@@ -222,6 +221,7 @@ def _decode(file: Path | bytes) -> Decoded:
             pixels = imagecodecs.png_decode(content)
             if pixels.shape[-1] == 2:
                 pixels = np.concatenate([pixels[..., :1].repeat(3, -1), pixels[..., 1:]], axis=-1)
+            pixels = _upright(pixels, image.getexif().get(ORIENTATION, 1))
             return Decoded(pixels, alpha=pixels.shape[-1] == 4)
         image = ImageOps.exif_transpose(image)
         if image.mode == "F" or image.mode.startswith("I"):
@@ -261,11 +261,25 @@ def _decode_tiff(tiff: tifffile.TiffFile) -> Decoded:
     pixels = tiff.series[0].asarray()
     if channels_first:
         pixels = np.moveaxis(pixels, 0, -1)
+    pixels = _upright(pixels, tiff.pages.first.tags.valueof(ORIENTATION, default=1))
     pixels = _usable(pixels.reshape(*pixels.shape[:2], -1))
     opacity = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
     alpha = pixels.dtype != np.float32 and pixels.shape[-1] == 4
     alpha = alpha and tiff.pages.first.extrasamples[-1:] in [(kind,) for kind in opacity]
     return Decoded(pixels, alpha=alpha, bands=not alpha)
+
+
+def _turned(size: Sequence[int], orientation: int) -> Sequence[int]:
+    return size[::-1] if orientation >= 5 else size
+
+
+def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn and mirror as the tag says, which Pillow does not do for what it cannot read."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels
 
 
 def _usable(pixels: Pixelated) -> Pixelated:

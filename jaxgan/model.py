@@ -23,7 +23,7 @@ from jaxgan.updates import fitting, translate
 GENERATED_AT_A_TIME = 64  # so that one compilation serves all
 BATCH_SIZE = 8  # images that are translated at a time
 
-NormStatistics = Literal["batch", "running"]
+NormStatistics = Literal["image", "running"]
 
 
 def load(

@@ -79,12 +79,13 @@ def write_page(workdir: Path, config: Any) -> None:
     if not script.exists():
         write_text(script, plotly.offline.get_plotlyjs())
     records = _read_metrics(workdir)
+    watched = [record for record in records if any(name.startswith("warning/") for name in record)]
     samples = sorted(file.name for file in (workdir / "samples").glob("step_*.png"))
     template = importlib.resources.files("jaxgan").joinpath("report.html").read_text("utf-8")
     page = string.Template(template).substitute(
         title=escape(workdir.absolute().name),
         step=records[-1]["step"] if records else 0,
-        warnings=escape(warnings_in(records[-1])) if records else "",
+        warnings=escape(warnings_in(watched[-1])) if watched else "",
         curves=_curves(records),
         samples=json.dumps(samples),
         config=escape(json.dumps(config, indent=2)),

@@ -77,7 +77,11 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
         state = _init_or_restore(config, placed, init_key, workdir, checkpoints)
         start = int(state.step)
         if start >= settings.steps:
-            print(f"already trained for {start} steps: raise --config.train.steps to go on")
+            print(
+                f"already trained for {start} steps: raise --config.train.steps to go on where the "
+                "learning rate has not fallen to zero, or start another --workdir with "
+                f"--config.train.init_from={workdir}"
+            )
             return None
         if start:
             print(f"continuing after step {start}")

@@ -28,10 +28,20 @@ FREE = (
 )  # fmt: skip
 
 
-def next_workdir(root: Path, name: str) -> Path:
-    """Return `root/NNNNN-name` with the next free number."""
-    numbers = [int(path.name[:5]) for path in root.glob("[0-9][0-9][0-9][0-9][0-9]-*")]
-    return root / f"{max(numbers, default=-1) + 1:05}-{name}"
+@contextlib.contextmanager
+def new_workdir(root: Path, name: str) -> Iterator[Path]:
+    """Make `root/NNNNN-name` with the next free number; left empty, it is removed again."""
+    while True:
+        numbers = [int(path.name[:5]) for path in root.glob("[0-9][0-9][0-9][0-9][0-9]-*")]
+        workdir = root / f"{max(numbers, default=-1) + 1:05}-{name}"
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            workdir.mkdir(parents=True)
+            break
+    try:
+        yield workdir
+    finally:
+        with contextlib.suppress(OSError):
+            workdir.rmdir()
 
 
 @contextlib.contextmanager

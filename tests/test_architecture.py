@@ -84,9 +84,8 @@ ALLOWED = {
         *("data", "errors", "image_files", "model", "pixels", "tiles", "translations", "types"),
     ],
     "cli": [
-        *("command_line", "config", "files", "image_files", "images", "interop", "metrics"),
-        *("model", "translate"),
-        "validation",
+        *("command_line", "config", "errors", "files", "image_files", "images", "interop"),
+        *("metrics", "model", "translate", "types", "validation"),
     ],
 }
 

@@ -1,4 +1,6 @@
 import json
+import os
+import pkgutil
 from pathlib import Path
 
 import jax
@@ -44,9 +46,13 @@ def test_the_papers_settings(name):
 
 
 def test_json_from_elsewhere_cannot_name_other_types():
-    for name in ("os.system", "jaxgan.config.Nothing", "jaxgan.nothing.Config", ""):
+    elsewhere = "jaxgan.processes.os.system"
+    assert pkgutil.resolve_name(elsewhere) is os.system
+    for name in (elsewhere, "os.system", "jaxgan.config.Nothing", "jaxgan.nothing.Config", ""):
         with pytest.raises(UserError, match="does not fit this version"):
-            from_json({"type": name, "command": "true"})
+            from_json({"type": name, "command": "exit 1"})
+    with pytest.raises(UserError, match="not a setting of jaxgan"):
+        from_json({"type": elsewhere, "command": "exit 1"})
     with pytest.raises(UserError, match="does not fit this version"):
         from_json(to_json(tiny.get_config().train) | {"steps": 0})
 

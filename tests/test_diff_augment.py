@@ -49,6 +49,9 @@ def test_images_move_by_up_to_an_eighth():
         found.add(matches[0])
     assert {y for y, _ in found} == set(range(5))
     assert {x for _, x in found} == set(range(7))
+    few = jax.random.uniform(KEY, (256, 20, 8, 1))
+    first_rows = np.asarray(translate(few, jax.random.key(1)))[:, :, 2].any(axis=-1).argmax(axis=1)
+    assert set(first_rows.tolist()) == {0, 1, 2, 3}  # int(20 / 8 + 0.5), as the authors round
 
 
 def test_a_square_of_half_the_size_is_cut_out():

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import re
 
 import jax
 import numpy as np
@@ -15,6 +16,7 @@ from jaxgan import cli, model
 from jaxgan.data.crops import Crops
 from jaxgan.data.procedural import FacadePictures, ProceduralFacades
 from jaxgan.data.unconditional import Unconditional
+from jaxgan.errors import UserError
 from jaxgan.metrics.evaluate import during_training
 from jaxgan.metrics.measures import Result
 from jaxgan.programs import make_init
@@ -85,7 +87,7 @@ def test_what_cannot_be_measured_is_one_line(
     assert message in errors
 
 
-def test_generated_images_are_measured(tmp_path, runs, data_dir):
+def test_generated_images_are_measured(tmp_path, runs, data_dir, capsys):
     drawn = ProceduralFacades(size=16 * 2, train_count=8, test_count=8)
     crops = Crops(load_size=16, crop_size=16, data_dir=str(data_dir))
     data = Unconditional(source=FacadePictures(facades=drawn), crops=crops)
@@ -102,6 +104,8 @@ def test_generated_images_are_measured(tmp_path, runs, data_dir):
     assert code == 0
     assert results["kid"].protocol["images"] == "8 of those held out, 16x16"
     assert results["kid"].protocol["seed"] == "1"
+    assert evaluate(tmp_path, "--metrics", "kid", "--direction", "ab") == (2, {})
+    assert "translates nothing: leave direction out" in capsys.readouterr().err
 
 
 def test_the_best_model_is_kept_beside_the_last(tmp_path, data_dir):
@@ -126,6 +130,28 @@ def test_the_best_model_is_kept_beside_the_last(tmp_path, data_dir):
     settings = dataclasses.replace(settings, steps=7, eval_metrics="l1")
     train(dataclasses.replace(config, train=settings), tmp_path, during_training)
     assert (tmp_path / "best" / "7").exists()
+
+
+@pytest.mark.parametrize(
+    ("metrics", "count", "message"),
+    [
+        ("kid", 3, "KID needs at least 4 images"),
+        ("l1,ssim,linear-probe", 8, "linear-probe is not measured during training"),
+        ("lpips", 8, "alexnet-owt-7be5be79.pth"),
+        ("fid", 8, "get it from https://github.com"),
+    ],
+)
+def test_what_cannot_be_measured_is_told_before_training(
+    facades, runs, tmp_path, monkeypatch, metrics, count, message
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    features = f"run:{runs['cyclegan']}" if metrics == "kid" else "inception"
+    settings = dataclasses.replace(
+        tiny.get_config().train, eval_metrics=metrics, eval_count=count, eval_features=features
+    )
+    config = dataclasses.replace(tiny.get_config(), data=facades, train=settings)
+    with pytest.raises(UserError, match=re.escape(message)):
+        during_training(config, facades.prepare())
 
 
 def test_a_model_is_measured_as_often_as_wanted_without_compiling_again(facades):

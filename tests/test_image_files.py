@@ -1,12 +1,14 @@
 """Images of every kind from files and back."""
 
 import io
+import struct
+import zlib
 
 import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageOps
 
 from jaxgan.errors import ImageError
 from jaxgan.image_files import (
@@ -89,6 +91,25 @@ def test_a_rotation_noted_in_exif_is_carried_out(tmp_path):
     assert read_size(file) == (6, 8)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_deep_images_are_turned_as_pillow_turns_others(tmp_path, orientation):
+    shallow, tag = Image.fromarray(COLORS), 0x0112
+    shallow.getexif()[tag] = orientation
+    upright = np.asarray(ImageOps.exif_transpose(shallow)).astype(np.uint16)
+    deep = COLORS.astype(np.uint16)
+    tag_in_tiff = (tag, "H", 1, orientation, True)
+    tifffile.imwrite(tmp_path / "a.tif", deep, photometric="rgb", extratags=[tag_in_tiff])
+    exif = Image.Exif()
+    exif[tag] = orientation
+    data = b"eXIf" + exif.tobytes().removeprefix(b"Exif\0\0")
+    chunk = struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))
+    png = imagecodecs.png_encode(deep)
+    (tmp_path / "a.png").write_bytes(png[:33] + chunk + png[33:])  # after the header
+    for file in (tmp_path / "a.tif", tmp_path / "a.png"):
+        np.testing.assert_array_equal(read_image(file, 3), upright)
+        assert read_size(file) == upright.shape[:2]
+
+
 HELD = [
     (suffix, dtype, channels)
     for suffix, dtypes, counts in (
@@ -156,7 +177,7 @@ def test_formats_say_what_they_hold(tmp_path):
     assert deepest(".jpg", 3) == "uint8"
     assert deepest(".jpg", 4) is None
     assert deepest(".png", 4) == "uint16"
-    assert deepest(".png", 5) is None
+    assert deepest(".png", 2) is deepest(".png", 5) is None
     assert deepest(".tiff", 5) == "float32"
     assert deepest(".txt", 3) is None
     with pytest.raises(ImageError, match="jpg does not hold 5 channels: take tiff or npy"):

@@ -1,9 +1,12 @@
+import json
 import sys
 
 import numpy as np
 import pytest
 
 from jaxgan.errors import UserError
+from jaxgan.metrics.evaluate import to_json
+from jaxgan.metrics.measures import PSNR, Chunk
 from jaxgan.metrics.paired import l1, psnr, ssim
 
 
@@ -30,6 +33,9 @@ def test_equal_images():
     assert psnr(x, y)[1] == np.inf
     assert np.isfinite(psnr(x, y)[0])
     assert ssim(x, y)[1] == pytest.approx(1, abs=1e-12)
+    (result,) = PSNR.summarize([PSNR.see(Chunk(0, x, y, None))])
+    assert (result.value, result.standard_error) == (np.inf, None)
+    assert json.loads(to_json([result]))[0]["value"] is None
 
 
 def similarity(x, y):

@@ -83,14 +83,16 @@ def test_killed_during_a_save_it_continues_bit_for_bit(tmp_path, data_dir, confi
     assert whole.step == 20
     assert all(pool.count == len(pool.images) for pool in whole.memory.values())
     jax.tree.map(np.testing.assert_array_equal, continued, whole)
+    assert all(path.name.isdecimal() for path in checkpoints.glob("*"))
     assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-def test_a_signal_saves_and_stops(tmp_path, data_dir, number, code):
-    process = start(tmp_path, data_dir, "--config.train.steps=100000")
+def test_a_signal_to_all_of_its_processes_saves_and_stops(tmp_path, data_dir, number, code):
+    options = ("--config.train.steps=100000", "--config.data.workers=1")
+    process = start(tmp_path, data_dir, *options, prefix=["setsid"])
     wait_for(lambda: (tmp_path / "metrics.jsonl").exists() and losses(tmp_path), process)
-    process.send_signal(number)
+    os.killpg(process.pid, number)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == code
     assert "stopped and saved at step" in output

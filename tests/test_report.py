@@ -38,6 +38,17 @@ def test_the_page_shows_curves_samples_and_config(tmp_path):
     assert (tmp_path / "plotly.min.js").stat().st_size > 1e6
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_the_page_shows_the_last_warnings_whatever_was_logged_since(tmp_path, value):
+    report = Report(tmp_path, {}, 0)
+    report.log(1, {"loss/a": 1.0, "warning/collapsed": 1.0})
+    report.log(2, {"loss/a": 1.0, "warning/collapsed": value})
+    report.log(2, {"eval/kid": 0.1})
+    report.write_page()
+    report.close()
+    assert ("WARNING: collapsed" in (tmp_path / "index.html").read_text()) == bool(value)
+
+
 def test_a_run_without_logs_still_has_a_page(tmp_path):
     fill(tmp_path, [])
     assert "Nothing was logged yet" in (tmp_path / "index.html").read_text()

@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 
 import jax
 import numpy as np
@@ -7,11 +8,13 @@ from PIL import Image
 
 from jaxgan.data.crops import Crops
 from jaxgan.data.facade_parts import PALETTE
+from jaxgan.data.image_folder import ImageFolder
 from jaxgan.data.procedural import ProceduralFacades, UnpairedFacades
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.data.unpaired_folder import UnpairedFolder
 from jaxgan.errors import UserError
 from jaxgan.image_files import read_image
+from jaxgan.pixels import Pixels
 
 
 @pytest.fixture
@@ -91,6 +94,22 @@ def test_a_missing_domain_is_told(data, tmp_path):
         file.unlink()
     with pytest.raises(UserError, match="no images in trainB"):
         data.prepare()
+
+
+def test_one_folder_is_prepared_anew_for_every_use_of_it(data, tmp_path, data_dir):
+    folder = tmp_path / "shared"
+    for domain in ("trainA", "trainB"):
+        shutil.copytree(tmp_path / domain, folder / domain)
+    gray = Pixels(channels=1)
+    for kinds in ({"a": gray}, {"b": gray}, {}):
+        source = UnpairedFolder(root=str(folder), **kinds)
+        (held_out,) = dataclasses.replace(data, source=source).held_out(source.prepare(data_dir), 4)
+        for domain in ("a", "b"):
+            assert held_out[domain].shape[-1] == (1 if domain in kinds else 3)
+            colored = np.ptp(held_out[domain], axis=-1).any()
+            assert colored == (domain not in kinds)
+    single = ImageFolder(root=str(folder)).prepare(data_dir)
+    assert len(single["train"]) == 20
 
 
 def test_drawn_domains_are_label_maps_and_pictures_of_other_facades(data_dir):

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from jaxgan.errors import UserError
-from jaxgan.workdir import claim, next_workdir
+from jaxgan.workdir import claim, new_workdir
 
 CONFIG = {"method": {"features": 4}, "train": {"steps": 5}, "data": {"source": {"root": "a"}}}
 
@@ -11,11 +11,15 @@ CONFIG = {"method": {"features": 4}, "train": {"steps": 5}, "data": {"source": {
 DATA = {"train": 10, "test": 2}
 
 
-def test_folders_are_numbered(tmp_path):
-    assert next_workdir(tmp_path, "maps").name == "00000-maps"
-    (tmp_path / "00007-facades").mkdir()
+def test_folders_are_numbered_and_remain_if_anything_is_written(tmp_path):
     (tmp_path / "notes").mkdir()
-    assert next_workdir(tmp_path, "maps").name == "00008-maps"
+    with new_workdir(tmp_path, "maps") as first, new_workdir(tmp_path, "maps") as second:
+        assert first == tmp_path / "00000-maps"
+        assert second == tmp_path / "00001-maps"
+        (second / "config.json").touch()
+    assert not first.exists()
+    with new_workdir(tmp_path, "facades") as third:
+        assert third == tmp_path / "00002-facades"
 
 
 def test_the_config_versions_and_devices_are_written_down(tmp_path):

@@ -36,7 +36,8 @@ class Crops:
     flip: bool = True
     """Whether to mirror half of the training images, at random."""
     cache_gib: float = 4.0
-    """Decoded training images stay in memory if they fit into so many GiB; 0 for never."""
+    """Decoded training images stay in memory as far as so many GiB hold them, in each of the
+    workers if there are any; 0 for never."""
     workers: int = 0
     """Processes that decode images; 0 decodes in threads. The batches are the same."""
     data_dir: str = DATA_DIR

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from jaxgan.data.builder import Examples, ImageBuilder, Split, open_or_prepare
 from jaxgan.errors import ImageError, UserError
 from jaxgan.image_files import Pixelated, encode_image, read_as
-from jaxgan.pixels import RGB, Pixels
+from jaxgan.pixels import Pixels
 from jaxgan.types import Splits
 
 
@@ -57,11 +57,9 @@ def prepare_folder(root: str | None, data_dir: Path, layout: Layout) -> Splits:
         raise UserError(f"there is no folder {folder}")
     items, left_out = layout.find(folder)
     files = [file for split in items.values() for item in split for file in item.files]
-    kinds = "".join(
-        f"_{kind.channels}x{kind.dtype}" for kind in layout.pixels.values() if kind != RGB
-    )
-    digest = fingerprint([*files, *left_out])
-    name = f"folder_of_{'_and_'.join(layout.image_names)}{kinds}_{digest}"
+    kinds = {name: (kind.channels, kind.dtype) for name, kind in layout.pixels.items()}
+    digest = fingerprint([*files, *left_out], f"{kinds} {[*items]}")
+    name = f"folder_of_{'_and_'.join(layout.image_names)}_{digest}"
 
     def build():
         build_from_folder(folder, data_dir, name, layout)
@@ -102,9 +100,9 @@ def build_from_folder(root: Path, data_dir: Path, name: str, layout: Layout) -> 
     ).download_and_prepare()
 
 
-def fingerprint(files: Iterable[Path]) -> str:
-    """Return a short text that changes with the names, sizes or times of files."""
-    digest = hashlib.sha256()
+def fingerprint(files: Iterable[Path], use: str = "") -> str:
+    """Return a short text that changes with the names, sizes or times of files, and their use."""
+    digest = hashlib.sha256(use.encode())
     for file in files:
         status = file.stat()
         digest.update(f"{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())

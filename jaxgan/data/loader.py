@@ -116,12 +116,13 @@ def batches(
         if not flags.FLAGS.is_parsed():
             flags.FLAGS.mark_as_parsed()  # google/grain#1355
         options = grain.MultiprocessingOptions(num_workers=workers)
-        stream = stream.mp_prefetch(options, worker_init_fn=_leave_interrupts_to_the_trainer)
+        stream = stream.mp_prefetch(options, worker_init_fn=_leave_signals_to_the_trainer)
     return iter(stream)
 
 
-def _leave_interrupts_to_the_trainer(worker: int, workers: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _leave_signals_to_the_trainer(worker: int, workers: int) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def choose_split(splits: Splits, split: str | None, domains: Sequence[str] = ("",)) -> str:

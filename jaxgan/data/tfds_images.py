@@ -40,6 +40,9 @@ class TFDSImages:
                 f"TensorFlow, by tfds.builder('{self.name}', file_format='array_record')"
                 ".download_and_prepare()"
             )
+        if "train" not in builder.info.splits:
+            found = ", ".join(builder.info.splits)
+            raise UserError(f"{self.name} has no split train: there are {found}")
         decoders = {"image": tfds.decode.SkipDecoding()}
         splits = {
             split: builder.as_data_source(split, decoders=decoders)  # pyright: ignore[reportCallIssue]

@@ -55,7 +55,7 @@ class Pix2pix:
     compute: Annotated[Compute, tyro.conf.arg(name="")] = field(default_factory=Compute)
     sample_dropout: bool = True
     """Whether dropout stays on in use after training, as in the paper (section 3.2)."""
-    sample_norm_statistics: Literal["batch", "running"] = "batch"
+    sample_norm_statistics: Literal["image", "running"] = "image"
     """Batch-norm statistics in use: each image's own, as in the paper (a test batch of one image),
     or the running averages of training."""
 

@@ -16,11 +16,13 @@ from jaxgan.metrics.linear_probe import linear_probe
 from jaxgan.metrics.measures import REAL, Chunk, Measure, Result
 from jaxgan.metrics.weights import INCEPTION
 from jaxgan.model import Model
-from jaxgan.types import Evaluated, RawBatch, Splits, TrainState, Translating
+from jaxgan.types import Batch, Evaluated, RawBatch, Splits, TrainState, Translating
 
+ENOUGH = 4  # images for every metric
 CHUNK = 64  # images that are made and measured at a time
 OF_PAIRS = ("l1", "psnr", "ssim", "lpips", "fcn-score")
-METRICS = ("fid", "kid", *OF_PAIRS, "linear-probe")
+PROBE = "linear-probe"
+METRICS = ("fid", "kid", *OF_PAIRS, PROBE)
 HIGHER_IS_BETTER = ("psnr", "ssim", "fcn-score")
 
 
@@ -71,8 +73,8 @@ def make_evaluate(
     """Return a function that measures models of one experiment, all on the same images.
 
     Raises:
-        UserError: If a metric does not go with the method, if there are no such images, or if
-            weights are missing.
+        UserError: If a metric does not go with the method or the images, if there are too few of
+            them, or if weights or a library are missing.
     """
     method = config.method
     is_paired = isinstance(method, Translating) and method.paired
@@ -81,6 +83,9 @@ def make_evaluate(
         raise UserError(f"a {kind} has no targets to compare its images with: choose fid, kid")
     chosen = _measures(config, splits, settings)
     raws = config.data.held_out(splits, settings.count, settings.split) if chosen else []
+    if chosen:
+        few = config.data.held_out(splits, min(settings.count, ENOUGH), settings.split)
+        _rehearse(chosen, [config.data.preprocess(raw) for raw in few])
 
     def evaluate(model):
         kept, sizes = [[] for _ in chosen], []
@@ -94,7 +99,7 @@ def make_evaluate(
             for seen, measure in zip(kept, chosen, strict=True)
             for result in measure.summarize(seen)
         ]
-        if "linear-probe" in settings.metrics:
+        if PROBE in settings.metrics:
             results += _linear_probe(model, splits, settings)
         return results
 
@@ -108,8 +113,11 @@ def during_training(config: Config, splits: Splits) -> Callable[[TrainState], Ev
         UserError: If that cannot be done.
     """
     train = config.train
+    metrics = parse_metrics(train.eval_metrics)
+    if PROBE in metrics:
+        raise UserError(f"{PROBE} is not measured during training: jaxgan evaluate does")
     settings = Settings(
-        metrics=parse_metrics(train.eval_metrics),
+        metrics=metrics,
         count=train.eval_count,
         features=train.eval_features,
     )
@@ -167,6 +175,16 @@ def _measures(config: Config, splits: Splits, settings: Settings) -> list[Measur
     return chosen
 
 
+def _rehearse(chosen: Sequence[Measure], few: Sequence[Batch]) -> None:
+    """Compare real images with themselves, so that what cannot be measured is told at once."""
+    chunks = []
+    for number, batch in enumerate(few):
+        images = [np.asarray(images) for images in batch.values()]
+        chunks.append(Chunk(-1 - number, images[-1], images[-1], images[0]))
+    for measure in chosen:
+        measure.summarize([measure.see(chunk) for chunk in chunks])
+
+
 def _chunks(model: Model, raws: Sequence[RawBatch], settings: Settings) -> Iterator[Chunk]:
     """Yield what a model makes of held-out images, or of nothing."""
     method, data = model.config.method, model.config.data
@@ -221,6 +239,6 @@ def _linear_probe(model: Model, splits: Splits, settings: Settings) -> list[Resu
     }
     accuracies = linear_probe(model, splits, settings.count)
     return [
-        Result(f"linear-probe, {name}", accuracy, None, protocol)
+        Result(f"{PROBE}, {name}", accuracy, None, protocol)
         for name, accuracy in accuracies.items()
     ]

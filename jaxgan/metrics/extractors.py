@@ -106,9 +106,11 @@ def of_run(folder: Path) -> Extractor:
     if not isinstance(method, Representing):
         kind = type(method).__name__
         raise UserError(f"{folder} is a {kind}, whose discriminator needs pairs: choose another")
-    raw = data.spec(1)
-    spec = next(iter(jax.eval_shape(data.augment, raw, jax.random.key(0)).values()))
-    _, height, width, channels = spec.shape
+    specs = jax.eval_shape(data.augment, data.spec(1), jax.random.key(0)).values()
+    shapes = {spec.shape for spec in specs}
+    if len(shapes) > 1:
+        raise UserError(f"{folder} knows images of two kinds, one for each domain: choose another")
+    ((_, height, width, channels),) = shapes
 
     @jax.jit
     def see(state, images):

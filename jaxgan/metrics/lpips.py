@@ -89,9 +89,11 @@ def distance(
         y: Images in [-1, 1].
 
     Raises:
-        UserError: If the images are too small.
+        UserError: If the images are too small, or have other channels.
     """
-    height, width = x.shape[1:3]
+    height, width, channels = x.shape[1:]
+    if channels not in (1, 3):
+        raise UserError(f"LPIPS knows gray and RGB, not {channels} channels: leave it out")
     if min(height, width) < SMALLEST:
         raise UserError(
             f"LPIPS needs images of at least {SMALLEST}x{SMALLEST}, not {height}x{width}: "

@@ -79,7 +79,8 @@ def per_image(
 
     def summarize(seen):
         values = np.concatenate(seen)
-        error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
+        known = len(values) > 1 and np.isfinite(values).all()
+        error = float(values.std(ddof=1) / math.sqrt(len(values))) if known else None
         return [Result(metric, float(values.mean()), error, {"measured": description})]
 
     return Measure(lambda chunk: function(chunk.made, chunk.real), summarize)
@@ -129,7 +130,8 @@ def fcn_score(config: Config, splits: Splits) -> Measure:
     def see(chunk):
         assert chunk.source is not None
         labels = to_classes(to_uint8(chunk.source), segmenter.palette)
-        return labels, *(segment(segmenter, to_uint8(x)) for x in (chunk.made, chunk.real))
+        seen = (segment(segmenter, to_uint8(x)) for x in (chunk.made, chunk.real))
+        return [maps.ravel() for maps in (labels, *seen)]
 
     def summarize(seen):
         labels, made, real = (np.concatenate(maps) for maps in zip(*seen, strict=True))
