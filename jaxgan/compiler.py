@@ -18,8 +18,13 @@ def compiler_options() -> dict[str, str]:
     """Return the options for `jax.jit` that make these networks fast on this machine."""
     if jax.default_backend() != "cpu":
         return {}
+    return {name: value for name, value in _CPU.items() if _is_known(name, value)}
+
+
+def _is_known(name: str, value: str) -> bool:
     try:
-        jax.jit(lambda: 0, compiler_options=_CPU).lower().compile()
-    except jax.errors.JaxRuntimeError:  # another version of XLA, without these options
-        return {}
-    return _CPU
+        jax.jit(lambda: 0, compiler_options={name: value}).lower().compile()
+    except jax.errors.JaxRuntimeError:  # another version of XLA
+        print(f"this XLA lacks {name}: some of what jaxgan computes is slower or takes more memory")
+        return False
+    return True

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +10,10 @@ from pathlib import Path
 def write_text(file: Path, text: str) -> None:
     """Write a file; after a crash on the way it is as it was before."""
     partial = file.with_name(file.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
+    with partial.open("w", encoding="utf-8") as opened:
+        opened.write(text)
+        opened.flush()
+        os.fsync(opened.fileno())  # else a power cut may leave the new name to an empty file
     partial.replace(file)
 
 

@@ -1,5 +1,6 @@
 """Translates images that are too large for the device, in overlapping tiles."""
 
+import functools
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from tqdm import tqdm
 
+from jaxgan.compiler import compiler_options
 from jaxgan.networks.layers import Norm
 from jaxgan.networks.norms import EPSILON
 from jaxgan.types import ImageArray, Translator
@@ -83,8 +85,9 @@ def translate_in_tiles(
         for top, vertical in rows.items()
         for left, horizontal in columns.items()
     ]
-    run = partial(_translate_tile, translator, key)
-    output, sums = jax.eval_shape(run, padded[:size, :size], tiles[0][2], None, 0)
+    run = partial(_jitted_translate_tile(), translator, key)
+    tile, weight = padded[:size, :size], tiles[0][2]
+    output, sums = jax.eval_shape(_translate_tile, translator, key, tile, weight, None, 0)
     zeros = (np.zeros(part.origin.shape, np.float32) for part in sums)
     moments = [Moments(zero, zero) for zero in zeros]
     passes = len(moments) + 1 if whole_statistics else 1
@@ -127,7 +130,11 @@ def _windows(edge: int, size: int) -> dict[int, Float[np.ndarray, " size"]]:
     }
 
 
-@jax.jit
+@functools.cache
+def _jitted_translate_tile() -> jax.stages.Wrapped:
+    return jax.jit(_translate_tile, compiler_options=compiler_options())
+
+
 def _translate_tile(
     translator: Translator,
     key: PRNGKeyArray,

@@ -43,7 +43,7 @@ ALLOWED = {
     "images": ["types"],
     "pixels": ["errors", "validation"],
     "image_files": ["errors", "pixels"],
-    "tiles": ["networks", "types", "updates"],
+    "tiles": ["compiler", "networks", "types", "updates"],
     "translations": ["files", "images", "types"],
     "data": ["data", "errors", "files", "image_files", "pixels", "types", "validation"],
     "config": ["types", "errors", "validation"],
@@ -72,8 +72,8 @@ ALLOWED = {
     "dry_run": ["config", "partition", "programs", "types"],
     "model": ["checkpoint", "compiler", "config", "errors", "programs", "types", "updates"],
     "metrics": [
-        *("config", "errors", "image_files", "images", "interop", "metrics", "model", "networks"),
-        *("pixels", "programs", "types"),
+        *("compiler", "config", "errors", "image_files", "images", "interop", "metrics", "model"),
+        *("networks", "pixels", "programs", "types"),
     ],
     "command_line": ["config", "errors", "processes"],
     "interop": [

@@ -1,6 +1,7 @@
 """Features of images, for FID and KID."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from PIL import Image
 
+from jaxgan.compiler import compiler_options
 from jaxgan.errors import UserError
 from jaxgan.image_files import change
 from jaxgan.images import to_uint8
@@ -69,7 +71,7 @@ def inception(resize: ResizeName, weights: Path | None) -> Extractor:
     params = from_torch(find(INCEPTION, given=weights))
     function, description = RESIZES[resize]
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=compiler_options())
     def see(params, images):
         features: Any = InceptionV3().apply({"params": params}, images)
         return features[2048]
@@ -112,7 +114,7 @@ def of_run(folder: Path) -> Extractor:
         raise UserError(f"{folder} knows images of two kinds, one for each domain: choose another")
     ((_, height, width, channels),) = shapes
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=compiler_options())
     def see(state, images):
         layers = method.represent(state, images)
         return jnp.concatenate([layer.mean(axis=(1, 2)) for layer in layers], axis=-1)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxgan.compiler import compiler_options
 from jaxgan.errors import UserError
 from jaxgan.model import Model
 from jaxgan.programs import make_init
@@ -55,7 +56,10 @@ def linear_probe(model: Model, splits: Splits, count: int) -> dict[str, float]:
         "untrained discriminator": lambda images: _pool(method.represent(untrained, images)),
         "raw pixels": lambda images: images.reshape(len(images), -1),
     }
-    return {name: _accuracy(jax.jit(see), train, test) for name, see in representations.items()}
+    return {
+        name: _accuracy(jax.jit(see, compiler_options=compiler_options()), train, test)
+        for name, see in representations.items()
+    }
 
 
 def _read(data: Dataset, records: Sequence[Any], count: int) -> Examples:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from jaxgan.compiler import compiler_options
 from jaxgan.config import Config
 from jaxgan.errors import UserError
 from jaxgan.images import to_uint8
@@ -103,7 +104,8 @@ def make_lpips(weights: Mapping[str, Path]) -> Measure:
         UserError: If weights are missing.
     """
     tensors = [find(file, given=weights.get(file.name)) for file in (ALEXNET, LPIPS_HEADS)]
-    params, distance = lpips.from_torch(*tensors), jax.jit(lpips.distance)
+    params = lpips.from_torch(*tensors)
+    distance = jax.jit(lpips.distance, compiler_options=compiler_options())
 
     def measure(made, real):
         return np.asarray(distance(params, jnp.asarray(made), jnp.asarray(real)), np.float64)

@@ -6,6 +6,7 @@ made from. The paper's network is FCN-8s for Cityscapes; here it is a small one,
 data set at hand, so scores are to be compared with those of the same network on real photos.
 """
 
+import functools
 import math
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ import optax
 from jaxtyping import Array, Float, Integer, PRNGKeyArray, UInt8
 from tqdm import tqdm
 
+from jaxgan.compiler import compiler_options
 from jaxgan.metrics.palette import Palette, find_palette, to_classes
 from jaxgan.networks.segmenter import SegmentationUNet
 from jaxgan.types import PyTree
@@ -80,7 +82,8 @@ def train_segmenter(
     shrink = 2 ** max(0, math.ceil(math.log2(min(photos.shape[1:3]) / SEEN_SIZE)))
     network = SegmentationUNet(len(palette))
     optimizer = optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, steps))
-    step = jax.jit(partial(_train_step, network, optimizer, shrink))
+    step = partial(_train_step, network, optimizer, shrink)
+    step = jax.jit(step, compiler_options=compiler_options())
 
     init_key, flip_key = jax.random.split(jax.random.key(seed))
     smallest = jnp.zeros((1, network.multiple, network.multiple, 3))
@@ -98,11 +101,11 @@ def train_segmenter(
 
 def segment(segmenter: Segmenter, photos: Photos) -> Classes:
     """Return the class of every pixel of photos of any one size, each by itself."""
-    network = SegmentationUNet(len(segmenter.palette))
+    run = _jitted_segment(len(segmenter.palette), segmenter.shrink)
     missing = -len(photos) % BATCH_SIZE
     padded = np.pad(photos, ((0, missing), (0, 0), (0, 0), (0, 0)))
     blocks = np.split(padded, len(padded) // BATCH_SIZE)
-    seen = [_segment(network, segmenter.shrink, segmenter.variables, block) for block in blocks]
+    seen = [run(segmenter.variables, block) for block in blocks]
     return np.concatenate(seen)[: len(photos)]
 
 
@@ -153,7 +156,12 @@ def _train_step(
     return {"params": params, **updated}, opt_state
 
 
-@partial(jax.jit, static_argnames=("network", "shrink"))
+@functools.cache
+def _jitted_segment(classes: int, shrink: int) -> jax.stages.Wrapped:
+    segment = partial(_segment, SegmentationUNet(classes), shrink)
+    return jax.jit(segment, compiler_options=compiler_options())
+
+
 def _segment(
     network: SegmentationUNet,
     shrink: int,
