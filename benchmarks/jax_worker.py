@@ -17,7 +17,7 @@ from jaxtyping import PRNGKeyArray
 
 from jaxgan import command_line
 from jaxgan.config import Config
-from jaxgan.programs import make_placed_init, make_train_step, place
+from jaxgan.programs import batch_spec, make_placed_init, make_train_step, place
 from jaxgan.types import Batch, Spec
 
 
@@ -34,12 +34,6 @@ class Noise:
     def augment(self, raw: Batch, key: PRNGKeyArray) -> Batch:
         """See `Dataset.augment`."""
         return raw
-
-
-def batch_spec(config: Config) -> Spec:
-    """Return shapes and dtypes of the batches that a method trains on."""
-    raw = config.data.spec(config.train.batch_size)
-    return jax.eval_shape(config.data.augment, raw, jax.random.key(0))
 
 
 def prepare(config: Config) -> tuple[dict[str, Any], Any]:

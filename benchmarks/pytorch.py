@@ -26,11 +26,11 @@ from typing import Any
 import jax
 import options
 from blocks import Competitor, Failed, cores, reason_in
-from jax_worker import batch_spec
 
 from jaxgan import command_line
 from jaxgan.config import Config, to_json
 from jaxgan.errors import UserError
+from jaxgan.programs import batch_spec
 
 HERE = Path(__file__).parent
 OURS = "jaxgan"

@@ -15,4 +15,7 @@ srun --kill-on-bad-exit=1 .venv/bin/python train.py \
     --config configs/cyclegan_horse2zebra.py \
     --distributed \
     --workdir runs/horse2zebra \
-    --config.train.batch_size=8
+    --config.train.batch_size=8 \
+    --config.train.steps=33350 \
+    --config.method.schedule.constant_steps=16675 \
+    --config.method.schedule.decay_steps=16675

@@ -37,7 +37,7 @@ class TrainArguments:
     workdir: Path | None = None
     """Folder of the run, by default the next free runs/NNNNN-NAME after the config's name."""
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Only print the config, the parameters of each network, and the memory that a device needs."""
+    """Only print the config, the parameters of each network, and the memory of a train step."""
     processes: Annotated[Processes, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(name="")] = field(
         default_factory=Processes
     )
@@ -104,8 +104,8 @@ def run(main: Callable[[], int]) -> int:
         reason = str(error).splitlines()[0]
         if "RESOURCE_EXHAUSTED" in str(error):
             message = (
-                "the device is out of memory: lower --config.train.batch_size or the image size, "
-                "or translate with --tile"
+                "the device is out of memory: lower --config.train.batch_size, "
+                "--config.train.sample_count or the image size, or translate with --tile"
             )
         elif jax.distributed.is_initialized():
             message = (

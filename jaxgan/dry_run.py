@@ -14,7 +14,7 @@ MIB = 2**20
 
 
 def describe(config: Config) -> str:
-    """Return the config, the parameters of each network, and the memory that a device needs.
+    """Return the config, the parameters of each network, and the memory of a train step.
 
     The train step is compiled for that, which also fills the cache of compiled programs.
 

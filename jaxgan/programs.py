@@ -27,7 +27,7 @@ def make_init(config: Config) -> Init:
     Raises:
         UserError: If the networks do not fit the images.
     """
-    spec = _augmented(config)
+    spec = batch_spec(config)
 
     def init(key):
         return config.method.init(key, spec)
@@ -46,7 +46,7 @@ def place(config: Config) -> Placed:
         UserError: If the networks do not fit the images, or the experiment not the mesh.
     """
     method, shapes = config.method, jax.eval_shape(make_init(config), jax.random.key(0))
-    mesh = partition.make_mesh(config.train.mesh, method, shapes, _augmented(config))
+    mesh = partition.make_mesh(config.train.mesh, method, shapes, batch_spec(config))
     return Placed(method, mesh)
 
 
@@ -116,7 +116,7 @@ def make_copy(placed: Placed) -> Callable[[TrainState], TrainState]:
     return lambda state: jax.tree.map(lambda leaf: leaf.addressable_data(0), replicate(state))
 
 
-def _augmented(config: Config) -> Spec:
-    """Return the batches that a method is trained on."""
+def batch_spec(config: Config) -> Spec:
+    """Return shapes and dtypes of the batches that a method is trained on."""
     raw = config.data.spec(config.train.batch_size)
     return jax.eval_shape(config.data.augment, raw, jax.random.key(0))

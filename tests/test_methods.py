@@ -111,13 +111,14 @@ def test_eight_devices_compute_what_one_does(case, axes):
 
 
 def test_samples_do_not_depend_on_batch_mates(case):
+    if "image" in case.shapes:
+        pytest.skip("shows a mosaic of images it makes of nothing")
     state = init(case)
     batch, others = case.batch(2, seed=1), case.batch(2, seed=2)
     mixed = {name: jnp.stack([batch[name][0], others[name][1]]) for name in batch}
     sample = jax.jit(case.method.sample)
     for name, images in sample(state, batch, KEY).items():
-        if len(images) == 2:  # else a mosaic of all
-            np.testing.assert_array_equal(sample(state, mixed, KEY)[name][0], images[0])
+        np.testing.assert_array_equal(sample(state, mixed, KEY)[name][0], images[0])
 
 
 def test_images_of_any_size_are_translated_whole(case):

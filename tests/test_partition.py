@@ -126,8 +126,8 @@ def test_the_halves_share_images_and_no_gradients():
 FORMS = [
     ((4, 2, 1), (4, 2, 2, 256), 128),  # products of matrices
     ((4, 2, 1), (4, 8, 8, 32), 32),  # phases
-    ((4, 2, 1), (2, 8, 8, 32), 32),  # taps
-    ((7, 1, 0), (4, 12, 12, 3), 32),  # blocks
+    ((7, 1, 0), (4, 12, 12, 3), 32),  # from few channels
+    ((7, 1, 3), (2, 12, 12, 32), 3),  # row by row
 ]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxgan import command_line
+from jaxgan import cli, command_line
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -29,11 +29,28 @@ def test_commands_parse(command, monkeypatch):
     command_line.parse(shlex.split(command)[1:])
 
 
+OTHER_COMMANDS = re.findall(r"^jaxgan (.*)", README + CLOUD, re.MULTILINE)
+
+
+def test_there_are_others():
+    assert {command.split()[0] for command in OTHER_COMMANDS} >= {
+        *("translate", "generate", "evaluate", "import-torch", "export-torch")
+    }
+
+
+@pytest.mark.parametrize("command", OTHER_COMMANDS)
+def test_other_commands_parse(command):
+    command_line.parse_as(cli.Command, shlex.split(command), prog="jaxgan")
+
+
 def test_links_lead_somewhere():
-    headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
-    anchors = {"#" + heading.lower().replace(" ", "-") for heading in headings}
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", README):
-        assert target in anchors or (ROOT / target).exists(), target
+        name, _, anchor = target.partition("#")
+        file = ROOT / (name or "README.md")
+        assert file.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE)
+            assert anchor in (heading.lower().replace(" ", "-") for heading in headings), target
 
 
 def test_paths_in_tables_exist():

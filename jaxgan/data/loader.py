@@ -13,7 +13,7 @@ from jaxgan.errors import ImageError, UserError
 from jaxgan.types import Example, RawBatch, Splits
 
 
-class Decoded:
+class DecodedRecords:
     """A random-access source of decoded records, which keeps those that fit into memory."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Decoded:
         return decoded
 
     def __repr__(self) -> str:
-        return f"Decoded({len(self)} records)"
+        return f"DecodedRecords({len(self)} records)"
 
 
 class _Rows:
@@ -72,7 +72,7 @@ class _Rows:
 
 
 def batches(
-    sources: Sequence[Decoded],
+    sources: Sequence[DecodedRecords],
     window: Callable[[Example, np.random.Generator], Example],
     *,
     seed: int,

@@ -11,7 +11,7 @@ from jaxtyping import PRNGKeyArray
 from PIL import Image
 
 from jaxgan.data.crops import Crops, normalize
-from jaxgan.data.loader import Decoded, batches, choose_split, stack
+from jaxgan.data.loader import DecodedRecords, batches, choose_split, stack
 from jaxgan.image_files import change, read_as
 from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
@@ -66,7 +66,7 @@ class Paired:
         self, splits: Splits, *, seed: int, batch_size: int, start: int, rows: Sequence[int]
     ) -> Iterator[RawBatch]:
         """See `Dataset.stream`."""
-        decoded = Decoded(
+        decoded = DecodedRecords(
             splits["train"],
             partial(self._decode, side=self.crops.load_size),
             cache_gib=self.crops.cache_gib,
@@ -84,7 +84,7 @@ class Paired:
     def held_out(self, splits: Splits, count: int, split: str | None = None) -> list[RawBatch]:
         """See `Dataset.held_out`."""
         records = splits[choose_split(splits, split)]
-        decoded = Decoded(records, partial(self._decode, side=self.crops.crop_size))
+        decoded = DecodedRecords(records, partial(self._decode, side=self.crops.crop_size))
         return stack(decoded[index] for index in range(min(count, len(decoded))))
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:

@@ -10,7 +10,7 @@ import tyro
 from jaxtyping import PRNGKeyArray
 
 from jaxgan.data.crops import Crops, normalize
-from jaxgan.data.loader import Decoded, batches, choose_split, stack
+from jaxgan.data.loader import DecodedRecords, batches, choose_split, stack
 from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
 
@@ -60,7 +60,7 @@ class Unconditional:
         """See `Dataset.stream`."""
         decode = partial(self._decode, side=self.crops.load_size)
         return batches(
-            [Decoded(splits["train"], decode, cache_gib=self.crops.cache_gib)],
+            [DecodedRecords(splits["train"], decode, cache_gib=self.crops.cache_gib)],
             self.crops.window,
             seed=seed,
             batch_size=batch_size,
@@ -72,7 +72,7 @@ class Unconditional:
     def held_out(self, splits: Splits, count: int, split: str | None = None) -> list[RawBatch]:
         """See `Dataset.held_out`."""
         records = splits[choose_split(splits, split)]
-        decoded = Decoded(records, partial(self._decode, side=self.crops.crop_size))
+        decoded = DecodedRecords(records, partial(self._decode, side=self.crops.crop_size))
         return stack(decoded[index] for index in range(min(count, len(decoded))))
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:

@@ -11,7 +11,7 @@ import tyro
 from jaxtyping import PRNGKeyArray
 
 from jaxgan.data.crops import Crops, normalize
-from jaxgan.data.loader import Decoded, batches, choose_split, stack
+from jaxgan.data.loader import DecodedRecords, batches, choose_split, stack
 from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
 
@@ -64,7 +64,7 @@ class Unpaired:
         """See `Dataset.stream`."""
         domains = {"a": splits["trainA"], "b": splits["trainB"]}
         sources = [
-            Decoded(
+            DecodedRecords(
                 records,
                 partial(self._decode, name=name, side=self.crops.load_size),
                 cache_gib=self.crops.cache_gib / len(domains),
@@ -85,7 +85,7 @@ class Unpaired:
         """See `Dataset.held_out`."""
         split = choose_split(splits, split, domains="AB")
         domains = {
-            name: Decoded(
+            name: DecodedRecords(
                 splits[split + name.upper()],
                 partial(self._decode, name=name, side=self.crops.crop_size),
             )

@@ -19,6 +19,7 @@ from jaxgan.metrics import resizing
 from jaxgan.metrics.weights import INCEPTION, find
 from jaxgan.model import load
 from jaxgan.networks.inception import InceptionV3, from_torch
+from jaxgan.programs import batch_spec
 from jaxgan.types import Representing
 
 BATCH_SIZE = 16
@@ -104,12 +105,11 @@ def of_run(folder: Path) -> Extractor:
         UserError: If there is no such run, or its discriminator has none to give.
     """
     model = load(folder)
-    method, data = model.config.method, model.config.data
+    method = model.config.method
     if not isinstance(method, Representing):
         kind = type(method).__name__
         raise UserError(f"{folder} is a {kind}, whose discriminator needs pairs: choose another")
-    specs = jax.eval_shape(data.augment, data.spec(1), jax.random.key(0)).values()
-    shapes = {spec.shape for spec in specs}
+    shapes = {spec.shape for spec in batch_spec(model.config).values()}
     if len(shapes) > 1:
         raise UserError(f"{folder} knows images of two kinds, one for each domain: choose another")
     ((_, height, width, channels),) = shapes
