@@ -44,17 +44,13 @@ class SegmentationUNet(nn.Module):
 
         skips = []
         for width in self.widths:
-            x = block(_halve(x) if skips else x, width)
+            # `max` along axes has NaN for a gradient where XLA rounds x otherwise the second time.
+            x = block(nn.max_pool(x, (2, 2), (2, 2)) if skips else x, width)
             skips.append(x)
         for width, skip in zip(self.widths[-2::-1], skips[-2::-1], strict=True):
             x = Conv(width, 1, use_bias=False, kernel_init=kernel_init)(x)
             x = block(concat_channels(_double(x), skip), width)
         return Conv(self.classes, 1, kernel_init=kernel_init)(x)
-
-
-def _halve(x: Features) -> NewFeatures:
-    batch, height, width, channels = x.shape
-    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
 
 
 def _double(x: Features) -> NewFeatures:
