@@ -57,7 +57,11 @@ def losses(workdir):
     ]
 
 
-@pytest.mark.parametrize("config", [tiny, tiny_cyclegan], ids=["pix2pix", "cyclegan"])
+@pytest.mark.parametrize(
+    "config",
+    [pytest.param(tiny, marks=pytest.mark.slow), tiny_cyclegan],
+    ids=lambda config: config.__name__,
+)
 def test_killed_during_a_save_it_continues_bit_for_bit(tmp_path, data_dir, config):
     steps = "--config.train.steps=20"
     assert run(tmp_path / "whole", data_dir, steps, config=config)[0] == 0
