@@ -82,10 +82,11 @@ def make_evaluate(
         kind = type(method).__name__
         raise UserError(f"a {kind} has no targets to compare its images with: choose fid, kid")
     chosen = _measures(config, splits, settings)
-    raws = config.data.held_out(splits, settings.count, settings.split) if chosen else []
+    raws = []
     if chosen:
         few = config.data.held_out(splits, min(settings.count, ENOUGH), settings.split)
         _rehearse(chosen, [config.data.preprocess(raw) for raw in few])
+        raws = config.data.held_out(splits, settings.count, settings.split)
 
     def evaluate(model):
         kept, sizes = [[] for _ in chosen], []
