@@ -19,12 +19,12 @@ WARM_UP = 3  # steps that compile and fill caches; one more is timed, to choose 
 PATIENCE = 30  # seconds that a process has to end
 
 
-def serve(prepare: Callable[[], tuple[Mapping[str, Any], Callable[[int], None]]]) -> None:
+def serve(prepare: Callable[[], tuple[Mapping[str, Any], Callable[[int], int]]]) -> None:
     """Answer a `Competitor`, on standard input and output, until the input ends.
 
     Args:
-        prepare: Returns what to tell about the program, and a function that runs so many steps to
-            their end.
+        prepare: Returns what to tell about the program, and a function that runs at least so many
+            steps to their end and returns how many.
     """
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print is no reply
@@ -35,8 +35,8 @@ def serve(prepare: Callable[[], tuple[Mapping[str, Any], Callable[[int], None]]]
 
     def seconds_per_step(steps):
         start = time.perf_counter()
-        run(steps)
-        return (time.perf_counter() - start) / steps
+        done = run(steps)
+        return (time.perf_counter() - start) / done
 
     measured = {"start_seconds": start_seconds, "seconds_per_step": seconds_per_step(1)}
     print(json.dumps({**about, **measured}), file=replies)

@@ -12,12 +12,12 @@ from typing import Any
 
 import blocks
 import jax
-import numpy as np
+import train_steps
 from jaxtyping import PRNGKeyArray
 
 from jaxgan import command_line
 from jaxgan.config import Config
-from jaxgan.programs import batch_spec, make_placed_init, make_train_step, place
+from jaxgan.programs import batch_spec, place
 from jaxgan.types import Batch, Spec
 
 
@@ -42,19 +42,7 @@ def prepare(config: Config) -> tuple[dict[str, Any], Any]:
     one_device = dataclasses.replace(config.train, mesh="data:1")  # PyTorch's side has one as well
     config = dataclasses.replace(config, data=Noise(spec), train=one_device)
     placed = place(config)
-    rng = np.random.default_rng(0)
-    noise = {name: rng.uniform(-1, 1, leaf.shape).astype("f") for name, leaf in spec.items()}
-    batch = jax.device_put(noise, placed.split_batch)
-    key = jax.random.key(0)
-    state = make_placed_init(config, placed)(key)
-    step = make_train_step(config, placed).lower(state, spec, key).compile()
-
-    def run(steps: int) -> None:
-        nonlocal state
-        for _ in range(steps):
-            state, _ = step(state, batch, key)
-        jax.block_until_ready(state)
-
+    run = train_steps.runner(config, placed, train_steps.lower(config, placed).compile())
     return {
         "platform": jax.default_backend(),
         "device": jax.devices()[0].device_kind,

@@ -23,15 +23,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import numpy as np
 import options
+import train_steps
 from collectives import bytes_sent, collectives
 
 from jaxgan import command_line
 from jaxgan.config import Config
 from jaxgan.dry_run import memory_of
 from jaxgan.errors import UserError
-from jaxgan.programs import make_placed_init, make_train_step, place
+from jaxgan.programs import place
 
 ROUNDS, STEPS = 3, 5
 PREDICTED = (8, 64, 512)  # devices
@@ -50,10 +50,8 @@ def measure(config: Config, mesh: str, devices: int, timed: bool) -> dict[str, A
     batch_size = config.train.batch_size * devices
     train = dataclasses.replace(config.train, batch_size=batch_size, mesh=mesh)
     config = dataclasses.replace(config, train=train)
-    placed, key = place(config), jax.random.key(0)
-    spec = config.data.spec(train.batch_size)
-    init = make_placed_init(config, placed)
-    step = make_train_step(config, placed).lower(jax.eval_shape(init, key), spec, key).compile()
+    placed = place(config)
+    step = train_steps.lower(config, placed).compile()
     sent = Counter()
     for collective in collectives(step):
         sent[collective.kind] += collective.bytes
@@ -67,16 +65,11 @@ def measure(config: Config, mesh: str, devices: int, timed: bool) -> dict[str, A
         "collective_mib": {kind: size / MIB for kind, size in sorted(sent.items())},
     }
     if timed:
-        rng = np.random.default_rng(0)
-        noise = {name: rng.uniform(0, 255, x.shape).astype(x.dtype) for name, x in spec.items()}
-        raw = jax.device_put(noise, placed.split_batch)
-        state, times = init(key), []
+        run, times = train_steps.runner(config, placed, step), []
         for _ in range(ROUNDS + 1):
             start = time.perf_counter()
-            for _ in range(STEPS):
-                state, _ = step(state, raw, key)
-            jax.block_until_ready(state)
-            times.append((time.perf_counter() - start) / STEPS)
+            steps = run(STEPS)
+            times.append((time.perf_counter() - start) / steps)
         result["images_per_second"] = train.batch_size / statistics.median(times[1:])
     return result
 

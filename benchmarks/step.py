@@ -9,6 +9,7 @@ writes, as XLA counts them. Beside them stand the device's own speeds, measured 
 large matrix product in --compute_dtype, at the precision that is its default, and a copy.
 """
 
+import dataclasses
 import json
 import statistics
 import sys
@@ -17,59 +18,52 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import options
+import train_steps
 
 from jaxgan import command_line, partition
 from jaxgan.config import Config
 from jaxgan.dry_run import memory_of
-from jaxgan.programs import make_placed_init, make_train_step, place
+from jaxgan.programs import place
 
 ROUNDS = 5  # the median of which is reported
-ROUND_SECONDS = 4.0
 MATRIX = 4096  # rows and columns
 COPIED = 2**28  # bytes
 
 
-def measure(config: Config, dtype: str) -> dict[str, float | int | str]:
+def measure(config: Config, dtype: str, round_seconds: float) -> dict[str, float | int | str]:
     """Compile the train step of a config and time it, beside matrix products of a type."""
-    batch_size = config.train.batch_size
-    placed = place(config)
-    spec = config.data.spec(batch_size)
-    rng = np.random.default_rng(0)
-    noise = {name: rng.uniform(0, 255, x.shape).astype(x.dtype) for name, x in spec.items()}
-    raw = jax.device_put(noise, placed.split_batch)
-    key = jax.random.key(0)
-    state = make_placed_init(config, placed)(key)
-
-    lowered = make_train_step(config, placed).lower(state, spec, key)
-    counted = lowered.cost_analysis()
-    assert counted is not None
-    flops = counted["flops"]
+    batch_size, placed = config.train.batch_size, place(config)
+    lowered = train_steps.lower(config, placed)
     start = time.perf_counter()
-    step = lowered.compile()
+    compiled = lowered.compile()
     compile_seconds = time.perf_counter() - start
+    run = train_steps.runner(config, placed, compiled)
 
     def seconds_of(steps: int) -> float:
-        nonlocal state
         start = time.perf_counter()
-        for _ in range(steps):
-            state, _ = step(state, raw, key)
-        jax.block_until_ready(state)
+        steps = run(steps)
         return (time.perf_counter() - start) / steps
 
     seconds_of(2)  # the first steps also fill caches
-    steps = max(1, round(ROUND_SECONDS / seconds_of(2)))
+    steps = max(1, round(round_seconds / seconds_of(2)))
     seconds = statistics.median(seconds_of(steps) for _ in range(ROUNDS))
-    devices = placed.mesh.devices.size
-    optimized = step.cost_analysis()
+    if config.train.steps_per_dispatch > 1:  # XLA counts a loop as a single pass through it
+        alone = dataclasses.replace(config.train, steps_per_dispatch=1)
+        lowered = train_steps.lower(dataclasses.replace(config, train=alone), placed)
+        compiled = lowered.compile()
+    counted, optimized = lowered.cost_analysis(), compiled.cost_analysis()
+    assert counted is not None
     assert optimized is not None
+    flops = counted["flops"]
+    devices = placed.mesh.devices.size
     moved, copied = devices * optimized["bytes accessed"], devices * copy_speed()
     product = devices * product_speed(dtype)
     return {
         "device": partition.describe(placed.mesh),
         "jax": jax.__version__,
         "batch_size": batch_size,
+        "steps_per_dispatch": config.train.steps_per_dispatch,
         "compile_seconds": round(compile_seconds, 1),
         "ms_per_step": round(1000 * seconds, 2),
         "steps_per_second": round(1 / seconds, 2),
@@ -81,7 +75,7 @@ def measure(config: Config, dtype: str) -> dict[str, float | int | str]:
         "gigabyte_per_step": round(moved / 1e9, 3),
         "copy_gigabytes_per_second": round(copied / 1e9, 1),
         "share_of_copy": round(moved / seconds / copied, 3),
-        "memory_mib_per_device": round(sum(memory_of(step)) / 2**20, 1),
+        "memory_mib_per_device": round(sum(memory_of(compiled)) / 2**20, 1),
     }
 
 
@@ -109,9 +103,12 @@ def _fastest(function: Callable[..., jax.Array], *arguments: jax.Array) -> float
 
 def main() -> int:
     """Measure what the command line says; return the exit code."""
-    own, rest = options.read(options.parser(), sys.argv[1:])
+    parser = options.parser()
+    parser.add_argument("--round_seconds", type=float, default=4.0, help="length of a round")
+    own, rest = options.read(parser, sys.argv[1:])
     name, arguments = command_line.parse(rest)
-    result = {"config": name} | measure(arguments.config, own.compute_dtype or "float32")
+    dtype = own.compute_dtype or "float32"
+    result = {"config": name} | measure(arguments.config, dtype, own.round_seconds)
     for field, value in result.items():
         print(f"{field:32} {value}")
     print(json.dumps(result))

@@ -55,6 +55,7 @@ def prepare(task):
             model.step(batch)
         if device.type == "cuda":
             torch.cuda.synchronize()
+        return steps
 
     return {"versions": {"torch": torch.__version__}, "threads": torch.get_num_threads()}, run
 

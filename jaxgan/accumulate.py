@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from jaxgan.loops import scan
 from jaxgan.types import PyTree
 
 Output = Float[Array, "batch *_"]
@@ -154,9 +155,7 @@ def _in_turn(
         carry, held = jax.lax.optimization_barrier((carry, params))
         return function(carry, held, *numbered)
 
-    # On the CPU, convolutions in loops are ten times slower.
-    numbered, unroll = (split(batch, parts), jnp.arange(parts)), jax.default_backend() == "cpu"
-    return jax.lax.scan(step, carry, numbered, unroll=unroll)
+    return scan(step, carry, (split(batch, parts), jnp.arange(parts)))
 
 
 def _mean(metrics: PyTree) -> PyTree:

@@ -7,7 +7,7 @@ import jax
 
 from jaxgan import partition
 from jaxgan.config import Config, to_json
-from jaxgan.programs import make_init, make_train_step, place
+from jaxgan.programs import batches_spec, make_init, make_train_steps, place
 from jaxgan.types import PyTree
 
 MIB = 2**20
@@ -37,8 +37,8 @@ def _memory(config: Config) -> str:
     placed = place(config)
     key = jax.eval_shape(lambda: jax.random.key(0))
     state = jax.eval_shape(lambda key: placed.place(make_init(config)(key)), key)
-    raw = config.data.spec(config.train.batch_size)
-    held, used = memory_of(make_train_step(config, placed).lower(state, raw, key).compile())
+    lowered = make_train_steps(config, placed).lower(state, batches_spec(config), key)
+    held, used = memory_of(lowered.compile())
     return (
         f"{partition.describe(placed.mesh)}\n"
         f"memory of a device, as the compiler counts it: {held / MIB:,.1f} MiB for the state and a "

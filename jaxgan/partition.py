@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
@@ -15,7 +15,17 @@ from jaxtyping import PRNGKeyArray
 
 from jaxgan.errors import UserError
 from jaxgan.image_pool import ImagePool
-from jaxgan.types import Batch, Method, Metrics, PyTree, RawBatch, Spec, Splittable, TrainState
+from jaxgan.types import (
+    Batch,
+    Method,
+    Metrics,
+    PyTree,
+    RawBatch,
+    RawBatches,
+    Spec,
+    Splittable,
+    TrainState,
+)
 
 AXES = ("data", "fsdp", "direction", "spatial")
 BATCH = ("data", "fsdp")  # what splits the images of a step
@@ -62,19 +72,25 @@ class Placed:
         """The images of a batch, whole ones, are split over the devices."""
         return self._sharding(BATCH)
 
+    @property
+    def split_batches(self) -> NamedSharding:
+        """The same for batches that are stacked."""
+        return self._sharding(None, BATCH)
+
     def rows(self, batch_size: int) -> list[int]:
         """Return which images of a batch the devices of this process need."""
         held = self.split_batch.addressable_devices_indices_map((batch_size,)).values()
         return sorted({row for index in held if index for row in range(batch_size)[index[0]]})
 
-    def feed(self, raw: RawBatch, batch_size: int) -> Mapping[str, jax.Array]:
-        """Put a batch on the devices, of which this process has its `rows` alone."""
-        return {
-            name: jax.make_array_from_process_local_data(
-                self.split_batch, images, (batch_size, *images.shape[1:])
-            )
-            for name, images in raw.items()
-        }
+    def feed(self, batches: Sequence[RawBatch], batch_size: int) -> RawBatches:
+        """Put batches on the devices, stacked; of each this process has its `rows` alone."""
+
+        def put(*images):
+            shape = (len(images), batch_size, *images[0].shape[1:])
+            local = np.stack(images)
+            return jax.make_array_from_process_local_data(self.split_batches, local, shape)
+
+        return jax.tree.map(put, *batches)
 
     def train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray

@@ -13,11 +13,12 @@ from jaxgan import partition
 from jaxgan.compiler import compiler_options
 from jaxgan.config import Config
 from jaxgan.errors import UserError
+from jaxgan.loops import scan
 from jaxgan.partition import Placed
-from jaxgan.types import ImageArray, Metrics, RawBatch, Spec, TrainState
+from jaxgan.types import ImageArray, RawBatch, RawBatches, Spec, StepMetrics, TrainState
 
 Init = Callable[[PRNGKeyArray], TrainState]
-TrainStep = Callable[[TrainState, RawBatch, PRNGKeyArray], tuple[TrainState, Metrics]]
+TrainSteps = Callable[[TrainState, RawBatches, PRNGKeyArray], tuple[TrainState, StepMetrics]]
 Sample = Callable[[TrainState, list[RawBatch], PRNGKeyArray], dict[str, list[ImageArray]]]
 
 
@@ -57,21 +58,24 @@ def make_placed_init(config: Config, placed: Placed) -> jax.stages.Wrapped:
     return jax.jit(lambda key: placed.place(init(key)), out_shardings=shardings)
 
 
-def make_train_step(config: Config, placed: Placed) -> jax.stages.Wrapped:
-    """Return the jitted `TrainStep`: augmentation and the update of every network.
+def make_train_steps(config: Config, placed: Placed) -> jax.stages.Wrapped:
+    """Return the jitted `TrainSteps`: as many steps as there are batches, one after the other.
 
-    It takes the same key at every step, into which it folds the step's number. The state it is
-    given is donated.
+    A step is augmentation and the update of every network. It takes the same key as all others,
+    into which it folds its number. The state it is given is donated.
     """
 
     def train_step(state, raw, key):
         augment_key, method_key = jax.random.split(jax.random.fold_in(key, state.step))
         return placed.train_step(state, config.data.augment(raw, augment_key), method_key)
 
+    def train_steps(state, batches, key):
+        return scan(partial(train_step, key=key), state, batches)
+
     shardings = placed.shardings(jax.eval_shape(make_init(config), jax.random.key(0)))
     return jax.jit(
-        train_step,
-        in_shardings=(shardings, placed.split_batch, placed.everywhere),
+        train_steps,
+        in_shardings=(shardings, placed.split_batches, placed.everywhere),
         out_shardings=(shardings, placed.everywhere),
         donate_argnums=0,
         compiler_options=compiler_options(),
@@ -114,6 +118,15 @@ def make_copy(placed: Placed) -> Callable[[TrainState], TrainState]:
         lambda state: dataclasses.replace(state, opt_state={}), out_shardings=placed.everywhere
     )
     return lambda state: jax.tree.map(lambda leaf: leaf.addressable_data(0), replicate(state))
+
+
+def batches_spec(config: Config) -> Spec:
+    """Return shapes and dtypes of the batches that `make_train_steps`'s function is given."""
+    steps = config.train.steps_per_dispatch
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((steps, *leaf.shape), leaf.dtype),
+        dict(config.data.spec(config.train.batch_size)),
+    )
 
 
 def batch_spec(config: Config) -> Spec:

@@ -1,7 +1,7 @@
 """The training loop. It knows the `Method` and `Dataset` protocols and no method or data set."""
 
 import contextlib
-import math
+import itertools
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,19 +19,20 @@ from jaxgan.errors import UserError
 from jaxgan.fine_tune import check_import, is_import, start_from
 from jaxgan.partition import Placed
 from jaxgan.programs import (
-    TrainStep,
+    TrainSteps,
+    batches_spec,
     make_copy,
     make_gather,
     make_init,
     make_placed_init,
     make_sample,
-    make_train_step,
+    make_train_steps,
     place,
 )
 from jaxgan.progress import Progress
 from jaxgan.report import Report
 from jaxgan.stopping import stop_on_signals
-from jaxgan.types import Evaluated, Metrics, Splits, TrainState
+from jaxgan.types import Evaluated, Splits, StepMetrics, TrainState
 from jaxgan.workdir import claim
 
 MakeEvaluate = Callable[[Config, Splits], Callable[[TrainState], Evaluated]]
@@ -52,6 +53,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
         UserError: If something that the user can mend is wrong.
     """
     settings, plain = config.train, to_json(config)
+    batch_size, at_once = settings.batch_size, settings.steps_per_dispatch
     is_first = jax.process_index() == 0
     processes.check_equal(plain)
     placed = place(config)
@@ -83,6 +85,11 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
                 f"--config.train.init_from={workdir}"
             )
             return None
+        if start % at_once:
+            raise UserError(
+                f"the run is at step {start}, which is no multiple of "
+                f"config.train.steps_per_dispatch, {at_once}: set that to another number, or to 1"
+            )
         if start:
             print(f"continuing after step {start}")
         report = None
@@ -90,7 +97,6 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
             report = stack.enter_context(contextlib.closing(Report(workdir, plain, start)))
         stops = stack.enter_context(stop_on_signals(placed.mesh))
         held_out = config.data.held_out(splits, settings.sample_count)
-        batch_size = settings.batch_size
         stream = config.data.stream(
             splits,
             seed=settings.seed,
@@ -113,27 +119,30 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
 
         if start == 0 and settings.sample_every:
             show(0, copy(gather(state)))
-        train_step = _compile(config, placed, state, train_key)
+        train_steps = _compile(config, placed, state, train_key)
         progress = Progress(steps=settings.steps, batch_size=batch_size, step=start)
 
         def log(step: int, values: Mapping[str, float]) -> None:
             if report:
                 report.log(step, values)
 
-        def record(step: int, metrics: Metrics) -> None:
-            values = {name: float(value) for name, value in jax.device_get(metrics).items()}
-            for name, value in values.items():
-                _check_finite(math.isfinite(value), name, step, checkpoints)
+        def record(step: int, metrics: StepMetrics) -> None:
+            metrics = jax.device_get(metrics)
+            for name, values in metrics.items():
+                finite = np.isfinite(values)
+                first = step - len(finite) + 1 + int(np.argmin(finite))
+                _check_finite(bool(finite.all()), name, first, checkpoints)
+            values = {name: float(values[-1]) for name, values in metrics.items()}
             if _due(step, settings.log_every):
                 log(step, values | progress.line(step, values))
 
         step, previous, signal = start, None, None
-        for step in range(start + 1, settings.steps + 1):
+        for step in range(start + at_once, settings.steps + 1, at_once):
             with progress.waiting():
-                raw = placed.feed(next(stream), batch_size)
-            state, metrics = train_step(state, raw, train_key)
+                batches = placed.feed(list(itertools.islice(stream, at_once)), batch_size)
+            state, metrics = train_steps(state, batches, train_key)
             if previous:
-                record(*previous)  # one step late: the device has the next one to work on
+                record(*previous)  # one call late: the device has the next to work on
             previous = step, metrics
             finished, signal = step == settings.steps, stops()
             saving = finished or signal or _due(step, settings.checkpoint_every)
@@ -199,11 +208,11 @@ def _init_or_restore(
     return jax.jit(placed.place, out_shardings=placed.shardings(abstract))(state)
 
 
-def _compile(config: Config, placed: Placed, state: TrainState, key: PRNGKeyArray) -> TrainStep:
+def _compile(config: Config, placed: Placed, state: TrainState, key: PRNGKeyArray) -> TrainSteps:
     """Compile the train step and say how long it took."""
     start = time.monotonic()
-    raw = config.data.spec(config.train.batch_size)
-    compiled = make_train_step(config, placed).lower(state, raw, key).compile()
+    lowered = make_train_steps(config, placed).lower(state, batches_spec(config), key)
+    compiled = lowered.compile()
     print(f"compiled the train step in {time.monotonic() - start:.1f} s", flush=True)
     return compiled
 

@@ -20,10 +20,12 @@ Images = Float[Array, "batch height width channels"]
 ImageArray = Float[np.ndarray, "_height _width _channels"]
 Batch = Mapping[str, Float[Array, "batch _ _ _"]]
 RawBatch = Mapping[str, Shaped[Any, "batch _ _ _"]]
+RawBatches = Mapping[str, Shaped[Any, "steps batch _ _ _"]]
 Example = Mapping[str, Shaped[np.ndarray, "_ _ _"]]
 Spec = Mapping[str, jax.ShapeDtypeStruct]
 Splits = Mapping[str, Sequence[Any]]  # records, by name of the split, read at random
 Metrics = dict[str, Float[Array, ""]]
+StepMetrics = dict[str, Float[Array, " steps"]]
 
 
 @struct.dataclass

@@ -14,8 +14,9 @@ ALLOWED = {
     "errors": [],
     "validation": [],
     "losses": [],
+    "loops": ["types"],
     "image_pool": ["types"],
-    "accumulate": ["types"],
+    "accumulate": ["loops", "types"],
     "directions": ["types"],
     "diff_augment": ["types"],
     "processes": ["config", "errors"],
@@ -52,7 +53,7 @@ ALLOWED = {
     "fine_tune": ["checkpoint", "config", "errors", "types", "updates"],
     "workdir": ["config", "errors", "files"],
     "compiler": [],
-    "programs": ["compiler", "config", "errors", "partition", "types"],
+    "programs": ["compiler", "config", "errors", "loops", "partition", "types"],
     "trainer": [
         *(
             "checkpoint",

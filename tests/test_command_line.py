@@ -67,6 +67,7 @@ def test_a_typo_gets_a_suggestion():
         ("--config.method.adversarial_loss=wgangp", ["'vanilla', 'least_squares', 'hinge'"]),
         ("--config.data.load_size=20", ["load_size (20)", "crop_size (32)"]),
         ("--config.train.steps=-1", ["steps must be at least 1"]),
+        ("--config.train.steps_per_dispatch=4", ["steps, 6, must be a multiple of", "dispatch, 4"]),
         ("--nonsense", ["--nonsense", "--help"]),
     ],
 )

@@ -106,22 +106,54 @@ def test_zero_switches_things_off(config, tmp_path):
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["2"]
 
 
+def test_steps_taken_at_once_are_those_taken_singly(config, tmp_path):
+    config = change(config, steps=4, log_every=2, sample_every=0)
+    train(config, tmp_path / "singly")
+    pairs = change(config, steps_per_dispatch=2)
+    train(pairs, tmp_path / "whole")
+    train(change(pairs, steps=2), tmp_path / "parts")
+    train(pairs, tmp_path / "parts")
+    whole, parts = (final_state(config, tmp_path / name) for name in ("whole", "parts"))
+    jax.tree.map(np.testing.assert_array_equal, parts, whole)
+    singly, in_pairs = losses(tmp_path / "singly"), losses(tmp_path / "whole")
+    assert [record["step"] for record in in_pairs] == [2, 4]
+    # XLA compiles two steps otherwise than one: rounding differs.
+    assert in_pairs == [pytest.approx(record, rel=1e-5) for record in singly]
+
+
+def test_a_run_goes_on_at_multiples_of_the_steps_taken_at_once(config, tmp_path):
+    train(change(config, steps=1), tmp_path)
+    twos = change(config, log_every=2, sample_every=2, steps_per_dispatch=2)
+    with pytest.raises(UserError, match="is at step 1, which is no multiple of"):
+        train(twos, tmp_path)
+
+
+@dataclasses.dataclass(frozen=True)
+class Explodes:
+    """Multiplies the weights by infinity after a step."""
+
+    inner: object
+    step: int
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    def train_step(self, state, batch, key):
+        state, metrics = self.inner.train_step(state, batch, key)
+        factor = jnp.where(state.step == self.step, jnp.inf, 1.0)
+        return state.replace(params=jax.tree.map(lambda x: x * factor, state.params)), metrics
+
+
+def test_of_steps_taken_at_once_the_first_that_diverged_is_named(config, tmp_path):
+    threes = change(
+        config, steps=3, log_every=3, sample_every=0, checkpoint_every=0, steps_per_dispatch=3
+    )
+    with pytest.raises(UserError, match=r"diverged: at step 2 loss/"):
+        train(dataclasses.replace(threes, method=Explodes(config.method, step=1)), tmp_path)
+
+
 def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(config, tmp_path):
-    @dataclasses.dataclass(frozen=True)
-    class Explodes:
-        """Multiplies the weights by infinity at the fourth step."""
-
-        inner: object
-
-        def __getattr__(self, name):
-            return getattr(self.inner, name)
-
-        def train_step(self, state, batch, key):
-            state, metrics = self.inner.train_step(state, batch, key)
-            factor = jnp.where(state.step == 4, jnp.inf, 1.0)
-            return state.replace(params=jax.tree.map(lambda x: x * factor, state.params)), metrics
-
-    exploding = dataclasses.replace(config, method=Explodes(config.method))
+    exploding = dataclasses.replace(config, method=Explodes(config.method, step=4))
     with pytest.raises(UserError, match=r"diverged: at step 4 .*step 2 is saved"):
         train(exploding, tmp_path)
     state = final_state(config, tmp_path)
