@@ -59,7 +59,7 @@ def losses(workdir):
 
 @pytest.mark.parametrize(
     "config",
-    [pytest.param(tiny, marks=pytest.mark.slow), tiny_cyclegan],
+    [tiny, pytest.param(tiny_cyclegan, marks=pytest.mark.slow)],
     ids=lambda config: config.__name__,
 )
 def test_killed_during_a_save_it_continues_bit_for_bit(tmp_path, data_dir, config):
@@ -132,7 +132,7 @@ def test_a_read_only_folder_ends_in_one_line(tmp_path, data_dir):
     assert len(errors.splitlines()) == 1
 
 
-@pytest.mark.parametrize("kibibytes", [10, 3000])
+@pytest.mark.parametrize("kibibytes", [pytest.param(10, marks=pytest.mark.slow), 3000])
 def test_a_disk_that_takes_no_more_ends_in_one_line(tmp_path, data_dir, kibibytes):
     """A limit on the size of files fails writes as a full disk does, at different places."""
     run(tmp_path, data_dir, "--config.train.steps=2")

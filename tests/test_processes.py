@@ -1,7 +1,6 @@
 """`train.py` in several processes, which share a run."""
 
 import re
-import shutil
 import signal
 import socket
 import time
@@ -55,15 +54,22 @@ def assert_same_losses(workdir, other):
         assert record == pytest.approx(expected, rel=2e-6)
 
 
-def test_any_number_of_processes_trains_the_same_and_continues_the_others(tmp_path, data_dir):
-    one, two, four = (tmp_path / name for name in ("one", "two", "four"))
+@pytest.mark.parametrize(
+    ("count", "devices", "mesh"),
+    # With four, an image lies in two processes, and each of them reads half of the batch.
+    [(1, 1, "data:1"), pytest.param(4, 4, "data:2,spatial:2", marks=SLOW)],
+)
+def test_two_processes_train_as_one_and_other_numbers_continue_them(
+    tmp_path, data_dir, count, devices, mesh
+):
+    one, two = (tmp_path / name for name in ("one", "two"))
     single = (BATCH, "--config.train.mesh=data:1")
     code, output, errors = run(one, data_dir, *single, prefix=ROUNDED_AS_USUAL)
     assert code == 0, errors
 
     # In the first half a device of each process holds a quarter of the large arrays.
-    mesh, half = "--config.train.mesh=fsdp:4", "--config.train.steps=3"
-    first, second = run_all(2, two, data_dir, mesh, half)
+    half = "--config.train.steps=3"
+    first, second = run_all(2, two, data_dir, "--config.train.mesh=fsdp:4", half)
     assert "devices: 4 of 4 x cpu in 2 processes, mesh fsdp:4" in first[0]
     assert "step 3/3" in first[0]
     assert "step" not in second[0]  # process 0 reports
@@ -71,17 +77,10 @@ def test_any_number_of_processes_trains_the_same_and_continues_the_others(tmp_pa
     assert sorted(shares) == ["ocdbt.process_0", "ocdbt.process_1"]
     params, _ = read_weights(find_checkpoint(two))  # for fine-tuning, by this one process
     assert set(params) == {"generator", "discriminator"}
-    shutil.copytree(two, four)
 
-    code, output, errors = run(two, data_dir, BATCH, prefix=ROUNDED_AS_USUAL)
-    assert code == 0, errors
-    assert "continuing after step 3" in output
-    assert_same_losses(two, one)
-
-    # Here an image lies in two processes, and each of them reads half of the batch.
-    first, *_ = run_all(4, four, data_dir, "--config.train.mesh=data:2,spatial:2")
+    first, *_ = run_all(count, two, data_dir, f"--config.train.mesh={mesh}", devices=devices)
     assert "continuing after step 3" in first[0]
-    assert_same_losses(four, one)
+    assert_same_losses(two, one)
 
 
 @pytest.mark.parametrize(

@@ -110,20 +110,17 @@ def test_steps_taken_at_once_are_those_taken_singly(config, tmp_path):
     config = change(config, steps=4, log_every=2, sample_every=0)
     train(config, tmp_path / "singly")
     pairs = change(config, steps_per_dispatch=2)
-    train(pairs, tmp_path / "whole")
-    train(change(pairs, steps=2), tmp_path / "parts")
-    train(pairs, tmp_path / "parts")
-    whole, parts = (final_state(config, tmp_path / name) for name in ("whole", "parts"))
-    jax.tree.map(np.testing.assert_array_equal, parts, whole)
-    singly, in_pairs = losses(tmp_path / "singly"), losses(tmp_path / "whole")
+    train(change(pairs, steps=2), tmp_path / "pairs")
+    train(pairs, tmp_path / "pairs")
+    singly, in_pairs = (losses(tmp_path / name) for name in ("singly", "pairs"))
     assert [record["step"] for record in in_pairs] == [2, 4]
     # XLA compiles two steps otherwise than one: rounding differs.
     assert in_pairs == [pytest.approx(record, rel=1e-5) for record in singly]
 
 
 def test_a_run_goes_on_at_multiples_of_the_steps_taken_at_once(config, tmp_path):
-    train(change(config, steps=1), tmp_path)
-    twos = change(config, log_every=2, sample_every=2, steps_per_dispatch=2)
+    train(change(config, steps=1, sample_every=0), tmp_path)
+    twos = change(config, log_every=2, sample_every=0, steps_per_dispatch=2)
     with pytest.raises(UserError, match="is at step 1, which is no multiple of"):
         train(twos, tmp_path)
 
