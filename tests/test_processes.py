@@ -64,7 +64,7 @@ def test_two_processes_train_as_one_and_other_numbers_continue_them(
 ):
     one, two = (tmp_path / name for name in ("one", "two"))
     single = (BATCH, "--config.train.mesh=data:1")
-    code, output, errors = run(one, data_dir, *single, prefix=ROUNDED_AS_USUAL)
+    code, _, errors = run(one, data_dir, *single, prefix=ROUNDED_AS_USUAL)
     assert code == 0, errors
 
     # In the first half a device of each process holds a quarter of the large arrays.
