@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import pytorch
 
 from jaxgan import cli, command_line
 
@@ -27,6 +28,20 @@ def test_there_are_commands():
 def test_commands_parse(command, monkeypatch):
     monkeypatch.chdir(ROOT)
     command_line.parse(shlex.split(command)[1:])
+
+
+BENCHMARKS = re.findall(r"^python benchmarks/pytorch\.py (.*)", README, re.MULTILINE)
+
+
+def test_every_row_of_the_comparison_has_its_command():
+    assert len(BENCHMARKS) == 6
+
+
+@pytest.mark.parametrize("command", BENCHMARKS)
+def test_commands_of_the_comparison_parse(command, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    _, rest = pytorch.read_arguments(shlex.split(command))
+    command_line.parse(rest)
 
 
 OTHER_COMMANDS = re.findall(r"^jaxgan (.*)", README + CLOUD, re.MULTILINE)
