@@ -49,7 +49,7 @@ class TrainConfig:
     steps_per_dispatch: int = 1
     """Steps that the device is given at a time, of which all other counts of steps must be
     multiples: for GPUs and TPUs that take a step in about the millisecond that calling it takes. A
-    CPU gains nothing with networks of usual size, and compiles that much longer."""
+    CPU unrolls them, which takes longer to compile."""
     mesh: str = "auto"
     """Devices by axis, as data:4,spatial:2; the axes are data, fsdp, spatial and, for CycleGAN,
     direction (docs/cloud.md). auto takes as many as can share a batch."""

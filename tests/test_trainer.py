@@ -15,7 +15,7 @@ from jaxgan.data.crops import Crops
 from jaxgan.data.procedural import UnpairedFacades
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.errors import UserError
-from jaxgan.programs import make_init, make_sample
+from jaxgan.programs import batches_spec, make_init, make_sample
 from jaxgan.trainer import train
 
 
@@ -110,6 +110,7 @@ def test_steps_taken_at_once_are_those_taken_singly(config, tmp_path):
     config = change(config, steps=4, log_every=2, sample_every=0)
     train(config, tmp_path / "singly")
     pairs = change(config, steps_per_dispatch=2)
+    assert {images.shape[0] for images in batches_spec(pairs).values()} == {2}
     train(change(pairs, steps=2), tmp_path / "pairs")
     train(pairs, tmp_path / "pairs")
     singly, in_pairs = (losses(tmp_path / name) for name in ("singly", "pairs"))
