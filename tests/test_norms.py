@@ -1,13 +1,13 @@
-"""Normalizing and its sums, against what they mean, differentiated automatically."""
+"""Normalizing, against what it means, differentiated automatically."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.networks.norms import normalize, plain, total
+from jaxgan.networks.norms import normalize, plain
 
-SHAPES = [(2, 8, 8, 5), (1, 5, 7, 3), (3, 1, 1, 4), (2, 64, 33, 2)]
+SHAPES = [(2, 8, 8, 5), (1, 5, 7, 3), (3, 1, 1, 4), (2, 64, 33, 2), (2, 67, 61, 17)]
 
 
 @pytest.mark.parametrize("per_image", [True, False])
@@ -28,10 +28,3 @@ def test_values_and_gradients_are_those_of_the_definition(shape, per_image):
         cotangent = (gradient, none, none)
         for gradients in zip(ours[1](cotangent), expected[1](cotangent), strict=True):
             np.testing.assert_allclose(*gradients, rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("per_image", [True, False])
-def test_sums_of_many_pixels_round_little(per_image):
-    x = np.asarray(1 + jax.random.normal(jax.random.key(0), (2, 256, 256, 3)))
-    exact = x.sum(axis=(1, 2) if per_image else (0, 1, 2), dtype=np.float64, keepdims=True)
-    np.testing.assert_allclose(jax.jit(total, static_argnums=1)(x, per_image), exact, rtol=2e-6)

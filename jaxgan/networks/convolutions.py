@@ -110,25 +110,30 @@ def kernel_gradient(
 ) -> Kernel:
     """Return the transpose of `convolve` with respect to the kernel, wherever that is."""
 
-    def transpose(conv, x, kernel, gradient, **geometry):
-        _, vjp = jax.vjp(partial(conv, x, **geometry), kernel)
-        return vjp(gradient)[0]
+    def transposed(conv):
+        def form(x, kernel, gradient, **geometry):
+            _, vjp = jax.vjp(partial(conv, x, **geometry), kernel)
+            return vjp(gradient)[0]
 
-    form = forms.polyphase
+        return form
+
+    def polyphase(x, kernel, gradient, **geometry):
+        return forms.polyphase(x, gradient, len(kernel), **geometry)
+
+    plain, form = transposed(forms.plain), polyphase
     if _is_small(gradient[..., 0].size, kernel):
-        form = forms.matmul
+        form = transposed(forms.matmul)
     elif _makes_few_channels(kernel, stride):
-        form = forms.row_by_row
+        form = transposed(forms.row_by_row)
     elif stride > 1 and kernel.size <= SMALL_KERNEL:
-        form = forms.plain
+        form = plain
 
     def materialized(x, kernel, gradient, **geometry):
         # Both are read in an order in which it is slow to compute them on the way.
         x, gradient = jax.lax.optimization_barrier((x, gradient))
-        return transpose(form, x, kernel, gradient, **geometry)
+        return form(x, kernel, gradient, **geometry)
 
-    plainly = partial(transpose, forms.plain)
-    return on_cpu(materialized, plainly, x, kernel, gradient, stride=stride, padding=padding)
+    return on_cpu(materialized, plain, x, kernel, gradient, stride=stride, padding=padding)
 
 
 def _is_small(windows: int, kernel: Kernel) -> bool:

@@ -60,23 +60,32 @@ def row_by_row(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
     return reduce(jnp.add, [y[:, row : row + count, :, row] for row in range(size)])
 
 
-def polyphase(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
-    """Convolve every stride-th pixel of the padded image with a part of the kernel.
+def polyphase(x: Image, gradient: Windows, size: int, stride: int, padding: int) -> Kernel:
+    """Be the gradient of a kernel of a size: that of every part which sees every stride-th pixel.
 
-    The kernel's gradient then has neither padding nor gaps between pixels.
+    XLA's own has gaps between the pixels of the gradient.
     """
-    size, x = len(kernel), _pad(x, padding)
-    rows, columns = (count_windows(n, size, stride, 0) for n in x.shape[1:3])
+    rows, columns = gradient.shape[1:3]
+    x, gradient = _pad(x, padding), gradient.transpose(1, 2, 0, 3)
+    longest = -(-size // stride)
 
-    def convolve_phase(i, j):
-        part = kernel[i::stride, j::stride]
-        tall, wide = rows + len(part) - 1, columns + part.shape[1] - 1
-        # XLA would undo padding and slicing but for the barrier.
-        seen = jax.lax.optimization_barrier(x[:, i::stride, j::stride][:, :tall, :wide])
-        return plain(seen, part, 1, 0)
+    def part(i, j):
+        tall, wide = (len(range(phase, size, stride)) for phase in (i, j))
+        seen = x[:, i::stride, j::stride][:, : rows + tall - 1, : columns + wide - 1]
+        y = conv_general_dilated(
+            # XLA would undo padding and slicing but for the barrier.
+            jax.lax.optimization_barrier(seen),
+            gradient,
+            window_strides=(1, 1),
+            padding="VALID",
+            dimension_numbers=("CHWN", "HWIO", "NHWC"),
+        )
+        return jnp.pad(y, ((0, 0), (0, longest - tall), (0, longest - wide), (0, 0)))
 
     phases = range(min(stride, size))
-    return reduce(jnp.add, [convolve_phase(i, j) for i in phases for j in phases])
+    parts = [jnp.stack([part(i, j) for j in phases], axis=3) for i in phases]
+    kernel = jnp.stack(parts, axis=2).reshape(x.shape[-1], *2 * (longest * len(phases),), -1)
+    return kernel[:, :size, :size].transpose(1, 2, 0, 3)
 
 
 def dilated(
