@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import PRNGKeyArray
 
 from jaxgan.methods.cyclegan import CycleGAN
 from jaxgan.methods.dcgan import DCGAN
 from jaxgan.methods.pix2pix import Pix2pix
-from jaxgan.types import Images, Method
+from jaxgan.types import Images, Method, Spec, TrainState
 
 
 class Case(NamedTuple):
@@ -29,6 +30,11 @@ class Case(NamedTuple):
             name: jax.random.uniform(key, spec.shape, minval=-1, maxval=1)
             for key, (name, spec) in zip(keys, self.spec(batch_size).items(), strict=True)
         }
+
+
+def init(method: Method, key: PRNGKeyArray, spec: Spec) -> TrainState:
+    """Return a method's first state, by one program; without jit every operation is one."""
+    return jax.jit(lambda key: method.init(key, spec))(key)
 
 
 PIX2PIX_IMAGES = {"input": (32, 32, 3), "target": (32, 32, 3)}

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from methods import METHODS
+from methods import METHODS, init
 
 from jaxgan.networks.compute import Compute
 from jaxgan.networks.resnet import ResNetGenerator
@@ -24,7 +24,7 @@ def first_step(case, dtype):
     batch = {name: image.astype(dtype) for name, image in case.batch(4).items()}
     state = jax.tree.map(
         lambda leaf: leaf.astype(dtype) if leaf.dtype == jnp.float32 else leaf,
-        case.method.init(KEY, case.spec(4)),
+        init(case.method, KEY, case.spec(4)),
     )
     after, metrics = jax.jit(case.method.train_step)(state, batch, KEY)
     moments = {name: state[0].mu for name, state in after.opt_state.items()}
@@ -106,4 +106,4 @@ def test_bfloat16_keeps_the_state_in_float32_and_the_losses_close(name):
 def test_a_batch_must_have_so_many_parts():
     case = with_compute(METHODS["cyclegan"], accumulate=3)
     with pytest.raises(ValueError, match=r"batch of 4 .* 3 equal parts"):
-        case.method.init(KEY, case.spec(4))
+        init(case.method, KEY, case.spec(4))

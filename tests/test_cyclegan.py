@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from methods import METHODS
+from methods import METHODS, init
 
 from jaxgan.losses import ADVERSARIAL_LOSSES, l1
 from jaxgan.methods.cyclegan import CycleGAN
@@ -22,7 +22,7 @@ def step(method, state, batch, seed=1):
 
 def test_losses_are_those_of_the_networks_before_the_step():
     """All eight, weighted as they enter the total; the pools are filling, so they do not matter."""
-    state, batch = CASE.method.init(jax.random.key(0), CASE.spec(2)), CASE.batch(2)
+    state, batch = init(CASE.method, jax.random.key(0), CASE.spec(2)), CASE.batch(2)
     _, metrics = step(CASE.method, state, batch)
     method = CASE.method
 
@@ -53,7 +53,7 @@ def test_losses_are_those_of_the_networks_before_the_step():
 
 def test_the_discriminators_see_images_from_the_pools_and_the_generators_do_not():
     batch = CASE.batch(2)
-    full = CASE.method.init(jax.random.key(0), CASE.spec(2))
+    full = init(CASE.method, jax.random.key(0), CASE.spec(2))
     pools = {
         name: dataclasses.replace(
             pool, images=jnp.ones_like(pool.images), count=jnp.asarray(3, jnp.int32)
@@ -70,7 +70,7 @@ def test_the_discriminators_see_images_from_the_pools_and_the_generators_do_not(
 
 
 def test_every_image_that_was_made_enters_the_pool_while_it_fills():
-    state, batch = CASE.method.init(jax.random.key(0), CASE.spec(2)), CASE.batch(2)
+    state, batch = init(CASE.method, jax.random.key(0), CASE.spec(2)), CASE.batch(2)
     after, _ = step(CASE.method, state, batch)
     fake_b = run(CASE.method.make_generator(3), state.params["generator_ab"], {}, batch["a"])[0]
     np.testing.assert_allclose(after.memory["pool_b"].images[:2], fake_b, atol=1e-5)
@@ -80,7 +80,7 @@ def test_every_image_that_was_made_enters_the_pool_while_it_fills():
 def test_passes_through_a_network_go_as_one_batch_unless_its_norm_mixes_images():
     def count_convolutions(norm):
         method = dataclasses.replace(CASE.method, norm=norm, compute=Compute(plain_layers=True))
-        state = method.init(jax.random.key(0), CASE.spec(2))
+        state = init(method, jax.random.key(0), CASE.spec(2))
         lowered = jax.jit(method.train_step).lower(state, CASE.spec(2), jax.random.key(0))
         return lowered.as_text().count("stablehlo.convolution")
 
@@ -94,7 +94,7 @@ def test_identity_is_switched_off_with_a_warning_when_channels_differ():
         "b": jax.ShapeDtypeStruct((1, 16, 16, 3), jnp.float32),
     }
     with pytest.warns(UserWarning, match="no identity loss: A has 1 channels and B 3"):
-        state = CASE.method.init(jax.random.key(0), spec)
+        state = init(CASE.method, jax.random.key(0), spec)
     batch = {name: jnp.zeros(leaf.shape) for name, leaf in spec.items()}
     _, metrics = step(CASE.method, state, batch)
     assert not [name for name in metrics if "identity" in name]
@@ -118,7 +118,7 @@ def test_inverted_colors_raise_a_warning(factor, inverted):
             return Scale(factor)
 
     method = Scaling(discriminator_features=4, discriminator_layers=0)
-    state = method.init(jax.random.key(0), CASE.spec(2))
+    state = init(method, jax.random.key(0), CASE.spec(2))
     _, metrics = step(method, state, CASE.batch(2))
     for direction in ("ab", "ba"):
         np.testing.assert_allclose(metrics[f"correlation/{direction}"], np.sign(factor), rtol=1e-4)
@@ -135,7 +135,7 @@ def test_learns_to_swap_two_colors():
     method = dataclasses.replace(
         CASE.method, features=8, discriminator_features=8, learning_rate=1e-3, lambda_identity=0.0
     )
-    state = method.init(jax.random.key(0), CASE.spec(2))
+    state = init(method, jax.random.key(0), CASE.spec(2))
     update = jax.jit(method.train_step)
     for number in range(400):
         state, _ = update(state, batch, jax.random.key(number))

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from methods import METHODS
+from methods import METHODS, init
 
 from jaxgan.losses import ADVERSARIAL_LOSSES
 from jaxgan.methods.dcgan import DCGAN
@@ -16,8 +16,8 @@ KEY = jax.random.key(0)
 LOSS = ADVERSARIAL_LOSSES["vanilla"]
 
 
-def init(method, batch_size=4):
-    return method.init(KEY, CASE.spec(batch_size))
+def start(method, batch_size=4):
+    return init(method, KEY, CASE.spec(batch_size))
 
 
 def count(params):
@@ -52,11 +52,11 @@ def test_any_size_and_channels(size, channels):
 
 def test_images_that_are_not_as_large_as_image_size_are_refused():
     with pytest.raises(ValueError, match="images are 16x16, and image_size is 32"):
-        init(DCGAN(image_size=32))
+        start(DCGAN(image_size=32))
 
 
 def test_losses_are_those_of_the_networks_before_and_after_the_discriminators_update():
-    state, batch = init(CASE.method), CASE.batch(4)
+    state, batch = start(CASE.method), CASE.batch(4)
     after, metrics = jax.jit(CASE.method.train_step)(state, batch, KEY)
     generator, discriminator = CASE.method.make_generator(3), CASE.method.make_discriminator()
     latents = CASE.method.draw_latents(jax.random.split(KEY, 4)[0], 4)
@@ -79,7 +79,7 @@ def test_losses_are_those_of_the_networks_before_and_after_the_discriminators_up
 
 
 def test_generated_images_do_not_depend_on_their_batch_mates():
-    state = init(CASE.method)
+    state = start(CASE.method)
     state, _ = jax.jit(CASE.method.train_step)(state, CASE.batch(4), KEY)
     latents = CASE.method.draw_latents(KEY, 4)
     together = CASE.method.generate(state, latents)
@@ -102,7 +102,7 @@ def test_latents_are_drawn_as_asked():
 def test_label_smoothing_moves_the_target_of_real_images():
     """Binary cross-entropy against 0.9, written out."""
     method = dataclasses.replace(CASE.method, label_smoothing=0.1)
-    state, batch = init(method), CASE.batch(4)
+    state, batch = start(method), CASE.batch(4)
     _, metrics = jax.jit(method.train_step)(state, batch, KEY)
     variables = {
         "params": state.params["discriminator"],
@@ -118,7 +118,7 @@ def test_label_smoothing_moves_the_target_of_real_images():
 
 def test_the_averaged_generator_is_used():
     method = dataclasses.replace(CASE.method, ema=0.75)
-    before = init(method)
+    before = start(method)
     after, _ = jax.jit(method.train_step)(before, CASE.batch(4), KEY)
     expected = jax.tree.map(
         lambda old, new: 0.75 * old + 0.25 * new,
@@ -151,7 +151,7 @@ def test_spectral_norm_bounds_every_layer():
 
 
 def test_a_collapsed_generator_is_told():
-    state = init(CASE.method)
+    state = start(CASE.method)
     zeros = jax.tree.map(jnp.zeros_like, state.params["generator"])
     collapsed = state.replace(params=state.params | {"generator": zeros})
     _, metrics = jax.jit(CASE.method.train_step)(collapsed, CASE.batch(4), KEY)
@@ -160,7 +160,7 @@ def test_a_collapsed_generator_is_told():
 
 
 def test_samples_are_mosaics_of_the_same_latents_at_every_step():
-    state, batch = init(CASE.method, 5), CASE.batch(5)
+    state, batch = start(CASE.method, 5), CASE.batch(5)
     columns = CASE.method.sample(state, batch, KEY)
     assert columns["generated"].shape == columns["real"].shape == (1, 32, 48, 3)
     np.testing.assert_array_equal(columns["real"][0, 16:, 16:32], batch["image"][4])

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from methods import init
 
 from jaxgan.interop.torch_file import read_tensors
 from jaxgan.interop.torch_names import from_torch, to_torch
@@ -112,7 +113,7 @@ def test_pix2pix_trains_as_the_reference():
     a, b = RGB.normalize(numbers["input_a_u8"]), RGB.normalize(numbers["input_b_u8"])
     batch = {"input": a, "target": b}
     state = with_weights(
-        method.init(KEY, jax.eval_shape(lambda: batch)),
+        init(method, KEY, jax.eval_shape(lambda: batch)),
         generator=load(method.make_generator(3), "pix2pix_vanilla_net_G", a),
         discriminator=load(
             method.make_discriminator(), "pix2pix_vanilla_net_D", jnp.concatenate([a, b], -1)
@@ -147,7 +148,7 @@ def test_dcgan_trains_as_the_reference():
     numbers = np.load(REFERENCE / "dcgan_trajectory.npz")
     noise, real = jnp.asarray(numbers["noise"]), RGB.normalize(numbers["real_u8"])
     state = with_weights(
-        method.init(KEY, jax.eval_shape(lambda: {"image": real[0]})),
+        init(method, KEY, jax.eval_shape(lambda: {"image": real[0]})),
         generator=load(method.make_generator(3), "dcgan_net_G", noise[0]),
         discriminator=load(method.make_discriminator(), "dcgan_net_D", real[0]),
     )
@@ -185,7 +186,7 @@ def cyclegan(dtype):
     batch = {"a": a, "b": b}
     generator, discriminator = method.make_generator(3), method.make_discriminator()
     state = with_weights(
-        method.init(KEY, jax.eval_shape(lambda: batch)),
+        init(method, KEY, jax.eval_shape(lambda: batch)),
         generator_ab=load(generator, "cyclegan_idt0.5_net_G_A", a),
         generator_ba=load(generator, "cyclegan_idt0.5_net_G_B", a),
         discriminator_a=load(discriminator, "cyclegan_idt0.5_net_D_B", a),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from collectives import collectives
 from jax.sharding import PartitionSpec as P
-from methods import METHODS
+from methods import METHODS, init
 
 from jaxgan import partition
 from jaxgan.errors import UserError
@@ -74,7 +74,7 @@ def test_an_optimizer_is_not_gathered():
     """Each device holds an eighth of the moments and updates them alone."""
     case = PIX2PIX
     placed = Placed(case.method, mesh_of(fsdp=8))
-    state = case.method.init(KEY, case.spec(BATCH))
+    state = init(case.method, KEY, case.spec(BATCH))
     on_devices = jax.jit(placed.place, out_shardings=placed.shardings(state))(state)
 
     def held(tree):
@@ -174,7 +174,7 @@ def test_no_form_of_a_convolution_crosses_the_halves(layer):
 
 def test_a_half_holds_one_direction_alone():
     placed = Placed(CYCLEGAN.method, mesh_of(direction=2, data=4))
-    state = CYCLEGAN.method.init(KEY, CYCLEGAN.spec(BATCH))
+    state = init(CYCLEGAN.method, KEY, CYCLEGAN.spec(BATCH))
     on_devices = jax.jit(placed.place, out_shardings=placed.shardings(state))(state)
     for role, name in (("generator", "generator_ba"), ("discriminator", "discriminator_a")):
         for stacked, whole in zip(

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from methods import METHODS
+from methods import METHODS, init
 
 from jaxgan.losses import ADVERSARIAL_LOSSES
 from jaxgan.methods.pix2pix import Pix2pix
@@ -17,7 +17,7 @@ WITHOUT_DROPOUT = dataclasses.replace(CASE.method, dropout=0.0)
 
 def test_losses_are_those_of_the_networks_before_and_after_the_discriminators_update():
     method, batch = WITHOUT_DROPOUT, CASE.batch(2)
-    state = method.init(jax.random.key(0), CASE.spec(2))
+    state = init(method, jax.random.key(0), CASE.spec(2))
     after, metrics = jax.jit(method.train_step)(state, batch, jax.random.key(1))
 
     def apply(module, name, params, x):
@@ -45,7 +45,7 @@ def test_the_generators_objective_does_not_reach_the_discriminator():
     afters = []
     for weight in (0.0, 100.0):
         method = dataclasses.replace(WITHOUT_DROPOUT, lambda_l1=weight)
-        state = method.init(jax.random.key(0), CASE.spec(2))
+        state = init(method, jax.random.key(0), CASE.spec(2))
         afters.append(jax.jit(method.train_step)(state, CASE.batch(2), jax.random.key(1))[0])
     for part in ("params", "batch_stats", "opt_state"):
         first, second = (getattr(after, part)["discriminator"] for after in afters)
@@ -56,7 +56,7 @@ def test_the_generators_objective_does_not_reach_the_discriminator():
 
 def test_running_statistics_see_fake_then_real_and_not_the_generators_pass():
     method, batch = WITHOUT_DROPOUT, CASE.batch(2)
-    state = method.init(jax.random.key(0), CASE.spec(2))
+    state = init(method, jax.random.key(0), CASE.spec(2))
     after, _ = jax.jit(method.train_step)(state, batch, jax.random.key(1))
     variables = {
         name: {"params": state.params[name], "batch_stats": state.batch_stats[name]}
@@ -79,11 +79,11 @@ def test_running_statistics_see_fake_then_real_and_not_the_generators_pass():
 
 
 def test_dropout_is_on_when_sampling_unless_switched_off():
-    state = CASE.method.init(jax.random.key(0), CASE.spec(2))
+    state = init(CASE.method, jax.random.key(0), CASE.spec(2))
     for dropout, differ in ((True, True), (False, False)):
         method = dataclasses.replace(CASE.method, depth=6, sample_dropout=dropout)
         spec = {name: jax.ShapeDtypeStruct((2, 64, 64, 3), jnp.float32) for name in CASE.shapes}
-        state = method.init(jax.random.key(0), spec)
+        state = init(method, jax.random.key(0), spec)
         image = jax.random.uniform(jax.random.key(1), (2, 64, 64, 3))
         first, second = (
             method.sample(state, {"input": image}, jax.random.key(seed))["output"]
@@ -94,7 +94,7 @@ def test_dropout_is_on_when_sampling_unless_switched_off():
 
 def test_running_statistics_are_used_when_asked_for():
     method = dataclasses.replace(WITHOUT_DROPOUT, sample_norm_statistics="running")
-    state = method.init(jax.random.key(0), CASE.spec(2))
+    state = init(method, jax.random.key(0), CASE.spec(2))
     stats = jax.tree.map(lambda x: x + 3, state.batch_stats["generator"])
     moved = state.replace(batch_stats=state.batch_stats | {"generator": stats})
     key = jax.random.key(1)
@@ -104,7 +104,7 @@ def test_running_statistics_are_used_when_asked_for():
 
 
 def test_sampling_needs_no_target():
-    state = CASE.method.init(jax.random.key(0), CASE.spec(2))
+    state = init(CASE.method, jax.random.key(0), CASE.spec(2))
     columns = CASE.method.sample(state, {"input": CASE.batch(2)["input"]}, jax.random.key(1))
     assert list(columns) == ["input", "output"]
 
@@ -115,7 +115,7 @@ def test_overfits_two_pairs(loss):
     method = dataclasses.replace(WITHOUT_DROPOUT, adversarial_loss=loss, features=8)
     batch = CASE.batch(2)
     batch = jax.tree.map(lambda x: jax.image.resize(x[:, :4, :4], x.shape, "linear"), batch)
-    state = method.init(jax.random.key(0), CASE.spec(2))
+    state = init(method, jax.random.key(0), CASE.spec(2))
     step = jax.jit(method.train_step)
     distances = []
     for _ in range(300):

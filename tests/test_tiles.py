@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from methods import METHODS
+from methods import METHODS, init
 
 from jaxgan.tiles import translate_in_tiles
 from jaxgan.updates import translate
@@ -21,7 +21,7 @@ IMAGE = (CONTRAST * RNG.uniform(-1, 1, (150, 192, 3))).astype(np.float32)
 def translator(name, **changes):
     case = METHODS[name]
     method = dataclasses.replace(case.method, **changes)
-    return method.translator(method.init(KEY, case.spec(1)), method.directions[0])
+    return method.translator(init(method, KEY, case.spec(1)), method.directions[0])
 
 
 def errors(translator, image, **options):

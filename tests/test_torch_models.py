@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from methods import METHODS
+from methods import METHODS, init
 
 from jaxgan.interop.torch_names import to_torch
 from jaxgan.methods.dcgan import DCGAN
@@ -79,7 +79,7 @@ def test_steps_in_pytorch_have_our_losses(torch, name, settings, edge):
 
     with jax.enable_x64(True):
         ours = jax.tree.map(jnp.asarray, batch)
-        state = method.init(KEY, jax.eval_shape(lambda: ours))
+        state = init(method, KEY, jax.eval_shape(lambda: ours))
         for role, network in model.networks.items():
             is_generator = role.startswith("generator")
             module = method.make_generator(3) if is_generator else method.make_discriminator()
