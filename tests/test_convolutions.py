@@ -96,7 +96,7 @@ def test_every_form_suits_every_layer(layer):
             plain, (stride, padding), x, kernel, gradient
         )
         geometry = {"stride": stride, "padding": padding}
-        ours = jax.jit(partial(forms.polyphase, size=size, **geometry))(x, gradient)
+        ours = jax.jit(partial(forms.polyphase, **geometry))(x, kernel, gradient)
         assert_equal(ours, kernel_gradient, 1e-13)
         for form in (forms.matmul, forms.row_by_row):
             if form is not forms.row_by_row or stride == 1:

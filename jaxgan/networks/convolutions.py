@@ -6,7 +6,7 @@ Three maps make up all of it: `convolve`, and its transposes with respect to the
 images are split by height, they are XLA's own. `benchmarks/layers.py` times both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import jax
@@ -109,22 +109,11 @@ def kernel_gradient(
     x: Image, kernel: Kernel, gradient: Windows, stride: int, padding: int
 ) -> Kernel:
     """Return the transpose of `convolve` with respect to the kernel, wherever that is."""
-
-    def transposed(conv):
-        def form(x, kernel, gradient, **geometry):
-            _, vjp = jax.vjp(partial(conv, x, **geometry), kernel)
-            return vjp(gradient)[0]
-
-        return form
-
-    def polyphase(x, kernel, gradient, **geometry):
-        return forms.polyphase(x, gradient, len(kernel), **geometry)
-
-    plain, form = transposed(forms.plain), polyphase
+    plain, form = _transposed(forms.plain), forms.polyphase
     if _is_small(gradient[..., 0].size, kernel):
-        form = transposed(forms.matmul)
+        form = _transposed(forms.matmul)
     elif _makes_few_channels(kernel, stride):
-        form = transposed(forms.row_by_row)
+        form = _transposed(forms.row_by_row)
     elif stride > 1 and kernel.size <= SMALL_KERNEL:
         form = plain
 
@@ -134,6 +123,16 @@ def kernel_gradient(
         return form(x, kernel, gradient, **geometry)
 
     return on_cpu(materialized, plain, x, kernel, gradient, stride=stride, padding=padding)
+
+
+def _transposed(conv: Callable[..., Windows]) -> Callable[..., Kernel]:
+    """Return the transpose with respect to the kernel, given images, any kernel and a gradient."""
+
+    def transpose(x, kernel, gradient, **geometry):
+        _, vjp = jax.vjp(partial(conv, x, **geometry), kernel)
+        return vjp(gradient)[0]
+
+    return transpose
 
 
 def _is_small(windows: int, kernel: Kernel) -> bool:

@@ -60,12 +60,12 @@ def row_by_row(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
     return reduce(jnp.add, [y[:, row : row + count, :, row] for row in range(size)])
 
 
-def polyphase(x: Image, gradient: Windows, size: int, stride: int, padding: int) -> Kernel:
-    """Be the gradient of a kernel of a size: that of every part which sees every stride-th pixel.
+def polyphase(x: Image, kernel: Kernel, gradient: Windows, stride: int, padding: int) -> Kernel:
+    """Be the kernel's gradient: of each of its parts that see the same every stride-th pixel.
 
-    XLA's own has gaps between the pixels of the gradient.
+    XLA's own has gaps between the pixels of the windows' gradient.
     """
-    rows, columns = gradient.shape[1:3]
+    size, (rows, columns) = len(kernel), gradient.shape[1:3]
     x, gradient = _pad(x, padding), gradient.transpose(1, 2, 0, 3)
     longest = -(-size // stride)
 
@@ -84,8 +84,8 @@ def polyphase(x: Image, gradient: Windows, size: int, stride: int, padding: int)
 
     phases = range(min(stride, size))
     parts = [jnp.stack([part(i, j) for j in phases], axis=3) for i in phases]
-    kernel = jnp.stack(parts, axis=2).reshape(x.shape[-1], *2 * (longest * len(phases),), -1)
-    return kernel[:, :size, :size].transpose(1, 2, 0, 3)
+    whole = jnp.stack(parts, axis=2).reshape(x.shape[-1], *2 * (longest * len(phases),), -1)
+    return whole[:, :size, :size].transpose(1, 2, 0, 3)
 
 
 def dilated(
