@@ -1,6 +1,7 @@
 """Every method, small: the entry here puts a new one through the whole conformance suite."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -32,9 +33,26 @@ class Case(NamedTuple):
         }
 
 
+# Tests share these programs; most of a test's time goes into tracing and compiling.
+
+
+@functools.cache
+def train_step(method: Method) -> jax.stages.Wrapped:
+    return jax.jit(method.train_step)
+
+
+@functools.cache
+def sample(method: Method) -> jax.stages.Wrapped:
+    return jax.jit(method.sample)
+
+
+@functools.cache
+def _init(method: Method, spec: tuple) -> jax.stages.Wrapped:
+    return jax.jit(lambda key: method.init(key, dict(spec)))
+
+
 def init(method: Method, key: PRNGKeyArray, spec: Spec) -> TrainState:
-    """Return a method's first state, by one program; without jit every operation is one."""
-    return jax.jit(lambda key: method.init(key, spec))(key)
+    return _init(method, tuple(spec.items()))(key)
 
 
 PIX2PIX_IMAGES = {"input": (32, 32, 3), "target": (32, 32, 3)}

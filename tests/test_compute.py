@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from methods import METHODS, init
+from methods import METHODS, init, sample, train_step
 
 from jaxgan.networks.compute import Compute
 from jaxgan.networks.resnet import ResNetGenerator
@@ -26,7 +26,7 @@ def first_step(case, dtype):
         lambda leaf: leaf.astype(dtype) if leaf.dtype == jnp.float32 else leaf,
         init(case.method, KEY, case.spec(4)),
     )
-    after, metrics = jax.jit(case.method.train_step)(state, batch, KEY)
+    after, metrics = train_step(case.method)(state, batch, KEY)
     moments = {name: state[0].mu for name, state in after.opt_state.items()}
     return after, moments, metrics
 
@@ -99,7 +99,7 @@ def test_bfloat16_keeps_the_state_in_float32_and_the_losses_close(name):
     program = jax.jit(bfloat16.method.train_step).lower(after, case.batch(4), KEY).as_text()
     convolutions = [line for line in program.splitlines() if "stablehlo.convolution" in line]
     assert all("xbf16>" in line and "xf32>" not in line for line in convolutions)
-    images = jax.jit(bfloat16.method.sample)(after, case.batch(4), KEY)
+    images = sample(bfloat16.method)(after, case.batch(4), KEY)
     assert {image.dtype for image in images.values()} == {jnp.dtype("float32")}
 
 

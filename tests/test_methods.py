@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from methods import METHODS
+from methods import METHODS, init, sample, train_step
 
 from jaxgan.partition import Placed, mesh_of
 from jaxgan.types import Splittable
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.parametrize("case", METHODS.values(), ids=METHODS.keys(
 KEY = jax.random.key(7)
 
 
-def init(case, batch_size=2):
-    return jax.jit(lambda key: case.method.init(key, case.spec(batch_size)))(jax.random.key(0))
+def start(case, batch_size=2):
+    return init(case.method, jax.random.key(0), case.spec(batch_size))
 
 
 def describe(tree):
@@ -33,8 +33,8 @@ def assert_trees_equal(actual, expected):
 
 
 def test_a_step_keeps_tree_shapes_and_dtypes_of_the_state(case):
-    state = init(case)
-    after, metrics = jax.jit(case.method.train_step)(state, case.batch(2), KEY)
+    state = start(case)
+    after, metrics = train_step(case.method)(state, case.batch(2), KEY)
     assert jax.tree.structure(after) == jax.tree.structure(state)
     assert describe(after) == describe(state)
     assert all(value.shape == () and jnp.isfinite(value) for value in metrics.values())
@@ -43,15 +43,15 @@ def test_a_step_keeps_tree_shapes_and_dtypes_of_the_state(case):
 
 def test_the_step_compiles_once(case):
     step = jax.jit(case.method.train_step)
-    state = init(case)
+    state = start(case)
     for seed in range(3):
         state, _ = step(state, case.batch(2, seed), jax.random.key(seed))
     assert step._cache_size() == 1
 
 
 def test_every_network_moves_and_none_twice_in_optimizer_terms(case):
-    state = init(case)
-    after, _ = jax.jit(case.method.train_step)(state, case.batch(2), KEY)
+    state = start(case)
+    after, _ = train_step(case.method)(state, case.batch(2), KEY)
     for name, params in state.params.items():
         moved = jax.tree.map(lambda a, b: jnp.abs(a - b).max(), params, after.params[name])
         assert max(jax.tree.leaves(moved)) > 0, name
@@ -61,7 +61,7 @@ def test_every_network_moves_and_none_twice_in_optimizer_terms(case):
 def test_no_two_networks_start_equal(case):
     kernels = [
         leaf.reshape(-1)[:16]
-        for params in init(case).params.values()
+        for params in start(case).params.values()
         for leaf in jax.tree.leaves(params)
         if leaf.ndim == 4
     ]
@@ -70,7 +70,7 @@ def test_no_two_networks_start_equal(case):
 
 
 def test_equal_keys_give_equal_states_and_steps(case):
-    runs = [jax.jit(case.method.train_step)(init(case), case.batch(2), KEY) for _ in range(2)]
+    runs = [train_step(case.method)(start(case), case.batch(2), KEY) for _ in range(2)]
     assert_trees_equal(*runs)
 
 
@@ -89,7 +89,7 @@ def test_eight_devices_compute_what_one_does(case, axes):
     results = []
     for mesh in meshes:
         placed = Placed(case.method, mesh)
-        whole = init(case, 8)
+        whole = start(case, 8)
         shardings = placed.shardings(whole)
         state = jax.jit(placed.place, out_shardings=shardings)(whole)
         step = jax.jit(
@@ -102,7 +102,7 @@ def test_eight_devices_compute_what_one_does(case, axes):
             state, metrics = step(state, case.batch(8, seed), jax.random.key(seed))
             losses.append(metrics)
         state = jax.device_put(placed.gather(state), jax.devices()[0])
-        results.append((losses, case.method.sample(state, case.batch(8), KEY), state.memory))
+        results.append((losses, sample(case.method)(state, case.batch(8), KEY), state.memory))
     (losses, samples, memory), (split_losses, split_samples, split_memory) = jax.device_get(results)
     # Rounding alone: Adam makes full steps of gradients that are nothing but rounding.
     jax.tree.map(partial(np.testing.assert_allclose, rtol=2e-4), split_losses, losses)
@@ -113,23 +113,23 @@ def test_eight_devices_compute_what_one_does(case, axes):
 def test_samples_do_not_depend_on_batch_mates(case):
     if "image" in case.shapes:
         pytest.skip("shows a mosaic of images it makes of nothing")
-    state = init(case)
+    state = start(case)
     batch, others = case.batch(2, seed=1), case.batch(2, seed=2)
     mixed = {name: jnp.stack([batch[name][0], others[name][1]]) for name in batch}
-    sample = jax.jit(case.method.sample)
-    for name, images in sample(state, batch, KEY).items():
-        np.testing.assert_array_equal(sample(state, mixed, KEY)[name][0], images[0])
+    columns, mixed_columns = (sample(case.method)(state, x, KEY) for x in (batch, mixed))
+    for name, images in columns.items():
+        np.testing.assert_array_equal(mixed_columns[name][0], images[0])
 
 
 def test_images_of_any_size_are_translated_whole(case):
     if "image" in case.shapes:
         pytest.skip("makes images of one size")
     shapes = {name: (21, 35, shape[-1]) for name, shape in case.shapes.items()}
-    columns = case.method.sample(init(case), case._replace(shapes=shapes).batch(1), KEY)
+    columns = sample(case.method)(start(case), case._replace(shapes=shapes).batch(1), KEY)
     assert {images.shape[:3] for images in columns.values()} == {(1, 21, 35)}
 
 
 def test_samples_are_images(case):
-    columns = case.method.sample(init(case), case.batch(2), KEY)
+    columns = sample(case.method)(start(case), case.batch(2), KEY)
     assert len({len(images) for images in columns.values()}) == 1
     assert all(jnp.abs(images).max() <= 1 for images in columns.values())

@@ -187,7 +187,7 @@ def test_a_half_holds_one_direction_alone():
             np.testing.assert_array_equal(stacked.addressable_shards[1].data[0], whole)
     pool = on_devices.memory["pool"].images
     assert pool.addressable_shards[0].data.shape == (1, 3, 4, 16, 3)  # a quarter of the height
-    jax.tree.map(np.testing.assert_array_equal, placed.gather(on_devices), state)
+    jax.tree.map(np.testing.assert_array_equal, jax.jit(placed.gather)(on_devices), state)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """Large images in tiles."""
 
 import dataclasses
+from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from methods import METHODS, init
@@ -25,7 +25,7 @@ def translator(name, **changes):
 
 
 def errors(translator, image, **options):
-    whole = translate(translator, jnp.asarray(image[None]), KEY)[0]
+    whole = jax.jit(partial(translate, translator))(image[None], KEY)[0]
     tiled = translate_in_tiles(translator, image, KEY, **options)
     assert tiled.image.shape == whole.shape
     return np.abs(tiled.image - whole), tiled
