@@ -79,7 +79,6 @@ def test_running_statistics_see_fake_then_real_and_not_the_generators_pass():
 
 
 def test_dropout_is_on_when_sampling_unless_switched_off():
-    state = init(CASE.method, jax.random.key(0), CASE.spec(2))
     for dropout, differ in ((True, True), (False, False)):
         method = dataclasses.replace(CASE.method, depth=6, sample_dropout=dropout)
         spec = {name: jax.ShapeDtypeStruct((2, 64, 64, 3), jnp.float32) for name in CASE.shapes}

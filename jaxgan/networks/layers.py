@@ -65,7 +65,7 @@ class Conv(nn.Module):
         conv = forms.plain if plainly else convolutions.strided_conv
         x = conv(self.compute.cast(gather_rows(x)), kernel, self.stride, self.padding)
         x = gather_rows(x)
-        return _add_bias(self, x, self.compute) if self.use_bias else x
+        return _add_bias(self, x) if self.use_bias else x
 
 
 class ConvTranspose(nn.Module):
@@ -89,12 +89,12 @@ class ConvTranspose(nn.Module):
         conv = forms.plain_transpose if plainly else convolutions.conv_transpose
         x = self.compute.cast(gather_rows(x))
         x = conv(x, kernel, self.stride, self.padding, self.output_padding)
-        return _add_bias(self, x, self.compute) if self.use_bias else x
+        return _add_bias(self, x) if self.use_bias else x
 
 
-def _add_bias(layer: nn.Module, x: Features, compute: Compute) -> Features:
-    bias = compute.cast(layer.param("bias", initializers.zeros, (x.shape[-1],)))
-    return x + bias.reshape(1, 1, 1, -1) if compute.plain_layers else add_bias(x, bias)
+def _add_bias(layer: Conv | ConvTranspose, x: Features) -> Features:
+    bias = layer.compute.cast(layer.param("bias", initializers.zeros, (x.shape[-1],)))
+    return x + bias.reshape(1, 1, 1, -1) if layer.compute.plain_layers else add_bias(x, bias)
 
 
 class Norm(nn.Module):

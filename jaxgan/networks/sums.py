@@ -17,7 +17,7 @@ Features = Float[Array, "batch height width channels"]
 Channels = Float[Array, " channels"]
 Sums = Float[Array, "images 1 1 channels"]  # of each image, or a single one of all
 
-FOLD = 8  # parts that are added up at once; of twice as many XLA makes no single loop
+FOLD = 8  # parts that are added up at once; twice as many take XLA two to three times as long
 SMALL = 2**16  # numbers up to which XLA's own sum is fast enough
 
 
