@@ -12,8 +12,7 @@ from jaxgan.programs import batches_spec, make_placed_init, make_train_steps
 
 def lower(config: Config, placed: Placed) -> jax.stages.Lowered:
     """Return the program of the steps of one dispatch, as it is given to the compiler."""
-    key = jax.random.key(0)
-    state = jax.eval_shape(make_placed_init(config, placed), key)
+    state, key = jax.eval_shape(placed.place, placed.shapes), jax.random.key(0)
     return make_train_steps(config, placed).lower(state, batches_spec(config), key)
 
 

@@ -7,7 +7,8 @@ import jax
 
 from jaxgan import partition
 from jaxgan.config import Config, to_json
-from jaxgan.programs import batches_spec, make_init, make_train_steps, place
+from jaxgan.partition import Placed
+from jaxgan.programs import batches_spec, make_train_steps, place
 from jaxgan.types import PyTree
 
 MIB = 2**20
@@ -21,22 +22,22 @@ def describe(config: Config) -> str:
     Raises:
         UserError: If the networks do not fit the images, or the experiment not the devices.
     """
-    state = jax.eval_shape(make_init(config), jax.random.key(0))
-    names = [*state.params, "total"]
-    trees = [*state.params.values(), state.params]
+    placed = place(config)
+    params = placed.shapes.params
+    names = [*params, "total"]
+    trees = [*params.values(), params]
     width = max(map(len, names))
     table = "\n".join(
         f"{name:{width}}  {_count(tree):>12,} parameters"
         for name, tree in zip(names, trees, strict=True)
     )
-    return f"{json.dumps(to_json(config), indent=2)}\n\n{table}\n\n{_memory(config)}"
+    return f"{json.dumps(to_json(config), indent=2)}\n\n{table}\n\n{_memory(config, placed)}"
 
 
-def _memory(config: Config) -> str:
+def _memory(config: Config, placed: Placed) -> str:
     """Return what the compiler reserves on each device."""
-    placed = place(config)
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    state = jax.eval_shape(lambda key: placed.place(make_init(config)(key)), key)
+    state = jax.eval_shape(placed.place, placed.shapes)
+    key = jax.eval_shape(jax.random.key, 0)
     lowered = make_train_steps(config, placed).lower(state, batches_spec(config), key)
     held, used = memory_of(lowered.compile())
     return (

@@ -43,24 +43,28 @@ class Placed:
 
     method: Method
     mesh: Mesh
+    shapes: TrainState
+    """Shapes of the state as `Method.init` makes it."""
 
     def place(self, state: TrainState) -> TrainState:
-        """Return a state in the form that is trained, to be laid out as of `shardings`."""
+        """Return a state in the form that is trained, to be laid out as by `shardings`."""
         return self._splittable.split(state) if self._is_split else state
 
     def gather(self, state: TrainState) -> TrainState:
-        """Undo `place`; what it returns is to be laid out as of `gathered`."""
+        """Undo `place`; what it returns is to be laid out as by `gathered`."""
         return self._splittable.join(state) if self._is_split else state
 
-    def shardings(self, state: TrainState) -> TrainState:
-        """Return the shardings of `place(state)`; of the state, its shapes will do."""
-        shapes = jax.eval_shape(self.place, state)
+    @property
+    def shardings(self) -> TrainState:
+        """Shardings of a state that is trained."""
+        shapes = jax.eval_shape(self.place, self.shapes)
         sharded = self._shard(shapes, ("direction",) if self._is_split else ())
         return dataclasses.replace(sharded, step=self.everywhere)
 
-    def gathered(self, state: TrainState) -> TrainState:
-        """Return the shardings of a state that is not split, as checkpoints are."""
-        return self._shard(state, ())
+    @property
+    def gathered(self) -> TrainState:
+        """Shardings of a state that is not split, as checkpoints are."""
+        return self._shard(self.shapes, ())
 
     @property
     def everywhere(self) -> NamedSharding:

@@ -25,18 +25,16 @@ Sample = Callable[[TrainState, list[RawBatch], PRNGKeyArray], dict[str, list[Ima
 def make_init(config: Config) -> Init:
     """Return the function that makes the state before the first step.
 
-    Raises:
-        UserError: If the networks do not fit the images.
+    It raises a `UserError` if the networks do not fit the images.
     """
     spec = batch_spec(config)
 
     def init(key):
-        return config.method.init(key, spec)
+        try:
+            return config.method.init(key, spec)
+        except ValueError as error:
+            raise UserError(str(error)) from error
 
-    try:
-        jax.eval_shape(init, jax.random.key(0))
-    except ValueError as error:
-        raise UserError(str(error)) from error
     return init
 
 
@@ -48,14 +46,13 @@ def place(config: Config) -> Placed:
     """
     method, shapes = config.method, jax.eval_shape(make_init(config), jax.random.key(0))
     mesh = partition.make_mesh(config.train.mesh, method, shapes, batch_spec(config))
-    return Placed(method, mesh)
+    return Placed(method, mesh, shapes)
 
 
 def make_placed_init(config: Config, placed: Placed) -> jax.stages.Wrapped:
     """Return the jitted `Init` of a state that lies on the devices from the start."""
     init = make_init(config)
-    shardings = placed.shardings(jax.eval_shape(init, jax.random.key(0)))
-    return jax.jit(lambda key: placed.place(init(key)), out_shardings=shardings)
+    return jax.jit(lambda key: placed.place(init(key)), out_shardings=placed.shardings)
 
 
 def make_train_steps(config: Config, placed: Placed) -> jax.stages.Wrapped:
@@ -72,11 +69,10 @@ def make_train_steps(config: Config, placed: Placed) -> jax.stages.Wrapped:
     def train_steps(state, batches, key):
         return scan(partial(train_step, key=key), state, batches)
 
-    shardings = placed.shardings(jax.eval_shape(make_init(config), jax.random.key(0)))
     return jax.jit(
         train_steps,
-        in_shardings=(shardings, placed.split_batches, placed.everywhere),
-        out_shardings=(shardings, placed.everywhere),
+        in_shardings=(placed.shardings, placed.split_batches, placed.everywhere),
+        out_shardings=(placed.shardings, placed.everywhere),
         donate_argnums=0,
         compiler_options=compiler_options(),
     )
@@ -103,10 +99,9 @@ def make_sample(config: Config) -> Sample:
     return sample
 
 
-def make_gather(config: Config, placed: Placed) -> Callable[[TrainState], TrainState]:
+def make_gather(placed: Placed) -> Callable[[TrainState], TrainState]:
     """Return the function from a state that is trained to one as checkpoints have it."""
-    shapes = jax.eval_shape(make_init(config), jax.random.key(0))
-    return jax.jit(placed.gather, out_shardings=placed.gathered(shapes))
+    return jax.jit(placed.gather, out_shardings=placed.gathered)
 
 
 def make_copy(placed: Placed) -> Callable[[TrainState], TrainState]:

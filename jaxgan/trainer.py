@@ -58,7 +58,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
     processes.check_equal(plain)
     placed = place(config)
     if is_import(workdir):
-        check_import(workdir, plain, jax.eval_shape(make_init(config), jax.random.key(0)))
+        check_import(workdir, plain, placed.shapes)
     with contextlib.ExitStack() as stack:
         splits = config.data.prepare()
         multihost_utils.sync_global_devices("prepared")  # however long that took
@@ -111,7 +111,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
             evaluate = make_evaluate(config, splits)
             best = open_checkpoints(workdir / "best", keep_last=1, keep_every=0)
             best = stack.enter_context(best)
-        gather, copy = make_gather(config, placed), make_copy(placed)
+        gather, copy = make_gather(placed), make_copy(placed)
 
         def show(step: int, model: TrainState) -> None:
             if report:
@@ -191,11 +191,10 @@ def _init_or_restore(
 
     A checkpoint does not depend on the devices that it was made on.
     """
-    shapes = jax.eval_shape(make_init(config), key)
-    gathered = placed.gathered(shapes)
+    gathered = placed.gathered
     abstract = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
-        shapes,
+        placed.shapes,
         gathered,
     )
     imported = is_import(workdir)
@@ -205,7 +204,7 @@ def _init_or_restore(
         if weights is None:
             return make_placed_init(config, placed)(key)
         state = start_from(weights, jax.jit(make_init(config), out_shardings=gathered)(key))
-    return jax.jit(placed.place, out_shardings=placed.shardings(abstract))(state)
+    return jax.jit(placed.place, out_shardings=placed.shardings)(state)
 
 
 def _compile(config: Config, placed: Placed, state: TrainState, key: PRNGKeyArray) -> TrainSteps:

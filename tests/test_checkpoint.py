@@ -115,8 +115,8 @@ def test_the_state_may_be_donated_while_it_is_written(tmp_path):
 
 
 def test_a_checkpoint_of_eight_devices_continues_on_one(tmp_path):
-    placed = Placed(CASE.method, mesh_of(data=2, fsdp=4))
-    state = jax.device_put(state_at(1), placed.gathered(state_at(1)))
+    placed = Placed(CASE.method, mesh_of(data=2, fsdp=4), jax.eval_shape(state_at, 1))
+    state = jax.device_put(state_at(1), placed.gathered)
     assert not all(leaf.is_fully_replicated for leaf in jax.tree.leaves(state))
     with open_checkpoints(tmp_path, keep_last=1, keep_every=0) as checkpoints:
         save(checkpoints, state, {})

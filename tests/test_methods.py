@@ -88,9 +88,9 @@ def test_eight_devices_compute_what_one_does(case, axes):
         pytest.skip("has no two directions of the same shape")
     results = []
     for mesh in meshes:
-        placed = Placed(case.method, mesh)
         whole = start(case, 8)
-        shardings = placed.shardings(whole)
+        placed = Placed(case.method, mesh, whole)
+        shardings = placed.shardings
         state = jax.jit(placed.place, out_shardings=shardings)(whole)
         step = jax.jit(
             placed.train_step,

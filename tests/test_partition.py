@@ -20,18 +20,21 @@ CYCLEGAN, PIX2PIX, BATCH = METHODS["cyclegan"], METHODS["pix2pix"], 8
 KEY = jax.random.key(0)
 
 
-def compile_step(case, mesh, batch_size=BATCH):
-    placed = Placed(case.method, mesh)
+def put(case, mesh, batch_size=BATCH):
     init = partial(case.method.init, batch_spec=case.spec(batch_size))
-    shapes = jax.eval_shape(init, KEY)
-    shardings = placed.shardings(shapes)
+    return Placed(case.method, mesh, jax.eval_shape(init, KEY))
+
+
+def compile_step(case, mesh, batch_size=BATCH):
+    placed = put(case, mesh, batch_size)
+    shardings = placed.shardings
     step = jax.jit(
         placed.train_step,
         in_shardings=(shardings, placed.split_batch, placed.everywhere),
         out_shardings=(shardings, placed.everywhere),
         donate_argnums=0,
     )
-    state = jax.eval_shape(placed.place, shapes)
+    state = jax.eval_shape(placed.place, placed.shapes)
     return step.lower(state, case.spec(batch_size), KEY).compile()
 
 
@@ -58,10 +61,9 @@ def test_no_device_gathers_the_batch(case, axes):
 
 @pytest.mark.parametrize("case", [PIX2PIX, CYCLEGAN])
 def test_fsdp_gathers_parameters_and_nothing_else(case):
-    placed = Placed(case.method, mesh_of(fsdp=8))
-    state = jax.eval_shape(partial(case.method.init, batch_spec=case.spec(BATCH)), KEY)
-    shardings = jax.tree.leaves(placed.shardings(state).params)
-    shapes = jax.tree.leaves(state.params)
+    placed = put(case, mesh_of(fsdp=8))
+    shardings = jax.tree.leaves(placed.shardings.params)
+    shapes = jax.tree.leaves(placed.shapes.params)
     split = [x.size for x, s in zip(shapes, shardings, strict=True) if not s.is_fully_replicated]
     assert sum(split) > 0.7 * sum(x.size for x in shapes)
     found = list(collectives(compile_step(case, placed.mesh)))
@@ -73,9 +75,9 @@ def test_fsdp_gathers_parameters_and_nothing_else(case):
 def test_an_optimizer_is_not_gathered():
     """Each device holds an eighth of the moments and updates them alone."""
     case = PIX2PIX
-    placed = Placed(case.method, mesh_of(fsdp=8))
+    placed = put(case, mesh_of(fsdp=8))
     state = init(case.method, KEY, case.spec(BATCH))
-    on_devices = jax.jit(placed.place, out_shardings=placed.shardings(state))(state)
+    on_devices = jax.jit(placed.place, out_shardings=placed.shardings)(state)
 
     def held(tree):
         return sum(leaf.addressable_shards[0].data.size for leaf in jax.tree.leaves(tree))
@@ -173,9 +175,9 @@ def test_no_form_of_a_convolution_crosses_the_halves(layer):
 
 
 def test_a_half_holds_one_direction_alone():
-    placed = Placed(CYCLEGAN.method, mesh_of(direction=2, data=4))
+    placed = put(CYCLEGAN, mesh_of(direction=2, data=4))
     state = init(CYCLEGAN.method, KEY, CYCLEGAN.spec(BATCH))
-    on_devices = jax.jit(placed.place, out_shardings=placed.shardings(state))(state)
+    on_devices = jax.jit(placed.place, out_shardings=placed.shardings)(state)
     for role, name in (("generator", "generator_ba"), ("discriminator", "discriminator_a")):
         for stacked, whole in zip(
             jax.tree.leaves((on_devices.params[role], on_devices.opt_state[role])),

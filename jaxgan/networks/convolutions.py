@@ -6,7 +6,7 @@ Three maps make up all of it: `convolve`, and its transposes with respect to the
 images are split by height, they are XLA's own. `benchmarks/layers.py` times both.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -61,8 +61,10 @@ def conv_transpose(
         output_padding: Rows and columns to add at the bottom and right, which the strided
             convolution would leave unread.
     """
-    size = [forms.enlarged(n, len(kernel), stride, padding, output_padding) for n in x.shape[1:3]]
-    return input_gradient(x, kernel, stride, padding, size)
+    rows, columns = (
+        forms.enlarged(n, len(kernel), stride, padding, output_padding) for n in x.shape[1:3]
+    )
+    return input_gradient(x, kernel, stride, padding, (rows, columns))
 
 
 def _conv_transpose_forward(x, kernel, stride, padding, output_padding):
@@ -80,6 +82,7 @@ def _conv_transpose_backward(stride, padding, output_padding, residuals, gradien
 conv_transpose.defvjp(_conv_transpose_forward, _conv_transpose_backward)
 
 
+@partial(jax.jit, static_argnums=(2, 3))
 def convolve(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
     """Return what `strided_conv` does."""
     rows, columns = (forms.count_windows(n, len(kernel), stride, padding) for n in x.shape[1:3])
@@ -91,8 +94,9 @@ def convolve(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
     return on_cpu(form, forms.plain, x, kernel, stride=stride, padding=padding)
 
 
+@partial(jax.jit, static_argnums=(2, 3, 4))
 def input_gradient(
-    gradient: Windows, kernel: Kernel, stride: int, padding: int, size: Sequence[int]
+    gradient: Windows, kernel: Kernel, stride: int, padding: int, size: tuple[int, int]
 ) -> Image:
     """Return the transpose of `convolve` with respect to images of a height and width."""
     form = forms.dilated
@@ -105,6 +109,7 @@ def input_gradient(
     return on_cpu(form, forms.dilated, gradient, kernel, stride=stride, padding=padding, size=size)
 
 
+@partial(jax.jit, static_argnums=(3, 4))
 def kernel_gradient(
     x: Image, kernel: Kernel, gradient: Windows, stride: int, padding: int
 ) -> Kernel:

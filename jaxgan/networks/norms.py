@@ -1,5 +1,7 @@
 """Normalizing features."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -8,6 +10,7 @@ from jaxgan.networks.sums import Channels, Features, Sums, total
 EPSILON = 1e-5  # of both norms, PyTorch's default
 
 
+@partial(jax.jit, static_argnames="per_image")
 def _normalize(
     x: Features, scale: Channels, bias: Channels, per_image: bool
 ) -> tuple[Features, Sums, Sums]:
@@ -37,6 +40,7 @@ def _normalize_forward(x, scale, bias, per_image):
     return (y, mean, variance), (x, scale, mean, variance)
 
 
+@partial(jax.jit, static_argnums=0)
 def _normalize_backward(per_image, residuals, gradients):
     x, scale, mean, variance = residuals
     gradient, _, _ = gradients
