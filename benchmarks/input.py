@@ -87,7 +87,8 @@ def measure(arguments: Arguments, data_dir: str) -> dict[str, float]:
 
     def read() -> Iterable[int]:
         for index in order:
-            yield len([records[index]["a"], records[index]["b"]])
+            record = records[index]
+            yield sum(name in record for name in "ab")
 
     def decode() -> Iterable[int]:
         for index in order:

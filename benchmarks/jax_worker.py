@@ -17,7 +17,7 @@ from jaxtyping import PRNGKeyArray
 
 from jaxgan import command_line
 from jaxgan.config import Config
-from jaxgan.programs import batch_spec, place
+from jaxgan.programs import batch_spec, lower_train_steps, place
 from jaxgan.types import Batch, Spec
 
 
@@ -42,7 +42,7 @@ def prepare(config: Config) -> tuple[dict[str, Any], Any]:
     one_device = dataclasses.replace(config.train, mesh="data:1")  # PyTorch's side has one as well
     config = dataclasses.replace(config, data=Noise(spec), train=one_device)
     placed = place(config)
-    run = train_steps.runner(config, placed, train_steps.lower(config, placed).compile())
+    run = train_steps.runner(config, placed, lower_train_steps(config, placed).compile())
     return {
         "platform": jax.default_backend(),
         "device": jax.devices()[0].device_kind,

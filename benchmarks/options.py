@@ -12,6 +12,8 @@ from typing import Any
 
 import jax
 
+from jaxgan.config import Config, to_json
+
 
 def parser() -> argparse.ArgumentParser:
     """Return a parser of the options that all benchmarks have."""
@@ -34,6 +36,11 @@ def read(
     if own.compute_dtype is not None:
         rest.append(f"--config.method.compute_dtype={own.compute_dtype}")
     return own, rest
+
+
+def compute_dtype(config: Config) -> str:
+    """Return the type that the networks of an experiment compute in."""
+    return to_json(config)["method"]["compute"]["compute_dtype"]
 
 
 def about() -> dict[str, Any]:

@@ -31,7 +31,7 @@ from jaxgan import command_line
 from jaxgan.config import Config
 from jaxgan.dry_run import memory_of
 from jaxgan.errors import UserError
-from jaxgan.programs import place
+from jaxgan.programs import lower_train_steps, place
 
 ROUNDS, STEPS = 3, 5
 PREDICTED = (8, 64, 512)  # devices
@@ -51,7 +51,7 @@ def measure(config: Config, mesh: str, devices: int, timed: bool) -> dict[str, A
     train = dataclasses.replace(config.train, batch_size=batch_size, mesh=mesh)
     config = dataclasses.replace(config, train=train)
     placed = place(config)
-    step = train_steps.lower(config, placed).compile()
+    step = lower_train_steps(config, placed).compile()
     sent = Counter()
     for collective in collectives(step):
         sent[collective.kind] += collective.bytes
@@ -74,16 +74,22 @@ def measure(config: Config, mesh: str, devices: int, timed: bool) -> dict[str, A
     return result
 
 
-def efficiency(sent_mib: Mapping[str, float], devices: int, seconds: float, link: float) -> float:
+def efficiency(
+    sent_mib: Mapping[str, float], counted: int, devices: int, seconds: float, link: float
+) -> float:
     """Return the share of a step's time on devices that is not spent on communication.
 
     Args:
         sent_mib: What collectives leave on a device, by kind.
-        devices: How many devices take part.
+        counted: On how many devices that is.
+        devices: How many devices are to take part.
         seconds: Time of the step on one device.
         link: Gigabytes a second that a device sends.
     """
-    sent = sum(bytes_sent(kind, size * MIB, devices) for kind, size in sent_mib.items())
+    sent = 0.0
+    for kind, size in sent_mib.items():
+        share = counted / devices if kind == "reduce-scatter" else 1  # of which it leaves a part
+        sent += bytes_sent(kind, share * size * MIB, devices)
     return seconds / (seconds + sent / (link * 1e9))
 
 
@@ -107,6 +113,8 @@ def main() -> int:
         jax.config.update("jax_num_cpu_devices", own.devices)
     if own.mesh.count(":N") != 1:
         raise UserError(f"--mesh={own.mesh} must have one axis of N devices, such as data:N")
+    if own.link and jax.device_count() < 2:
+        raise UserError("--link needs what two devices or more send, such as --devices=8")
     name, arguments = command_line.parse(rest)
     results, share = [], 1
     fixed = math.prod(int(size) for size in re.findall(":([0-9]+)", own.mesh))
@@ -126,8 +134,8 @@ def main() -> int:
         share *= 2
     found = {"config": name, "scaling": results}
     if own.link:
-        counted = results[-1]["collective_mib"]
-        left = {n: efficiency(counted, n, own.step_seconds, own.link) for n in PREDICTED}
+        sent, counted = results[-1]["collective_mib"], results[-1]["devices"]
+        left = {n: efficiency(sent, counted, n, own.step_seconds, own.link) for n in PREDICTED}
         shares = ", ".join(f"{share:.1%} on {devices}" for devices, share in left.items())
         print(f"predicted, steps of {own.step_seconds:g} s, links of {own.link:g} GB/s: {shares}")
         found |= {"step_seconds": own.step_seconds, "link": own.link, "efficiency": left}

@@ -24,7 +24,7 @@ import train_steps
 from jaxgan import command_line, partition
 from jaxgan.config import Config
 from jaxgan.dry_run import memory_of
-from jaxgan.programs import place
+from jaxgan.programs import lower_train_steps, place
 
 ROUNDS = 5  # the median of which is reported
 MATRIX = 4096  # rows and columns
@@ -34,10 +34,11 @@ COPIED = 2**28  # bytes
 def measure(config: Config, dtype: str, round_seconds: float) -> dict[str, float | int | str]:
     """Compile the train step of a config and time it, beside matrix products of a type."""
     batch_size, placed = config.train.batch_size, place(config)
-    lowered = train_steps.lower(config, placed)
+    lowered = lower_train_steps(config, placed)
     start = time.perf_counter()
     compiled = lowered.compile()
     compile_seconds = time.perf_counter() - start
+    memory = sum(memory_of(compiled)) / 2**20
     run = train_steps.runner(config, placed, compiled)
 
     def seconds_of(steps: int) -> float:
@@ -50,7 +51,7 @@ def measure(config: Config, dtype: str, round_seconds: float) -> dict[str, float
     seconds = statistics.median(seconds_of(steps) for _ in range(ROUNDS))
     if config.train.steps_per_dispatch > 1:  # XLA counts a loop as a single pass through it
         alone = dataclasses.replace(config.train, steps_per_dispatch=1)
-        lowered = train_steps.lower(dataclasses.replace(config, train=alone), placed)
+        lowered = lower_train_steps(dataclasses.replace(config, train=alone), placed)
         compiled = lowered.compile()
     counted, optimized = lowered.cost_analysis(), compiled.cost_analysis()
     assert counted is not None
@@ -75,7 +76,7 @@ def measure(config: Config, dtype: str, round_seconds: float) -> dict[str, float
         "gigabyte_per_step": round(moved / 1e9, 3),
         "copy_gigabytes_per_second": round(copied / 1e9, 1),
         "share_of_copy": round(moved / seconds / copied, 3),
-        "memory_mib_per_device": round(sum(memory_of(compiled)) / 2**20, 1),
+        "memory_mib_per_device": round(memory, 1),
     }
 
 
@@ -107,7 +108,7 @@ def main() -> int:
     parser.add_argument("--round_seconds", type=float, default=4.0, help="length of a round")
     own, rest = options.read(parser, sys.argv[1:])
     name, arguments = command_line.parse(rest)
-    dtype = own.compute_dtype or "float32"
+    dtype = options.compute_dtype(arguments.config)
     result = {"config": name} | measure(arguments.config, dtype, own.round_seconds)
     for field, value in result.items():
         print(f"{field:32} {value}")

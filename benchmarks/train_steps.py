@@ -7,13 +7,7 @@ import numpy as np
 
 from jaxgan.config import Config
 from jaxgan.partition import Placed
-from jaxgan.programs import batches_spec, make_placed_init, make_train_steps
-
-
-def lower(config: Config, placed: Placed) -> jax.stages.Lowered:
-    """Return the program of the steps of one dispatch, as it is given to the compiler."""
-    state, key = jax.eval_shape(placed.place, placed.shapes), jax.random.key(0)
-    return make_train_steps(config, placed).lower(state, batches_spec(config), key)
+from jaxgan.programs import batches_spec, make_placed_init
 
 
 def runner(

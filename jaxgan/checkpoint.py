@@ -59,6 +59,8 @@ def save(
         config: The config as plain values, which makes the checkpoint usable by itself.
         score: How good the model is, for `best_score`: its `value`, and by what `measure`.
 
+    What is there of later steps, by a run that was continued from before them, is removed.
+
     Raises:
         UserError: If there is no room for it, or the previous one could not be written.
     """
@@ -69,9 +71,13 @@ def save(
             f"the disk of {manager.directory} is full: a checkpoint needs {needed >> 20} MiB, and "
             f"{free >> 20} MiB are free. Make room: the same command continues from the last one"
         )
+    step = int(state.step)
     with _writing(manager):
+        for later in manager.all_steps():
+            if later >= step:  # Orbax would leave out what is no later than these
+                manager.delete(later)
         manager.save(
-            int(state.step),
+            step,
             args=ocp.args.Composite(
                 state=ocp.args.StandardSave(state),
                 config=ocp.args.JsonSave(config),
@@ -84,13 +90,16 @@ def best_score(manager: ocp.CheckpointManager, measure: str) -> float:
     """Return the score that the latest checkpoint was saved with.
 
     Without one, or with one by another measure, it is minus infinity.
+
+    Raises:
+        UserError: If it cannot be read.
     """
     wait(manager)
     step = manager.latest_step()
     if step is None:
         return -math.inf
-    restored = manager.restore(step, args=ocp.args.Composite(digest=ocp.args.JsonRestore()))
-    score = restored["digest"]["score"]
+    checkpoint = Path(manager.directory) / str(step)
+    score = _read(checkpoint, digest=ocp.args.JsonRestore())["digest"]["score"]
     return score["value"] if score["measure"] == measure else -math.inf
 
 

@@ -106,7 +106,7 @@ class Generate:
 
     def __post_init__(self):
         check(self.count >= 1, "count must be at least 1")
-        check(self.seed >= 0, "seed must not be negative")
+        check(0 <= self.seed < 2**32, "seed must be at least 0 and below 2**32")
 
     def __call__(self) -> None:
         """Write the images."""
@@ -161,7 +161,7 @@ class Evaluate:
 
     def __post_init__(self):
         check(self.count >= 2, "count must be at least 2")
-        check(self.seed >= 0, "seed must not be negative")
+        check(0 <= self.seed < 2**32, "seed must be at least 0 and below 2**32")
 
     def __call__(self) -> None:
         """Print a table, and write it down."""

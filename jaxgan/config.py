@@ -11,6 +11,8 @@ from jaxgan.errors import UserError
 from jaxgan.types import Dataset, Method
 from jaxgan.validation import check
 
+UNNAMED = ("source", "facades", "crops", "compute")  # parts that the command line leaves out
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
@@ -157,6 +159,5 @@ def differences(old: Any, new: Any, path: str = "config") -> list[str]:
         ]
     if old == new:
         return []
-    for part in (".source", ".facades", ".crops", ".compute"):
-        path = path.replace(part, "")
-    return [f"{path} was {old}, is {new}"]
+    typed = (part for part in path.split(".") if part not in UNNAMED)
+    return [f"{'.'.join(typed)} was {old}, is {new}"]

@@ -8,7 +8,7 @@ import jax
 from jaxgan import partition
 from jaxgan.config import Config, to_json
 from jaxgan.partition import Placed
-from jaxgan.programs import batches_spec, make_train_steps, place
+from jaxgan.programs import lower_train_steps, place
 from jaxgan.types import PyTree
 
 MIB = 2**20
@@ -36,10 +36,7 @@ def describe(config: Config) -> str:
 
 def _memory(config: Config, placed: Placed) -> str:
     """Return what the compiler reserves on each device."""
-    state = jax.eval_shape(placed.place, placed.shapes)
-    key = jax.eval_shape(jax.random.key, 0)
-    lowered = make_train_steps(config, placed).lower(state, batches_spec(config), key)
-    held, used = memory_of(lowered.compile())
+    held, used = memory_of(lower_train_steps(config, placed).compile())
     return (
         f"{partition.describe(placed.mesh)}\n"
         f"memory of a device, as the compiler counts it: {held / MIB:,.1f} MiB for the state and a "

@@ -112,7 +112,8 @@ def write_image(file: Path, image: Pixelated) -> None:
     """Write an image in the format that the file's name ends in.
 
     Raises:
-        ImageError: If the format does not hold so many channels, or values of this kind.
+        ImageError: If the format does not hold so many channels, or values of this kind, or
+            images of this size.
     """
     dtype, channels, suffix = image.dtype, image.shape[-1], file.suffix.lower()
     if deepest(suffix, channels) is None:
@@ -124,7 +125,14 @@ def write_image(file: Path, image: Pixelated) -> None:
     elif dtype == np.uint16 and channels != 1:
         file.write_bytes(imagecodecs.png_encode(image))
     else:
-        Image.fromarray(image[..., 0] if channels == 1 else image).save(file)
+        try:
+            Image.fromarray(image[..., 0] if channels == 1 else image).save(file)
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno:  # the disk's fault, not the image's
+                raise
+            file.unlink(missing_ok=True)
+            size = f"{image.shape[1]}x{image.shape[0]}"
+            raise ImageError(f"{suffix} does not hold {size} pixels: take png or tiff") from error
 
 
 def change(

@@ -78,6 +78,13 @@ def make_train_steps(config: Config, placed: Placed) -> jax.stages.Wrapped:
     )
 
 
+def lower_train_steps(config: Config, placed: Placed) -> jax.stages.Lowered:
+    """Return the program of `make_train_steps`, as it is given to the compiler."""
+    state = jax.eval_shape(placed.place, placed.shapes)
+    key = jax.eval_shape(jax.random.key, 0)
+    return make_train_steps(config, placed).lower(state, batches_spec(config), key)
+
+
 def make_sample(config: Config) -> Sample:
     """Return the function from batches of held-out images to the columns of a sample grid.
 
@@ -91,8 +98,9 @@ def make_sample(config: Config) -> Sample:
 
     def sample(state, held_out, key):
         columns: dict[str, list[ImageArray]] = {}
-        for raw in held_out:
-            for name, images in sample_batch(state, raw, key).items():
+        for number, raw in enumerate(held_out):
+            images_of = sample_batch(state, raw, jax.random.fold_in(key, number))
+            for name, images in images_of.items():
                 columns.setdefault(name, []).extend(np.asarray(images))
         return columns
 

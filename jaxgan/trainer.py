@@ -20,13 +20,12 @@ from jaxgan.fine_tune import check_import, is_import, start_from
 from jaxgan.partition import Placed
 from jaxgan.programs import (
     TrainSteps,
-    batches_spec,
+    lower_train_steps,
     make_copy,
     make_gather,
     make_init,
     make_placed_init,
     make_sample,
-    make_train_steps,
     place,
 )
 from jaxgan.progress import Progress
@@ -119,7 +118,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
 
         if start == 0 and settings.sample_every:
             show(0, copy(gather(state)))
-        train_steps = _compile(config, placed, state, train_key)
+        train_steps = _compile(config, placed)
         progress = Progress(steps=settings.steps, batch_size=batch_size, step=start)
 
         def log(step: int, values: Mapping[str, float]) -> None:
@@ -207,11 +206,10 @@ def _init_or_restore(
     return jax.jit(placed.place, out_shardings=placed.shardings)(state)
 
 
-def _compile(config: Config, placed: Placed, state: TrainState, key: PRNGKeyArray) -> TrainSteps:
+def _compile(config: Config, placed: Placed) -> TrainSteps:
     """Compile the train step and say how long it took."""
     start = time.monotonic()
-    lowered = make_train_steps(config, placed).lower(state, batches_spec(config), key)
-    compiled = lowered.compile()
+    compiled = lower_train_steps(config, placed).compile()
     print(f"compiled the train step in {time.monotonic() - start:.1f} s", flush=True)
     return compiled
 

@@ -108,9 +108,13 @@ def translate_files(
                 target = (output / file.relative_to(root)).with_suffix(suffix)
                 if target in targets:  # another format of the same name
                     target = target.with_name(f"{file.name}{suffix}")
-                targets.add(target)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                write_image(target, kind.denormalize(translated))
+                try:
+                    write_image(target, kind.denormalize(translated))
+                except ImageError as error:
+                    failed.append(f"{file}: {error}")
+                    continue
+                targets.add(target)
                 pairs.append(show(output, (file, target), (image, translated)))
             progress.update(len(batch))
     if pairs:

@@ -16,12 +16,14 @@ from jaxgan.files import lock, write_text
 
 # What may change between the parts of a run without changing its numbers, with the same images.
 FREE = (
-    "config.train.steps", "config.train.log_every", "config.train.sample_every",
-    "config.train.sample_count", "config.train.checkpoint_every", "config.train.keep_last",
+    "config.train.steps", "config.train.steps_per_dispatch", "config.train.log_every",
+    "config.train.sample_every", "config.train.sample_count",
+    "config.train.checkpoint_every", "config.train.keep_last",
     "config.train.keep_every", "config.train.mesh", "config.train.init_from",
     "config.train.eval_every", "config.train.eval_metrics", "config.train.eval_count",
     "config.train.eval_features",
     "config.method.remat", "config.method.plain_layers",
+    "config.method.sample_dropout", "config.method.sample_norm_statistics",
     "config.data.cache_gib", "config.data.workers",
     "config.data.data_dir", "config.data.root", "config.data.mirror",
     "config.data.archive",
@@ -75,7 +77,8 @@ def claim(workdir: Path, config: Any, data: Mapping[str, int]) -> Iterator[None]
                 raise UserError(
                     f"{file} is damaged: restore it or choose another --workdir"
                 ) from error
-            changed = [line for line in changed if not line.startswith(FREE)] + data_changed
+            changed = [line for line in changed if line.partition(" was ")[0] not in FREE]
+            changed += data_changed
             if changed:
                 raise UserError(
                     f"{workdir} holds a run of another config: {'; '.join(changed)}. "

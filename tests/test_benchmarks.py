@@ -57,4 +57,6 @@ def test_efficiency_is_the_share_of_time_that_is_not_communication():
     # 2 MiB are sent, in 2 ms of the links; the step takes 8 ms.
     link = 2**20 / 1e6
     sent = {"all-gather": 1.0, "collective-permute": 1.5}
-    assert efficiency(sent, 2, 0.008, link) == pytest.approx(0.8)
+    assert efficiency(sent, 2, 2, 0.008, link) == pytest.approx(0.8)
+    # Of two devices a reduce-scatter leaves each a half of 4/3 MiB, of four a quarter.
+    assert efficiency({"reduce-scatter": 4 / 3}, 2, 4, 0.008, link) == pytest.approx(0.8)

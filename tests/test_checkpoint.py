@@ -66,6 +66,14 @@ def test_the_last_ones_and_every_nth_are_kept(tmp_path):
     assert kept == [4, 8, 9, 10]
 
 
+def test_what_is_saved_replaces_later_steps(tmp_path):
+    """Where a run was continued from before the step of its best model, say."""
+    write(tmp_path, [4, 8])
+    write(tmp_path, [6])
+    assert {path.name for path in tmp_path.iterdir() if path.name.isdecimal()} == {"4", "6"}
+    assert_equal(read(tmp_path), state_at(6, seed=6))
+
+
 def test_a_checkpoint_carries_its_config(tmp_path):
     write(tmp_path, [3])
     with open_checkpoints(tmp_path, keep_last=1, keep_every=0) as checkpoints:

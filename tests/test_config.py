@@ -61,8 +61,10 @@ def test_differences_name_the_fields_as_they_are_typed():
     old, new = to_json(tiny.get_config()), to_json(tiny.get_config())
     assert differences(old, new) == []
     new["method"]["features"] = 8
+    new["method"]["compute"]["compute_dtype"] = "bfloat16"
     new["data"]["source"]["size"] = 64
     assert differences(old, new) == [
         "config.method.features was 4, is 8",
+        "config.method.compute_dtype was float32, is bfloat16",
         "config.data.size was 32, is 64",
     ]

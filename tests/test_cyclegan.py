@@ -101,6 +101,12 @@ def test_identity_is_switched_off_with_a_warning_when_channels_differ():
     assert "identity A" not in sample(CASE.method)(state, batch, jax.random.key(0))
 
 
+def test_domains_of_two_sizes_are_refused():
+    spec = CASE.spec(1) | {"b": jax.ShapeDtypeStruct((1, 16, 32, 3), jnp.float32)}
+    with pytest.raises(ValueError, match=r"of one size, not \(16, 16\) and \(16, 32\)"):
+        CASE.method.init(jax.random.key(0), spec)
+
+
 class Scale(nn.Module):
     """A generator that multiplies colors, at first by `factor`."""
 

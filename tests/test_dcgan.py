@@ -157,6 +157,8 @@ def test_a_collapsed_generator_is_told():
     _, metrics = train_step(CASE.method)(collapsed, CASE.batch(4), KEY)
     assert metrics["diversity"] == 0
     assert metrics["warning/collapsed"] == 1
+    _, metrics = jax.eval_shape(CASE.method.train_step, state, CASE.spec(1), KEY)
+    assert "diversity" not in metrics  # which takes two images
 
 
 def test_samples_are_mosaics_of_the_same_latents_at_every_step():

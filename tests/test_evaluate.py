@@ -10,15 +10,19 @@ import numpy as np
 import pytest
 import tiny
 from methods import METHODS
+from PIL import Image
 
 import jaxgan
 from jaxgan import cli, model
 from jaxgan.data.crops import Crops
+from jaxgan.data.image_folder import ImageFolder
 from jaxgan.data.procedural import FacadePictures, ProceduralFacades
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.errors import UserError
-from jaxgan.metrics.evaluate import during_training
+from jaxgan.metrics.evaluate import Settings, during_training, make_evaluate
+from jaxgan.metrics.linear_probe import linear_probe
 from jaxgan.metrics.measures import Result
+from jaxgan.model import Model
 from jaxgan.programs import make_init
 from jaxgan.trainer import train
 
@@ -130,6 +134,25 @@ def test_the_best_model_is_kept_beside_the_last(tmp_path, data_dir):
     settings = dataclasses.replace(settings, steps=7, eval_metrics="l1")
     train(dataclasses.replace(config, train=settings), tmp_path, during_training)
     assert (tmp_path / "best" / "7").exists()
+
+
+def test_images_of_many_sizes_are_compared_with_as_many_generated_ones(tmp_path, runs):
+    for number in range(8):
+        (tmp_path / "train").mkdir(exist_ok=True)
+        picture = Image.new("RGB", (16 + 8 * (number % 2), 16), (30 * number, 0, 0))
+        picture.save(tmp_path / "train" / f"{number}.png")
+    crops = Crops(resize="none", load_size=16, crop_size=16, data_dir=str(tmp_path / "tfds"))
+    data = Unconditional(source=ImageFolder(root=str(tmp_path / "train")), crops=crops)
+    config = dataclasses.replace(tiny.get_config(), method=METHODS["dcgan"].method, data=data)
+    settings = Settings(metrics=("kid",), split="train", features=f"run:{runs['cyclegan']}")
+    measure = make_evaluate(config, data.prepare(), settings)
+    state = make_init(config)(jax.random.key(0))
+    (result,) = measure(Model(config, state, tmp_path))
+    assert result.protocol["images"] == "8 of train, 16x16"  # those made
+    with pytest.raises(UserError, match="needs images of one size"):
+        linear_probe(
+            Model(config, state, tmp_path), data.prepare() | {"test": data.prepare()["train"]}, 8
+        )
 
 
 @pytest.mark.parametrize(

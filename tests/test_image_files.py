@@ -173,6 +173,13 @@ def test_other_numbers_become_floats(tmp_path):
         np.testing.assert_array_equal(read[..., 0], [[-3, 5]])
 
 
+@pytest.mark.parametrize(("suffix", "width"), [(".webp", 2**14), (".jpg", 2**16)])
+def test_images_that_are_too_large_for_a_format_leave_no_file(tmp_path, suffix, width):
+    with pytest.raises(ImageError, match=rf"{suffix} does not hold {width}x1 pixels"):
+        write_image(tmp_path / f"x{suffix}", np.zeros((1, width, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
 def test_formats_say_what_they_hold(tmp_path):
     assert deepest(".jpg", 3) == "uint8"
     assert deepest(".jpg", 4) is None

@@ -37,6 +37,11 @@ def test_what_does_not_change_the_numbers_may_change(tmp_path):
     with claim(tmp_path, CONFIG | {"train": {"steps": 9}, "data": {"source": {"root": "b"}}}, DATA):
         pass
     with (
+        pytest.raises(UserError, match=r"config.train.steps_more was None, is 1"),
+        claim(tmp_path, CONFIG | {"train": {"steps": 9, "steps_more": 1}}, DATA),
+    ):
+        pass
+    with (
         pytest.raises(UserError, match=r"config.method.features was 4, is 5"),
         claim(tmp_path, CONFIG | {"method": {"features": 5}}, DATA),
     ):

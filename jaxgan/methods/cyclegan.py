@@ -99,6 +99,10 @@ class CycleGAN:
     def init(self, key: PRNGKeyArray, batch_spec: Spec) -> TrainState:
         """See `Method.init`."""
         a, b = batch_spec["a"].shape, batch_spec["b"].shape
+        if a[:3] != b[:3]:
+            raise ValueError(
+                f"images of both domains must be of one size, not {a[1:3]} and {b[1:3]}"
+            )
         if self.lambda_identity and a[-1] != b[-1]:
             warnings.warn(f"no identity loss: A has {a[-1]} channels and B {b[-1]}", stacklevel=2)
         networks = {
@@ -190,10 +194,8 @@ class CycleGAN:
         identity = self.lambda_identity > 0 and all(
             x.shape[-1] == y.shape[-1] for x, y in zip(sources, targets, strict=True)
         )
-        # Images of equal size pass a network at once, if it normalizes each by itself.
-        at_once = self.norm == "instance" and all(
-            x.shape[:3] == y.shape[:3] for x, y in zip(sources, targets, strict=True)
-        )
+        # Images pass a network at once, if it normalizes each by itself.
+        at_once = self.norm == "instance"
         parts = self.compute.accumulate
 
         def generators_loss(params, batch_stats, images, part):

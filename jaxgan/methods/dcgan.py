@@ -166,8 +166,9 @@ class DCGAN:
             self._optimizer(), gradients, state.opt_state["generator"], state.params["generator"]
         )
 
-        metrics["diversity"] = diversity(fake, real)
-        metrics["warning/collapsed"] = (metrics["diversity"] < COLLAPSED).astype(jnp.float32)
+        if len(real) > 1:
+            metrics["diversity"] = diversity(fake, real)
+            metrics["warning/collapsed"] = (metrics["diversity"] < COLLAPSED).astype(jnp.float32)
         after = TrainState(
             step=state.step + 1,
             params={"generator": generator_params, "discriminator": discriminator_params},

@@ -206,10 +206,11 @@ def _chunks(model: Model, raws: Sequence[RawBatch], settings: Settings) -> Itera
             yield Chunk(number, made, batch[target], batch[source])
     else:
         (target,) = data.pixels()
-        made = model.generate(sum(len(part[target]) for part in parts), settings.seed)
+        counts = [len(part[target]) for part in parts]
+        made = model.generate(sum(counts), settings.seed)
         for number, batch in enumerate(batches):
-            start, count = number * CHUNK, len(batch[target])
-            yield Chunk(number, made[start : start + count], batch[target], None)
+            start = sum(counts[:number])
+            yield Chunk(number, made[start : start + counts[number]], batch[target], None)
 
 
 def _protocol(model: Model, settings: Settings, sizes: Sequence[tuple[int, int]]) -> dict[str, str]:

@@ -3,7 +3,8 @@
 Three maps make up all of it: `convolve`, and its transposes with respect to the image
 (`input_gradient`, which also is the forward of a transposed convolution) and to the kernel
 (`kernel_gradient`). On the CPU each picks one of the `forms` by shapes alone; elsewhere, and where
-images are split by height, they are XLA's own. `benchmarks/layers.py` times both.
+images are split by height, they are XLA's own. `benchmarks/layers.py` times both. Being jitted they
+are traced once for all layers of the same shapes.
 """
 
 from collections.abc import Callable
@@ -113,7 +114,7 @@ def input_gradient(
 def kernel_gradient(
     x: Image, kernel: Kernel, gradient: Windows, stride: int, padding: int
 ) -> Kernel:
-    """Return the transpose of `convolve` with respect to the kernel, wherever that is."""
+    """Return the transpose of `convolve` with respect to the kernel, of which the shape counts."""
     plain, form = _transposed(forms.plain), forms.polyphase
     if _is_small(gradient[..., 0].size, kernel):
         form = _transposed(forms.matmul)

@@ -118,7 +118,7 @@ class Norm(nn.Module):
         dtype, shape, x = x.dtype, (x.shape[-1],), widen(x)
         normalize = norms.plain if self.compute.plain_layers else norms.normalize
         if self.kind == "instance":
-            # Made of x, they differ between devices where it does.
+            # Made from x, for `shard_map` to take them for as different between devices as it is.
             one, zero = jnp.ones_like(x, shape=shape), jnp.zeros_like(x, shape=shape)
             return normalize(x, one, zero, True)[0].astype(dtype)
         scale = self.param("scale", lambda *args: 1 + INITIALIZERS["normal"](*args), shape)

@@ -16,7 +16,7 @@ def _normalize(
 ) -> tuple[Features, Sums, Sums]:
     """Give every channel a mean of `bias` and a standard deviation of `scale`.
 
-    The sums that the gradients of scale and bias are serve that of the features too.
+    The gradients of scale and bias are sums from which that of the features is made too.
 
     Args:
         x: Features.

@@ -36,7 +36,7 @@ def _folded(x: Features, per_image: bool) -> Sums:
     while sums.size > SMALL and sums.shape[1] >= FOLD:
         even = sums.shape[1] - sums.shape[1] % FOLD
         parts = sums[:, :even].reshape(len(sums), FOLD, -1, x.shape[-1])
-        # XLA would make a slow loop of two rounds.
+        # Without the barrier XLA fuses two rounds into one slow loop.
         folded = jax.lax.optimization_barrier(parts.sum(axis=1))
         sums = jnp.concatenate((folded, sums[:, even:]), axis=1)
     return sums.sum(axis=1)[:, None, None]
