@@ -53,13 +53,13 @@ def save(
 ) -> None:
     """Start to write a checkpoint; the state may be donated as soon as this returns.
 
+    Later steps, which a run left that is continued from before them, are removed.
+
     Args:
         manager: Where to.
         state: What to save, under its own step.
         config: The config as plain values, which makes the checkpoint usable by itself.
         score: How good the model is, for `best_score`: its `value`, and by what `measure`.
-
-    What is there of later steps, by a run that was continued from before them, is removed.
 
     Raises:
         UserError: If there is no room for it, or the previous one could not be written.

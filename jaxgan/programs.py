@@ -99,8 +99,8 @@ def make_sample(config: Config) -> Sample:
     def sample(state, held_out, key):
         columns: dict[str, list[ImageArray]] = {}
         for number, raw in enumerate(held_out):
-            images_of = sample_batch(state, raw, jax.random.fold_in(key, number))
-            for name, images in images_of.items():
+            shown = sample_batch(state, raw, jax.random.fold_in(key, number))
+            for name, images in shown.items():
                 columns.setdefault(name, []).extend(np.asarray(images))
         return columns
 

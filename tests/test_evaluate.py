@@ -23,7 +23,7 @@ from jaxgan.metrics.evaluate import Settings, during_training, make_evaluate
 from jaxgan.metrics.linear_probe import linear_probe
 from jaxgan.metrics.measures import Result
 from jaxgan.model import Model
-from jaxgan.programs import make_init
+from jaxgan.programs import make_init, make_sample
 from jaxgan.trainer import train
 
 
@@ -145,14 +145,16 @@ def test_images_of_many_sizes_are_compared_with_as_many_generated_ones(tmp_path,
     data = Unconditional(source=ImageFolder(root=str(tmp_path / "train")), crops=crops)
     config = dataclasses.replace(tiny.get_config(), method=METHODS["dcgan"].method, data=data)
     settings = Settings(metrics=("kid",), split="train", features=f"run:{runs['cyclegan']}")
-    measure = make_evaluate(config, data.prepare(), settings)
-    state = make_init(config)(jax.random.key(0))
+    splits, key = data.prepare(), jax.random.key(0)
+    measure = make_evaluate(config, splits, settings)
+    state = make_init(config)(key)
     (result,) = measure(Model(config, state, tmp_path))
     assert result.protocol["images"] == "8 of train, 16x16"  # those made
     with pytest.raises(UserError, match="needs images of one size"):
-        linear_probe(
-            Model(config, state, tmp_path), data.prepare() | {"test": data.prepare()["train"]}, 8
-        )
+        linear_probe(Model(config, state, tmp_path), {**splits, "test": splits["train"]}, 8)
+    columns = make_sample(config)(state, data.held_out(splits, 8, "train"), key)
+    small, large = columns["generated"]
+    assert (small != large).any()  # of other latent vectors
 
 
 @pytest.mark.parametrize(
