@@ -2,17 +2,19 @@
 
 Three maps make up all of it: `convolve`, and its transposes with respect to the image
 (`input_gradient`, which also is the forward of a transposed convolution) and to the kernel
-(`kernel_gradient`). On the CPU each picks one of the `forms` by shapes alone; elsewhere, and where
-images are split by height, they are XLA's own. `benchmarks/layers.py` times both. Being jitted they
-are traced once for all layers of the same shapes.
+(`kernel_gradient`). Each picks one of the `forms` by shapes alone: maps of few pixels are products
+of matrices; of the others some have a form for the CPU, and the rest, like all images that are
+split by height, are left to XLA. `benchmarks/layers.py` times both. Being jitted they are traced
+once for all layers of the same shapes.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 
 import jax
 
-from jaxgan.networks import forms
+from jaxgan.networks import forms, spatial
 from jaxgan.networks.forms import Image, Kernel, Windows
 from jaxgan.networks.platforms import on_cpu
 
@@ -87,11 +89,9 @@ conv_transpose.defvjp(_conv_transpose_forward, _conv_transpose_backward)
 def convolve(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
     """Return what `strided_conv` does."""
     rows, columns = (forms.count_windows(n, len(kernel), stride, padding) for n in x.shape[1:3])
-    form = forms.plain
-    if _is_small(len(x) * rows * columns, kernel):
-        form = forms.matmul
-    elif _makes_few_channels(kernel, stride):
-        form = forms.row_by_row
+    if _is_small((len(x), rows, columns), kernel):
+        return forms.matmul(x, kernel, stride, padding)
+    form = forms.row_by_row if _makes_few_channels(kernel, stride) else forms.plain
     return on_cpu(form, forms.plain, x, kernel, stride=stride, padding=padding)
 
 
@@ -100,13 +100,12 @@ def input_gradient(
     gradient: Windows, kernel: Kernel, stride: int, padding: int, size: tuple[int, int]
 ) -> Image:
     """Return the transpose of `convolve` with respect to images of a height and width."""
-    form = forms.dilated
-    if _is_small(gradient[..., 0].size, kernel):
-        form = forms.overlap
-    elif _makes_few_channels(flipped := kernel[::-1, ::-1].swapaxes(2, 3), stride):
+    if _is_small(gradient.shape[:3], kernel):
+        return forms.overlap(gradient, kernel, stride, padding, size)
+    if _makes_few_channels(flipped := kernel[::-1, ::-1].swapaxes(2, 3), stride):
         return convolve(gradient, flipped, 1, len(kernel) - 1 - padding)
-    elif 1 < stride <= len(kernel) and kernel.shape[2] >= WIDE:
-        form = forms.phases
+    in_phases = 1 < stride <= len(kernel) and kernel.shape[2] >= WIDE
+    form = forms.phases if in_phases else forms.dilated
     return on_cpu(form, forms.dilated, gradient, kernel, stride=stride, padding=padding, size=size)
 
 
@@ -116,8 +115,8 @@ def kernel_gradient(
 ) -> Kernel:
     """Return the transpose of `convolve` with respect to the kernel, of which the shape counts."""
     plain, form = _transposed(forms.plain), forms.polyphase
-    if _is_small(gradient[..., 0].size, kernel):
-        form = _transposed(forms.matmul)
+    if _is_small(gradient.shape[:3], kernel):
+        plain = form = _transposed(forms.matmul)
     elif _makes_few_channels(kernel, stride):
         form = _transposed(forms.row_by_row)
     elif stride > 1 and kernel.size <= SMALL_KERNEL:
@@ -141,8 +140,11 @@ def _transposed(conv: Callable[..., Windows]) -> Callable[..., Kernel]:
     return transpose
 
 
-def _is_small(windows: int, kernel: Kernel) -> bool:
-    return windows <= FEW_WINDOWS and kernel.size >= LARGE_KERNEL
+def _is_small(windows: tuple[int, ...], kernel: Kernel) -> bool:
+    # Where it is left to it, XLA gives these to cuDNN as convolutions of the kernel, with gaps, and
+    # transposes the kernel, its gradient and its optimizer for them.
+    few = math.prod(windows) <= FEW_WINDOWS and kernel.size >= LARGE_KERNEL
+    return (few or windows[1:] == (1, 1)) and spatial.parts() == 1
 
 
 def _makes_few_channels(kernel: Kernel, stride: int) -> bool:

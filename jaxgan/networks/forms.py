@@ -138,7 +138,9 @@ def overlap(
     batch, rows, columns, new_channels = gradient.shape
     (_, tall), (_, wide) = (_used(n, len(kernel), stride, padding) for n in size)
     kernel = kernel[tall.start : tall.stop, wide.start : wide.stop]
-    y = gradient.reshape(-1, new_channels) @ kernel.reshape(-1, new_channels).T
+    dtype = jnp.promote_types(gradient.dtype, jnp.float32)  # to add up in, as a convolution does
+    operands = gradient.reshape(-1, new_channels), kernel.reshape(-1, new_channels).T
+    y = jnp.matmul(*operands, preferred_element_type=dtype)
     y = y.reshape(batch, rows, columns, len(tall), len(wide), -1)
     for axis, used in ((2, wide), (1, tall)):
         count, length = y.shape[axis], size[axis - 1]
@@ -150,7 +152,7 @@ def overlap(
             part = jax.lax.index_in_dim(y, number, axis + 2, keepdims=False)
             places.append(jax.lax.pad(part, jnp.zeros((), y.dtype), edges))
         y = reduce(jnp.add, places)
-    return y
+    return y.astype(gradient.dtype)
 
 
 def _pad(x: Image, padding: int) -> Float[Array, "batch tall wide channels"]:
