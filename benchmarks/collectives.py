@@ -29,14 +29,31 @@ class Collective(NamedTuple):
 
 
 def collectives(compiled: jax.stages.Compiled) -> Iterator[Collective]:
-    """Read the collectives of a compiled program from its text."""
-    for line in (compiled.as_text() or "").splitlines():
-        if found := re.search(rf" = (.*) ({KINDS})(?:-start)?\(", line):
-            shapes = re.findall(r"([a-z]+[0-9]*)\[([0-9,]*)\]", found[1])
-            sizes = [int(np.prod([int(n) for n in shape.split(",") if n])) for _, shape in shapes]
-            widths = [BYTES.get(dtype, 4) for dtype, _ in shapes]
-            groups = line.partition("replica_groups=")[2] or line.partition("_pairs=")[2]
-            yield Collective(found[2], sizes, int(np.dot(sizes, widths)), read_groups(groups))
+    """Read the collectives of a compiled program."""
+    return read_collectives(compiled.as_text() or "")
+
+
+def read_collectives(program: str) -> Iterator[Collective]:
+    """Read them from the text of a program.
+
+    One that runs beside other work has a start, which says who takes part, and an end, which says
+    what it leaves.
+    """
+    who: dict[str, str] = {}
+    pattern = rf"(%\S+) = (.*) ({KINDS})(-start|-done|)\((%[^\s,)]+)"
+    for line in program.splitlines():
+        if not (found := re.search(pattern, line)):
+            continue
+        name, left, kind, phase, operand = found.groups()
+        groups = line.partition("replica_groups=")[2] or line.partition("_pairs=")[2]
+        who[name] = groups
+        if phase == "-start":
+            continue
+        shapes = re.findall(r"([a-z]+[0-9]*)\[([0-9,]*)\]", left)
+        sizes = [int(np.prod([int(n) for n in shape.split(",") if n])) for _, shape in shapes]
+        widths = [BYTES.get(dtype, 4) for dtype, _ in shapes]
+        groups = read_groups(who[operand] if phase else groups)
+        yield Collective(kind, sizes, int(np.dot(sizes, widths)), groups)
 
 
 def bytes_sent(kind: str, size: float, devices: int) -> float:

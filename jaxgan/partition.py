@@ -147,7 +147,7 @@ def mesh_of(**sizes: int) -> Mesh:
     if len(devices) < jax.device_count():
         return Mesh(np.array(devices).reshape(shape), AXES)
     # On a TPU, neighbours on the mesh are neighbours on the wires.
-    return Mesh(mesh_utils.create_device_mesh(shape, allow_split_physical_axes=True), AXES)
+    return Mesh(mesh_utils.create_device_mesh(shape, devices, allow_split_physical_axes=True), AXES)
 
 
 def make_mesh(setting: str, method: Method, state: PyTree, spec: Spec) -> Mesh:

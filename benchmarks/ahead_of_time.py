@@ -1,0 +1,156 @@
+"""A step on a device that is not there: `python benchmarks/ahead_of_time.py --config configs/X.py`.
+
+Compiles the train step of a config by the compiler of H200 GPUs, eight in a machine, or of a TPU
+slice (--target=v5e:2x2). That takes `pip install ".[cuda12]"` or ".[tpu]", but no such device; for
+TPUs, few cores need minutes. Counts the memory of a device, what devices send to each other and,
+for GPUs, the kernels of a step and the bytes that they read and write. Times nothing, and reads no
+data set. Takes options of its own (--help) and the arguments of train.py; --json=FILE gets the
+results.
+
+Only a real GPU can choose between kernels by their time; which it would, is not seen here.
+"""
+
+import json
+import math
+import os
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from unittest import mock
+
+import jax
+import options
+from collectives import BYTES, collectives
+from jax.experimental import topologies
+
+from jaxgan import command_line, partition
+from jaxgan.config import Config
+from jaxgan.dry_run import memory_of
+from jaxgan.errors import UserError
+from jaxgan.programs import lower_train_steps, place
+
+MIB = 2**20
+GPUS = 8
+H200 = """
+gpu_device_info {
+  cuda_compute_capability { major: 9 }
+  core_count: 132
+  fpus_per_core: 128
+  clock_rate_ghz: 1.98
+  device_memory_size: 150100000000
+  memory_bandwidth: 4800000000000
+  l2_cache_size: 62914560
+  threads_per_warp: 32
+  threads_per_block_limit: 1024
+  threads_per_core_limit: 2048
+  registers_per_block_limit: 65536
+  registers_per_core_limit: 65536
+  shared_memory_per_block: 49152
+  shared_memory_per_block_optin: 232448
+  shared_memory_per_core: 233472
+  block_dim_limit_x: 2147483647
+  block_dim_limit_y: 65535
+  block_dim_limit_z: 65535
+}
+platform_name: "CUDA"
+runtime_version { major: 12 minor: 9 }
+dnn_version_info { major: 9 minor: 8 }
+device_description_str: "NVIDIA H200"
+"""
+FREE = {"parameter", "constant", "bitcast", "tuple", "get-tuple-element"}  # no kernel
+
+
+def devices_of(target: str) -> Sequence[Any]:
+    """Return devices that can be compiled for.
+
+    Raises:
+        UserError: If their compiler is not installed, or does not know them.
+    """
+    gpu = target == "h200"
+    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")  # nothing to ask outside of its cloud
+    try:
+        if gpu:
+            arguments = {"target_config": H200, "topology": f"1x1x{GPUS}"}
+            return topologies.get_topology_desc(target, "cuda", **arguments).devices
+        return topologies.get_topology_desc(target, "tpu").devices
+    except (NotImplementedError, RuntimeError) as error:
+        extra = "cuda12" if gpu else "tpu"
+        reason = str(error).splitlines()[0]
+        raise UserError(f'no compiler for {target}: pip install ".[{extra}]" ({reason})') from error
+
+
+def compile_for(devices: Sequence[Any], config: Config) -> dict[str, Any]:
+    """Compile the train step of a config as if JAX had found these devices, and count."""
+    platform = devices[0].platform
+    found = {"devices": lambda: devices, "device_count": lambda: len(devices)}
+    with mock.patch.multiple(jax, default_backend=lambda: platform, **found):
+        placed = place(config)
+        description = partition.describe(placed.mesh)
+        lowered = lower_train_steps(config, placed)
+    start = time.perf_counter()
+    # A measured choice of kernels needs the device.
+    step = lowered.compile({"xla_gpu_autotune_level": "0"} if platform == "gpu" else None)
+    seconds = time.perf_counter() - start
+    held, used = memory_of(step)
+    sent = Counter()
+    for collective in collectives(step):
+        sent[collective.kind] += collective.bytes
+    result = {
+        "device": description,
+        "compile_seconds": round(seconds, 1),
+        "state_and_batch_mib": round(held / MIB, 1),
+        "activations_mib": round(used / MIB, 1),
+        "collective_mib": {kind: round(size / MIB, 1) for kind, size in sorted(sent.items())},
+    }
+    if platform == "gpu":
+        result |= kernels(step.as_text() or "")
+    return result
+
+
+def kernels(program: str) -> dict[str, Any]:
+    """Count the kernels of a GPU's step, other than collectives, and what they read and write."""
+    # The computation with the most convolutions: the program itself, or the body of its loop.
+    computations = re.split(r"\n(?=\S)", program)
+    body = max(computations, key=lambda text: text.count("__cudnn$conv"))
+    sizes, count, moved = {}, 0, 0
+    instruction = r"(%\S+) = (\(.*?\)|\S+) ([\w-]+)\((.*?)\)"
+    for name, shape, kind, operands in re.findall(instruction, body):
+        sizes[name] = size_of(shape)
+        if kind not in FREE and not kind.endswith(("-start", "-done")):
+            count += 1
+            moved += sizes[name] + sum(sizes.get(each, 0) for each in operands.split(", "))
+    return {
+        "kernels_per_step": count,
+        "of_them_convolutions": body.count("__cudnn$conv"),
+        "gigabyte_per_step": round(moved / 1e9, 3),
+    }
+
+
+def size_of(shapes: str) -> int:
+    """Return the bytes of arrays whose shapes stand in a text."""
+    return sum(
+        BYTES.get(dtype, 4) * math.prod(int(n) for n in shape.split(",") if n)
+        for dtype, shape in re.findall(r"([a-z]+[0-9]*)\[([0-9,]*)\]", shapes)
+    )
+
+
+def main() -> int:
+    """Count what the command line says; return the exit code."""
+    parser = options.parser()
+    parser.add_argument("--target", default="h200", help="h200, or a TPU slice such as v5e:2x2")
+    own, rest = options.read(parser, sys.argv[1:])
+    jax.config.update("jax_platforms", "cpu")  # whatever else there is, nothing runs on it
+    name, arguments = command_line.parse(rest)
+    result = {"config": name} | compile_for(devices_of(own.target), arguments.config)
+    for field, value in result.items():
+        print(f"{field:32} {value}")
+    print(json.dumps(result))
+    options.write(own.json, result)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(command_line.run(main))
