@@ -120,7 +120,7 @@ def test_plain_is_what_jax_has():
     assert_equal(plain(x, kernel, 2, 1), theirs.transpose(0, 2, 3, 1), 1e-6)
 
 
-@pytest.mark.skipif(jax.default_backend() != "cpu", reason="forms are chosen on the CPU alone")
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="counted in the CPU's program")
 @pytest.mark.parametrize(
     ("layer", "forms"),
     [
@@ -148,6 +148,26 @@ def test_shapes_choose_the_form(layer, forms):
     assert tuple(counts) == forms
 
 
+def exported_convolutions(function, platform, *arguments):
+    exported = jax.export.export(jax.jit(function), platforms=[platform])(*arguments)
+    lines = exported.mlir_module().splitlines()
+    return [line for line in lines if "stablehlo.convolution" in line]
+
+
+@pytest.mark.parametrize("platform", ["cpu", "cuda", "tpu"])
+@pytest.mark.parametrize(
+    "layer", [((4, 2, 1), (4, 8, 8), 256, 128), ((4, 1, 0), (500, 4, 4), 5, 6)]
+)
+def test_maps_of_few_pixels_are_products_of_matrices_everywhere(platform, layer):
+    x, kernel, gradient = draw(layer, "float32")
+    _, stride, padding = layer[0]
+
+    def step(x, kernel, gradient):
+        return value_and_gradients(strided_conv, (stride, padding), x, kernel, gradient)
+
+    assert not exported_convolutions(step, platform, x, kernel, gradient)
+
+
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])
 def test_elsewhere_the_gradient_of_a_transposed_kernel_is_that_of_a_strided_one(platform):
     """A window with gaps for the kernel; only the forward has gaps between its inputs.
@@ -159,8 +179,6 @@ def test_elsewhere_the_gradient_of_a_transposed_kernel_is_that_of_a_strided_one(
     def energy(kernel):
         return jnp.sum(jnp.square(conv_transpose(x, kernel, 2, 1, 0)))
 
-    lowered = jax.export.export(jax.jit(jax.grad(energy)), platforms=[platform])(kernel)
-    lines = lowered.mlir_module().splitlines()
-    windows = [line for line in lines if "stablehlo.convolution" in line]
+    windows = exported_convolutions(jax.grad(energy), platform, kernel)
     assert ["lhs_dilate" in window for window in windows] == [True, False]
     assert ["rhs_dilate" in window for window in windows] == [False, True]
