@@ -141,8 +141,8 @@ def _transposed(conv: Callable[..., Windows]) -> Callable[..., Kernel]:
 
 
 def _is_small(windows: tuple[int, ...], kernel: Kernel) -> bool:
-    # Where it is left to it, XLA gives these to cuDNN as convolutions of the kernel, with gaps, and
-    # transposes the kernel, its gradient and its optimizer for them.
+    # Left to XLA they become, on CUDA, convolutions of the kernel with gaps, for which it, its
+    # gradient and what Adam keeps of it are transposed.
     few = math.prod(windows) <= FEW_WINDOWS and kernel.size >= LARGE_KERNEL
     return (few or windows[1:] == (1, 1)) and spatial.parts() == 1
 
