@@ -10,20 +10,18 @@ results.
 Only a real GPU can choose between kernels by their time; which it would, is not seen here.
 """
 
-import json
 import math
 import os
 import re
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from unittest import mock
 
 import jax
 import options
-from collectives import BYTES, collectives
+from collectives import MIB, read_arrays, sent_mib
 from jax.experimental import topologies
 
 from jaxgan import command_line, partition
@@ -32,7 +30,6 @@ from jaxgan.dry_run import memory_of
 from jaxgan.errors import UserError
 from jaxgan.programs import lower_train_steps, place
 
-MIB = 2**20
 GPUS = 8
 H200 = """
 gpu_device_info {
@@ -95,15 +92,12 @@ def compile_for(devices: Sequence[Any], config: Config) -> dict[str, Any]:
     step = lowered.compile({"xla_gpu_autotune_level": "0"} if platform == "gpu" else None)
     seconds = time.perf_counter() - start
     held, used = memory_of(step)
-    sent = Counter()
-    for collective in collectives(step):
-        sent[collective.kind] += collective.bytes
     result = {
         "device": description,
         "compile_seconds": round(seconds, 1),
         "state_and_batch_mib": round(held / MIB, 1),
         "activations_mib": round(used / MIB, 1),
-        "collective_mib": {kind: round(size / MIB, 1) for kind, size in sorted(sent.items())},
+        "collective_mib": {kind: round(size, 1) for kind, size in sent_mib(step).items()},
     }
     if platform == "gpu":
         result |= kernels(step.as_text() or "")
@@ -111,14 +105,17 @@ def compile_for(devices: Sequence[Any], config: Config) -> dict[str, Any]:
 
 
 def kernels(program: str) -> dict[str, Any]:
-    """Count the kernels of a GPU's step, other than collectives, and what they read and write."""
+    """Count the kernels of a GPU's step, other than collectives, and what they read and write.
+
+    Of an array that a kernel cuts a part from, all is counted.
+    """
     # The computation with the most convolutions: the program itself, or the body of its loop.
     computations = re.split(r"\n(?=\S)", program)
     body = max(computations, key=lambda text: text.count("__cudnn$conv"))
     sizes, count, moved = {}, 0, 0
     instruction = r"(%\S+) = (\(.*?\)|\S+) ([\w-]+)\((.*?)\)"
     for name, shape, kind, operands in re.findall(instruction, body):
-        sizes[name] = size_of(shape)
+        sizes[name] = sum(math.prod(array) for array in read_arrays(shape))
         if kind not in FREE and not kind.endswith(("-start", "-done")):
             count += 1
             moved += sizes[name] + sum(sizes.get(each, 0) for each in operands.split(", "))
@@ -129,26 +126,16 @@ def kernels(program: str) -> dict[str, Any]:
     }
 
 
-def size_of(shapes: str) -> int:
-    """Return the bytes of arrays whose shapes stand in a text."""
-    return sum(
-        BYTES.get(dtype, 4) * math.prod(int(n) for n in shape.split(",") if n)
-        for dtype, shape in re.findall(r"([a-z]+[0-9]*)\[([0-9,]*)\]", shapes)
-    )
-
-
 def main() -> int:
     """Count what the command line says; return the exit code."""
     parser = options.parser()
     parser.add_argument("--target", default="h200", help="h200, or a TPU slice such as v5e:2x2")
     own, rest = options.read(parser, sys.argv[1:])
     jax.config.update("jax_platforms", "cpu")  # whatever else there is, nothing runs on it
+    jax.config.update("jax_enable_compilation_cache", False)  # it could not be loaded here
     name, arguments = command_line.parse(rest)
     result = {"config": name} | compile_for(devices_of(own.target), arguments.config)
-    for field, value in result.items():
-        print(f"{field:32} {value}")
-    print(json.dumps(result))
-    options.write(own.json, result)
+    options.report(own.json, result)
     return 0
 
 

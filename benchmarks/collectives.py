@@ -1,6 +1,8 @@
 """What a compiled program sends between devices."""
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
@@ -9,6 +11,7 @@ import jax
 import numpy as np
 
 KINDS = "all-gather|all-reduce|all-to-all|reduce-scatter|collective-permute"
+MIB = 2**20
 BYTES = {"pred": 1, "s8": 1, "u8": 1, "bf16": 2, "f16": 2, "f64": 8, "s64": 8, "u64": 8}
 
 
@@ -33,6 +36,14 @@ def collectives(compiled: jax.stages.Compiled) -> Iterator[Collective]:
     return read_collectives(compiled.as_text() or "")
 
 
+def sent_mib(compiled: jax.stages.Compiled) -> dict[str, float]:
+    """Return what the collectives of a compiled program leave on a device, in MiB by kind."""
+    sent = Counter()
+    for collective in collectives(compiled):
+        sent[collective.kind] += collective.bytes
+    return {kind: size / MIB for kind, size in sorted(sent.items())}
+
+
 def read_collectives(program: str) -> Iterator[Collective]:
     """Read them from the text of a program.
 
@@ -49,11 +60,18 @@ def read_collectives(program: str) -> Iterator[Collective]:
         who[name] = groups
         if phase == "-start":
             continue
-        shapes = re.findall(r"([a-z]+[0-9]*)\[([0-9,]*)\]", left)
-        sizes = [int(np.prod([int(n) for n in shape.split(",") if n])) for _, shape in shapes]
-        widths = [BYTES.get(dtype, 4) for dtype, _ in shapes]
+        sizes, widths = zip(*read_arrays(left), strict=True)
         groups = read_groups(who[operand] if phase else groups)
-        yield Collective(kind, sizes, int(np.dot(sizes, widths)), groups)
+        yield Collective(kind, list(sizes), int(np.dot(sizes, widths)), groups)
+
+
+def read_arrays(shapes: str) -> list[tuple[int, int]]:
+    """Read, from the text of shapes, how many elements arrays have, and the bytes of an element."""
+    found = re.findall(r"([a-z]+[0-9]*)\[([0-9,]*)\]", shapes)
+    return [
+        (math.prod(int(n) for n in shape.split(",") if n), BYTES.get(dtype, 4))
+        for dtype, shape in found
+    ]
 
 
 def bytes_sent(kind: str, size: float, devices: int) -> float:

@@ -62,6 +62,14 @@ def write(path: Path | None, results: Mapping[str, Any]) -> None:
         path.write_text(json.dumps(about() | dict(results), indent=2) + "\n")
 
 
+def report(path: Path | None, results: Mapping[str, Any]) -> None:
+    """Print results as a table and as a line of JSON, and write them as `write` does."""
+    for field, value in results.items():
+        print(f"{field:32} {value}")
+    print(json.dumps(results))
+    write(path, results)
+
+
 def cpu_model() -> str:
     """Return the name of the CPU."""
     info = Path("/proc/cpuinfo")

@@ -18,14 +18,13 @@ import re
 import statistics
 import sys
 import time
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import options
 import train_steps
-from collectives import bytes_sent, collectives
+from collectives import MIB, bytes_sent, sent_mib
 
 from jaxgan import command_line
 from jaxgan.config import Config
@@ -35,7 +34,6 @@ from jaxgan.programs import lower_train_steps, place
 
 ROUNDS, STEPS = 3, 5
 PREDICTED = (8, 64, 512)  # devices
-MIB = 2**20
 
 
 def measure(config: Config, mesh: str, devices: int, timed: bool) -> dict[str, Any]:
@@ -52,9 +50,6 @@ def measure(config: Config, mesh: str, devices: int, timed: bool) -> dict[str, A
     config = dataclasses.replace(config, train=train)
     placed = place(config)
     step = lower_train_steps(config, placed).compile()
-    sent = Counter()
-    for collective in collectives(step):
-        sent[collective.kind] += collective.bytes
     held, used = memory_of(step)
     result = {
         "devices": devices,
@@ -62,7 +57,7 @@ def measure(config: Config, mesh: str, devices: int, timed: bool) -> dict[str, A
         "batch_size": train.batch_size,
         "state_and_batch_mib": held / MIB,
         "activations_mib": used / MIB,
-        "collective_mib": {kind: size / MIB for kind, size in sorted(sent.items())},
+        "collective_mib": sent_mib(step),
     }
     if timed:
         run, times = train_steps.runner(config, placed, step), []

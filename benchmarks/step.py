@@ -10,7 +10,6 @@ large matrix product in --compute_dtype, at the precision that is its default, a
 """
 
 import dataclasses
-import json
 import statistics
 import sys
 import time
@@ -110,10 +109,7 @@ def main() -> int:
     name, arguments = command_line.parse(rest)
     dtype = options.compute_dtype(arguments.config)
     result = {"config": name} | measure(arguments.config, dtype, own.round_seconds)
-    for field, value in result.items():
-        print(f"{field:32} {value}")
-    print(json.dumps(result))
-    options.write(own.json, result)
+    options.report(own.json, result)
     return 0
 
 
