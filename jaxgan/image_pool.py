@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 from flax import struct
-from jax.experimental.shard_alike import shard_alike
 from jaxtyping import PRNGKeyArray
 
 from jaxgan.types import Images, PyTree
@@ -59,5 +58,8 @@ def query(pool: ImagePool, images: Images, key: PRNGKeyArray) -> tuple[ImagePool
         exchange, start, (news, jax.random.split(key, batch_size))
     )
     both = jnp.concatenate([pool.images, images])
-    returned_images, _ = shard_alike(both[returned], images)
+    # Choosing between `images` and the rest element by element, which computes nothing new, makes
+    # XLA split the returned images over the devices as it splits `images`.
+    is_own = (returned == news)[:, None, None, None]
+    returned_images = jnp.where(is_own, images, both[returned])
     return ImagePool(images=both[slots], count=count), returned_images
