@@ -5,18 +5,22 @@ import signal
 import sys
 from pathlib import Path
 
-import jax
-
-from jaxgan import command_line, dry_run, processes
+from jaxgan import command_line, console
 from jaxgan.errors import UserError
-from jaxgan.metrics.evaluate import during_training
-from jaxgan.trainer import train
-from jaxgan.workdir import new_workdir
 
 
 def main() -> int:
     """Train as the command line says; return the exit code."""
     name, arguments = command_line.parse(sys.argv[1:])
+
+    # Imported here because help and typing errors should not wait for it.
+    import jax
+
+    from jaxgan import dry_run, processes
+    from jaxgan.metrics.evaluate import during_training
+    from jaxgan.trainer import train
+    from jaxgan.workdir import new_workdir
+
     processes.join(arguments.processes)
     if arguments.dry_run:
         print(dry_run.describe(arguments.config))
@@ -30,4 +34,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.run(main))
+    sys.exit(console.run(main))

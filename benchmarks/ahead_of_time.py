@@ -24,7 +24,7 @@ import options
 from collectives import MIB, read_arrays, sent_mib
 from jax.experimental import topologies
 
-from jaxgan import command_line, partition
+from jaxgan import command_line, console, partition
 from jaxgan.config import Config
 from jaxgan.dry_run import memory_of
 from jaxgan.errors import UserError
@@ -140,4 +140,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.run(main))
+    sys.exit(console.run(main))

@@ -22,7 +22,7 @@ import grain
 import jax
 import options
 
-from jaxgan import command_line
+from jaxgan import console
 from jaxgan.data.crops import Crops
 from jaxgan.data.paired import Paired
 from jaxgan.data.procedural import ProceduralFacades
@@ -114,7 +114,7 @@ def measure(arguments: Arguments, data_dir: str) -> dict[str, float]:
 
 def main() -> int:
     """Measure what the command line says; return the exit code."""
-    arguments = command_line.parse_as(Arguments, sys.argv[1:], prog="benchmarks/input.py")
+    arguments = console.parse_as(Arguments, sys.argv[1:], prog="benchmarks/input.py")
     with tempfile.TemporaryDirectory() as data_dir:
         speeds = measure(arguments, data_dir)
     for stage, speed in speeds.items():
@@ -126,4 +126,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.run(main))
+    sys.exit(console.run(main))

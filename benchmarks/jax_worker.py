@@ -15,7 +15,7 @@ import jax
 import train_steps
 from jaxtyping import PRNGKeyArray
 
-from jaxgan import command_line
+from jaxgan import command_line, console
 from jaxgan.config import Config
 from jaxgan.programs import batch_spec, lower_train_steps, place
 from jaxgan.types import Batch, Spec
@@ -60,4 +60,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.run(main))
+    sys.exit(console.run(main))

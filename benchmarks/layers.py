@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import options
 
-from jaxgan import command_line
+from jaxgan import command_line, console
 from jaxgan.compiler import compiler_options
 from jaxgan.config import Config
 from jaxgan.networks import convolutions, forms, norms
@@ -143,4 +143,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.run(main))
+    sys.exit(console.run(main))

@@ -27,7 +27,7 @@ import jax
 import options
 from blocks import Competitor, Failed, cores, reason_in
 
-from jaxgan import command_line
+from jaxgan import command_line, console
 from jaxgan.config import Config, to_json
 from jaxgan.errors import UserError
 from jaxgan.programs import batch_spec
@@ -242,4 +242,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.run(main))
+    sys.exit(console.run(main))

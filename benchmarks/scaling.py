@@ -26,7 +26,7 @@ import options
 import train_steps
 from collectives import MIB, bytes_sent, sent_mib
 
-from jaxgan import command_line
+from jaxgan import command_line, console
 from jaxgan.config import Config
 from jaxgan.dry_run import memory_of
 from jaxgan.errors import UserError
@@ -139,4 +139,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.run(main))
+    sys.exit(console.run(main))

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import options
 import train_steps
 
-from jaxgan import command_line, partition
+from jaxgan import command_line, console, partition
 from jaxgan.config import Config
 from jaxgan.dry_run import memory_of
 from jaxgan.programs import lower_train_steps, place
@@ -114,4 +114,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.run(main))
+    sys.exit(console.run(main))

@@ -1,4 +1,7 @@
-"""The command `jaxgan`: what to do with trained models."""
+"""The command `jaxgan`: what to do with trained models.
+
+A command imports what it needs when it is called, so that help and typing errors need not wait.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -6,24 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import jax.numpy as jnp
-import numpy as np
 import tyro
-from tqdm import tqdm
 
-from jaxgan import command_line
-from jaxgan.config import load as load_config
+from jaxgan import console
 from jaxgan.errors import UserError
 from jaxgan.files import write_text
-from jaxgan.image_files import choose_suffix, write_image
-from jaxgan.images import mosaic, to_picture
-from jaxgan.interop.runs import export_torch, import_torch
-from jaxgan.metrics.evaluate import Settings, make_evaluate, parse_metrics, table, to_json
-from jaxgan.metrics.extractors import ResizeName
-from jaxgan.metrics.weights import ALEXNET, INCEPTION, LPIPS_HEADS
-from jaxgan.model import NormStatistics, load
-from jaxgan.translate import Options, translate_files
-from jaxgan.types import Translating
 from jaxgan.validation import check
 
 WHOLE_STATISTICS = (
@@ -60,7 +50,7 @@ class Translate:
     contrast and color change from tile to tile."""
     dropout: Literal["on", "off"] | None = None
     """Whether dropout stays on; by default as in the method's paper."""
-    norm_statistics: NormStatistics | None = None
+    norm_statistics: Literal["image", "running"] | None = None
     """What batch norm uses: each image's statistics, or the running averages of training; by
     default as in the method's paper."""
 
@@ -72,6 +62,9 @@ class Translate:
 
     def __call__(self) -> int:
         """Write the images; return 1 if some could not be translated."""
+        from jaxgan.model import load
+        from jaxgan.translate import Options, translate_files
+
         model = load(self.run, dropout=on(self.dropout), norm_statistics=self.norm_statistics)
         options = Options(
             direction=self.direction,
@@ -110,6 +103,14 @@ class Generate:
 
     def __call__(self) -> None:
         """Write the images."""
+        import jax.numpy as jnp
+        import numpy as np
+        from tqdm import tqdm
+
+        from jaxgan.image_files import choose_suffix, write_image
+        from jaxgan.images import mosaic, to_picture
+        from jaxgan.model import load
+
         model = load(self.run)
         make = model.interpolate if self.interpolate else model.generate
         images = make(self.count, self.seed)
@@ -139,7 +140,7 @@ class Evaluate:
     """For a CycleGAN: ab (the default) measures its B, ba its A."""
     features: str = "inception"
     """What fid and kid see by: inception, or run:DIR for the discriminator of a run."""
-    resize: ResizeName = "clean"
+    resize: Literal["clean", "original"] = "clean"
     """How images are resized for Inception: clean, as clean-fid, or original, as Heusel et al."""
     inception: Path | None = None
     """File of Inception's weights; it is kept for the next time."""
@@ -149,7 +150,7 @@ class Evaluate:
     """File of the weights of lpips; it is kept for the next time."""
     dropout: Literal["on", "off"] | None = None
     """Whether dropout stays on; by default as in the method's paper."""
-    norm_statistics: NormStatistics | None = None
+    norm_statistics: Literal["image", "running"] | None = None
     """What batch norm uses: each image's statistics, or the running averages of training; by
     default as in the method's paper."""
     untrained: bool = False
@@ -164,7 +165,12 @@ class Evaluate:
         check(0 <= self.seed < 2**32, "seed must be at least 0 and below 2**32")
 
     def __call__(self) -> None:
-        """Print a table, and write it down."""
+        """Print a table, and write it to a file."""
+        from jaxgan.metrics.evaluate import Settings, make_evaluate, parse_metrics, table, to_json
+        from jaxgan.metrics.weights import ALEXNET, INCEPTION, LPIPS_HEADS
+        from jaxgan.model import load
+        from jaxgan.types import Translating
+
         metrics = parse_metrics(self.metrics)
         model = load(self.run, dropout=on(self.dropout), norm_statistics=self.norm_statistics)
         if self.untrained:
@@ -206,7 +212,10 @@ class ImportTorch:
 
     def __call__(self) -> None:
         """Make the run."""
-        config = None if self.config is None else load_config(self.config)
+        from jaxgan.config import load
+        from jaxgan.interop.runs import import_torch
+
+        config = None if self.config is None else load(self.config)
         import_torch(self.from_, self.workdir, config)
 
 
@@ -221,6 +230,8 @@ class ExportTorch:
 
     def __call__(self) -> None:
         """Write the files."""
+        from jaxgan.interop.runs import export_torch
+
         export_torch(self.run, self.output)
 
 
@@ -240,14 +251,14 @@ def on(switch: Literal["on", "off"] | None) -> bool | None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
 
     def run() -> int:
-        command = command_line.parse_as(
-            Command, sys.argv[1:] if arguments is None else arguments, prog="jaxgan"
-        )
+        console.print_version(given)
+        command = console.parse_as(Command, given, prog="jaxgan")
         return command() or 0
 
-    return command_line.run(run)
+    return console.run(run)
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def load(path: Path) -> Config:
         UserError: If there is no such file, or it does not define an experiment.
     """
     if not path.is_file():
-        raise UserError(f"there is no config file {path}; there are: {', '.join(available())}")
+        raise UserError(f"there is no config file {path}")
     try:
         names = runpy.run_path(str(path))
         if "get_config" not in names:
@@ -100,11 +100,6 @@ def load(path: Path) -> Config:
     if not isinstance(config, Config):
         raise UserError(f"{path}: get_config() must return a Config, not {type(config).__name__}")
     return config
-
-
-def available() -> list[str]:
-    """Return the config files below the current folder."""
-    return sorted(map(str, Path("configs").glob("*.py"))) or ["none in this folder"]
 
 
 def to_json(value: Any) -> Any:

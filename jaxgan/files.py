@@ -1,10 +1,11 @@
 """Files that are either whole or not there, and locks."""
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 
 def write_text(file: Path, text: str) -> None:
@@ -25,10 +26,13 @@ def lock(file: Path, when_busy: Callable[[], None]) -> Iterator[None]:
         file: The lock's file.
         when_busy: What to do before waiting for another process. It may raise instead.
     """
-    with file.open("w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            when_busy()
-            fcntl.flock(held, fcntl.LOCK_EX)
+    held = FileLock(file)
+    try:
+        held.acquire(blocking=False)
+    except Timeout:
+        when_busy()
+        held.acquire()
+    try:
         yield
+    finally:
+        held.release()

@@ -113,3 +113,31 @@ def test_imports_go_down_and_never_sideways(file):
     allowed = {f"jaxgan.{part}" for part in ALLOWED[parts[0]]}
     for module in imports(file):
         assert ".".join(module.split(".")[:2]) in allowed, f"{file} imports {module}"
+
+
+# What is imported of `jax.experimental`, which may change with every version, and why.
+EXPERIMENTAL = {
+    "mesh_utils": "device meshes that follow the wiring of a TPU; jax.make_mesh takes all devices",
+    "multihost_utils": "barriers, broadcasts and gathers between processes have no other home",
+    "topologies": "compiling for devices that are not there, in benchmarks only",
+}
+PRIVATE = ("_src", "extend", "interpreters", "lib")
+
+
+def test_what_is_not_public_in_jax_is_imported_for_a_reason():
+    found = set()
+    for folder in ("jaxgan", "benchmarks", "configs", "tests"):
+        for file in (PACKAGE.parent / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Import):
+                    names = [alias.name for alias in node.names]
+                elif isinstance(node, ast.ImportFrom):
+                    names = [f"{node.module}.{alias.name}" for alias in node.names]
+                else:
+                    continue
+                for name in names:
+                    parts = name.split(".")
+                    assert parts[0] != "jax" or parts[1:2] not in [[p] for p in PRIVATE], file
+                    if parts[:2] == ["jax", "experimental"]:
+                        found.add(parts[2])
+    assert found == EXPERIMENTAL.keys()

@@ -4,8 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from jaxgan.image_pool import empty_pool, query
+from jaxgan.partition import mesh_of
 
 
 def numbered(start, count):
@@ -81,3 +84,12 @@ def test_gradients_flow_through_an_image_that_is_returned_and_not_through_a_stor
         gradients[came_from_pool] = jax.grad(lambda x, f=exchange: f(x)[1].sum())(numbered(2, 1))
     assert gradients[True].item() == 0
     assert gradients[False].item() == 1
+
+
+def test_returned_images_are_split_over_the_devices_as_the_batch_is():
+    mesh = mesh_of(data=8)
+    everywhere, by_image = NamedSharding(mesh, P()), NamedSharding(mesh, P("data"))
+    pool, images = empty_pool(4, (4, 4, 3)), jnp.zeros((8, 4, 4, 3))
+    step = jax.jit(query, in_shardings=(everywhere, by_image, everywhere))
+    _, returned = step.lower(pool, images, jax.random.key(0)).compile().output_shardings
+    assert returned.is_equivalent_to(by_image, images.ndim)

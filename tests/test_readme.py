@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import pytorch
 
-from jaxgan import cli, command_line
+from jaxgan import cli, command_line, console
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -55,7 +55,7 @@ def test_there_are_others():
 
 @pytest.mark.parametrize("command", OTHER_COMMANDS)
 def test_other_commands_parse(command):
-    command_line.parse_as(cli.Command, shlex.split(command), prog="jaxgan")
+    console.parse_as(cli.Command, shlex.split(command), prog="jaxgan")
 
 
 def test_links_lead_somewhere():

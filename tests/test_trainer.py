@@ -17,6 +17,7 @@ from jaxgan.data.unpaired import Unpaired
 from jaxgan.errors import UserError
 from jaxgan.programs import batches_spec, make_init, make_sample
 from jaxgan.trainer import train
+from jaxgan.types import Method
 
 
 @pytest.fixture
@@ -130,11 +131,14 @@ def test_a_run_goes_on_at_multiples_of_the_steps_taken_at_once(config, tmp_path)
 class Explodes:
     """Multiplies the weights by infinity after a step."""
 
-    inner: object
+    inner: Method
     step: int
 
-    def __getattr__(self, name):
-        return getattr(self.inner, name)
+    def init(self, key, batch_spec):
+        return self.inner.init(key, batch_spec)
+
+    def sample(self, state, batch, key):
+        return self.inner.sample(state, batch, key)
 
     def train_step(self, state, batch, key):
         state, metrics = self.inner.train_step(state, batch, key)

@@ -17,6 +17,7 @@ from jaxgan.image_files import read_image, write_image
 from jaxgan.images import to_picture
 from jaxgan.pixels import Pixels
 from jaxgan.trainer import train
+from jaxgan.translate import Options, translate_files
 
 RNG = np.random.default_rng(0)
 
@@ -130,7 +131,7 @@ def test_what_cannot_be_translated_is_one_line(runs, tmp_path):
         (tmp_path, tmp_path, "holds the input, which would be lost"),
     ):
         with pytest.raises(UserError, match=message):
-            cli.translate_files(cyclegan, source, output, cli.Options())
+            translate_files(cyclegan, source, output, Options())
 
 
 BANDS = Pixels(channels=5, dtype="float32", value_range=(-10, 30))

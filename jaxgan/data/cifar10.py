@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tensorflow_datasets as tfds
 from jaxtyping import UInt8
 
-from jaxgan.data.builder import build_from_arrays, open_or_prepare
-from jaxgan.data.download import DAMAGED, download
+from jaxgan.data.download import DAMAGED, download, recorded_sha256
 from jaxgan.data.folder import fingerprint
+from jaxgan.data.prepared import open_or_prepare, write_arrays
 from jaxgan.errors import UserError
 from jaxgan.pixels import RGB_IMAGE, Pixels
 from jaxgan.types import Splits
@@ -48,11 +47,9 @@ class CIFAR10:
             return open_or_prepare(lambda: _build(file, data_dir, name), data_dir, name)
 
         def download_and_build():
-            # The sum that TFDS records with its own builder.
-            records = tfds.builder_cls("cifar10").url_infos or {}
             file = download(
                 f"{self.mirror.rstrip('/')}/{FILE}",
-                records[f"{HOST}/{FILE}"].checksum,
+                recorded_sha256("cifar10", f"{HOST}/{FILE}"),
                 data_dir / "downloads" / "cifar10",
                 instead=f"--config.data.archive=PATH/{FILE}",
             )
@@ -68,7 +65,7 @@ def _build(archive: Path, data_dir: Path, name: str) -> None:
         records = _read(archive, files)
         images = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
         arrays[split] = (np.ascontiguousarray(images), records[:, 0])
-    build_from_arrays(arrays, data_dir, name)
+    write_arrays(arrays, data_dir, name)
 
 
 def _read(archive: Path, names: list[str]) -> UInt8[np.ndarray, "count bytes"]:

@@ -1,5 +1,6 @@
 """How images are loaded, and cropped and mirrored on the device."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray, Shaped
 from PIL import Image, ImageOps
-from tensorflow_datasets.core.constants import DATA_DIR
 
 from jaxgan.image_files import Pixelated, change, read_as
 from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, RawBatch
 from jaxgan.validation import check
+
+
+DATA_DIR = os.environ.get("TFDS_DATA_DIR", str(Path("~/tensorflow_datasets").expanduser()))  # as TFDS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import tensorflow_datasets as tfds
-
-from jaxgan.data.download import prepare_archive
+from jaxgan.data.download import prepare_archive, recorded_sha256
 from jaxgan.data.folder import prepare_folder
 from jaxgan.data.unpaired_folder import domains
 from jaxgan.pixels import RGB_DOMAINS, Pixels
@@ -49,9 +47,7 @@ class CycleGANDownload:
         """See `DomainSource.prepare`."""
         if self.root is not None:
             return prepare_folder(self.root, data_dir, domains(self.pixels()))
-        # The sums that TFDS records with its own builder of these data sets.
-        records = tfds.builder_cls("cycle_gan").url_infos or {}
-        sha256 = records[f"{HOST}/{self.name}.zip"].checksum
+        sha256 = recorded_sha256("cycle_gan", f"{HOST}/{self.name}.zip")
         url = f"{self.mirror.rstrip('/')}/{self.name}.zip"
         name = f"cycle_gan_{self.name}"
         return prepare_archive(url, sha256, self.archive, name, data_dir, domains(self.pixels()))

@@ -13,8 +13,8 @@ from typing import Any
 import pooch
 import requests
 
-from jaxgan.data.builder import open_or_prepare
 from jaxgan.data.folder import Layout, build_from_folder, fingerprint
+from jaxgan.data.prepared import open_or_prepare
 from jaxgan.errors import UserError
 from jaxgan.types import Splits
 
@@ -66,6 +66,14 @@ def prepare_archive_file(archive: str, name: str, data_dir: Path, layout: Layout
         raise UserError(f"there is no file {file}, given as --config.data.archive")
     name += "_" + fingerprint([file])
     return open_or_prepare(lambda: _build(file, data_dir, name, layout), data_dir, name)
+
+
+def recorded_sha256(builder: str, url: str) -> str:
+    """Return the checksum that TFDS records, with a builder of its own, for a download."""
+    import tensorflow_datasets as tfds
+
+    records = tfds.builder_cls(builder).url_infos or {}
+    return records[url].checksum
 
 
 def download(url: str, sha256: str | None, folder: Path, instead: str) -> Path:

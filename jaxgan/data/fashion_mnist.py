@@ -9,12 +9,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import tensorflow_datasets as tfds
 from jaxtyping import UInt8
 
-from jaxgan.data.builder import build_from_arrays, open_or_prepare
-from jaxgan.data.download import download
+from jaxgan.data.download import download, recorded_sha256
 from jaxgan.data.folder import fingerprint
+from jaxgan.data.prepared import open_or_prepare, write_arrays
 from jaxgan.errors import UserError
 from jaxgan.pixels import Pixels
 from jaxgan.types import Splits
@@ -51,13 +50,11 @@ class FashionMNIST:
 
     def _download_and_build(self, data_dir: Path) -> None:
         folder = data_dir / "downloads" / "fashion_mnist"
-        # The sums that TFDS records with its own builder.
-        records = tfds.builder_cls("fashion_mnist").url_infos or {}
         for prefix in SPLITS.values():
             for name in _names(prefix):
                 download(
                     f"{self.mirror.rstrip('/')}/{name}",
-                    records[f"{HOST}/{name}"].checksum,
+                    recorded_sha256("fashion_mnist", f"{HOST}/{name}"),
                     folder,
                     instead="the folder of all four files as --config.data.root=DIR",
                 )
@@ -75,7 +72,7 @@ def _build(folder: Path, data_dir: Path, name: str) -> None:
         if images.shape != (*labels.shape, 28, 28):
             raise UserError(f"{folder / _names(prefix)[0]} does not hold 28x28 pixels a label")
         arrays[split] = (images[..., None].repeat(3, axis=-1), labels)
-    build_from_arrays(arrays, data_dir, name)
+    write_arrays(arrays, data_dir, name)
 
 
 def _read_idx(file: Path) -> UInt8[np.ndarray, "*shape"]:

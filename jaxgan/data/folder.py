@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxgan.data.builder import Examples, ImageBuilder, Split, open_or_prepare
+from jaxgan.data.prepared import Examples, Split, open_or_prepare, write
 from jaxgan.errors import ImageError, UserError
 from jaxgan.image_files import Pixelated, encode_image, read_as
 from jaxgan.pixels import Pixels
@@ -90,14 +90,14 @@ def build_from_folder(root: Path, data_dir: Path, name: str, layout: Layout) -> 
         if not used:
             raise UserError(f"{root} has no usable image for {split}: {'; '.join(left_out)}")
 
-    ImageBuilder(
+    write(
         name=name,
         data_dir=data_dir,
         image_names=layout.image_names,
         png=all(map(is_png, layout.pixels.values())),
         splits={split: Split(len(items[split]), partial(read, split)) for split in items},
         left_out=left_out,
-    ).download_and_prepare()
+    )
 
 
 def fingerprint(files: Iterable[Path], use: str = "") -> str:

@@ -5,7 +5,6 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-import grain
 import numpy as np
 from absl import flags
 
@@ -55,7 +54,7 @@ class DecodedRecords:
 class _Rows:
     """A random-access source of what certain rows of every batch of a data set hold."""
 
-    def __init__(self, dataset: grain.MapDataset, batch_size: int, rows: Sequence[int]):
+    def __init__(self, dataset: Any, batch_size: int, rows: Sequence[int]):
         self._dataset = dataset
         self._batch_size = batch_size
         self._rows = rows
@@ -65,7 +64,7 @@ class _Rows:
 
     def __getitem__(self, index: int) -> Example:
         batch, place = divmod(index, len(self._rows))
-        return self._dataset[batch * self._batch_size + self._rows[place]]  # pyright: ignore
+        return self._dataset[batch * self._batch_size + self._rows[place]]
 
     def __repr__(self) -> str:
         return f"rows of {self._dataset}"
@@ -96,6 +95,8 @@ def batches(
         rows: Which of the examples of a batch to yield, and read.
         workers: Processes that decode; 0 decodes in threads of this process.
     """
+    import grain  # takes longer to import than a command line
+
     # Different seeds: equal ones would pair sources of equal length.
     seeds = np.random.SeedSequence(seed).generate_state(len(sources)).tolist()
     dataset = grain.experimental.ZipMapDataset(

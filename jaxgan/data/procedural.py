@@ -8,8 +8,8 @@ from typing import Annotated
 
 import tyro
 
-from jaxgan.data.builder import Examples, ImageBuilder, Split, open_or_prepare
 from jaxgan.data.facades import facade
+from jaxgan.data.prepared import Examples, Split, open_or_prepare, write
 from jaxgan.image_files import encode_image
 from jaxgan.pixels import RGB_DOMAINS, RGB_IMAGE, Pixels
 from jaxgan.types import Splits
@@ -119,8 +119,6 @@ def _prepare(
             written[split] = Split(count, partial(draw, first, images, count))
             first += count
         image_names = next(iter(splits.values()))[0]
-        ImageBuilder(
-            name=name, data_dir=data_dir, image_names=tuple(image_names), splits=written
-        ).download_and_prepare()
+        write(name=name, data_dir=data_dir, image_names=tuple(image_names), splits=written)
 
     return open_or_prepare(build, data_dir, name)

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import tensorflow_datasets as tfds
-
+from jaxgan.data.prepared import file_format
 from jaxgan.errors import UserError
 from jaxgan.pixels import RGB, Pixels
 from jaxgan.types import Splits
@@ -13,7 +12,7 @@ from jaxgan.types import Splits
 
 @dataclass(frozen=True, kw_only=True)
 class TFDSImages:
-    """A data set of TFDS whose records hold an `image`, prepared as ArrayRecord in `data_dir`."""
+    """A data set of TFDS whose records hold an `image`, prepared in `data_dir` (as ArrayRecord, or Parquet on Windows)."""
 
     name: str
     """Its name, with a config and version if there are several: mnist, lsun/bedroom, ..."""
@@ -26,8 +25,11 @@ class TFDSImages:
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `ImageSource.prepare`."""
+        import tensorflow_datasets as tfds  # takes longer to import than a command line
+
+        form = file_format()
         try:
-            builder = tfds.builder(self.name, data_dir=data_dir, file_format="array_record")
+            builder = tfds.builder(self.name, data_dir=data_dir, file_format=form)
         except (tfds.core.DatasetNotFoundError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"TFDS has no data set {self.name} ({reason})") from error
@@ -36,8 +38,8 @@ class TFDSImages:
             raise UserError(f"the records of {self.name} hold no image")
         if not builder.info.splits:
             raise UserError(
-                f"{self.name} is not in {data_dir} as ArrayRecord: prepare it where there is "
-                f"TensorFlow, by tfds.builder('{self.name}', file_format='array_record')"
+                f"{self.name} is not in {data_dir} as {form}: prepare it where there is "
+                f"TensorFlow, by tfds.builder('{self.name}', file_format='{form}')"
                 ".download_and_prepare()"
             )
         if "train" not in builder.info.splits:
