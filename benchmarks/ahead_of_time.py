@@ -24,7 +24,7 @@ import options
 from collectives import MIB, read_arrays, sent_mib
 from jax.experimental import topologies
 
-from jaxgan import command_line, console, partition
+from jaxgan import console, partition
 from jaxgan.config import Config
 from jaxgan.dry_run import memory_of
 from jaxgan.errors import UserError
@@ -133,8 +133,8 @@ def main() -> int:
     own, rest = options.read(parser, sys.argv[1:])
     jax.config.update("jax_platforms", "cpu")  # whatever else there is, nothing runs on it
     jax.config.update("jax_enable_compilation_cache", False)  # it could not be loaded here
-    name, arguments = command_line.parse(rest)
-    result = {"config": name} | compile_for(devices_of(own.target), arguments.config)
+    name, config = options.experiment(rest)
+    result = {"config": name} | compile_for(devices_of(own.target), config)
     options.report(own.json, result)
     return 0
 

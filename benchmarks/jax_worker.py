@@ -12,10 +12,11 @@ from typing import Any
 
 import blocks
 import jax
+import options
 import train_steps
 from jaxtyping import PRNGKeyArray
 
-from jaxgan import command_line, console
+from jaxgan import console
 from jaxgan.config import Config
 from jaxgan.programs import batch_spec, lower_train_steps, place
 from jaxgan.types import Batch, Spec
@@ -54,8 +55,8 @@ def main() -> int:
     """Serve blocks of what the command line says; return the exit code."""
     # What is not needed of a GPU's memory is left to the other processes.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    _, arguments = command_line.parse(sys.argv[1:])
-    blocks.serve(lambda: prepare(arguments.config))
+    _, config = options.experiment(sys.argv[1:])
+    blocks.serve(lambda: prepare(config))
     return 0
 
 

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import options
 
-from jaxgan import command_line, console
+from jaxgan import console
 from jaxgan.compiler import compiler_options
 from jaxgan.config import Config
 from jaxgan.networks import convolutions, forms, norms
@@ -126,8 +126,8 @@ def _seconds(step: Callable[..., Any], count: int, *operands: jax.Array) -> floa
 def main() -> int:
     """Measure what the command line says; return the exit code."""
     own, rest = options.read(options.parser(), sys.argv[1:])
-    name, arguments = command_line.parse(rest)
-    layers, dtype = layers_of(arguments.config), options.compute_dtype(arguments.config)
+    name, config = options.experiment(rest)
+    layers, dtype = layers_of(config), options.compute_dtype(config)
     width = max(map(len, layers))
     print("forward and all gradients; ratio: time of the plain form by time of ours")
     heads = ("ours, ms", "plain, ms", "ratio", "GFLOP/s")

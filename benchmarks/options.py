@@ -12,7 +12,9 @@ from typing import Any
 
 import jax
 
+from jaxgan import command_line
 from jaxgan.config import Config, to_json
+from jaxgan.programs import resolve
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,6 +38,12 @@ def read(
     if own.compute_dtype is not None:
         rest.append(f"--config.method.compute_dtype={own.compute_dtype}")
     return own, rest
+
+
+def experiment(arguments: Sequence[str]) -> tuple[str, Config]:
+    """Return the name and the resolved config that the arguments of train.py ask for."""
+    name, parsed = command_line.parse(arguments)
+    return name, resolve(parsed.config)
 
 
 def compute_dtype(config: Config) -> str:

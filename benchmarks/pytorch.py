@@ -27,7 +27,7 @@ import jax
 import options
 from blocks import Competitor, Failed, cores, reason_in
 
-from jaxgan import command_line, console
+from jaxgan import console
 from jaxgan.config import Config, to_json
 from jaxgan.errors import UserError
 from jaxgan.programs import batch_spec
@@ -199,18 +199,18 @@ def main() -> int:
     """Compare what the command line says; return the exit code."""
     load, (own, rest) = os.getloadavg()[0], read_arguments(sys.argv[1:])
     jax.config.update("jax_platforms", "cpu")  # in this process, which only reckons shapes
-    name, arguments = command_line.parse(rest)
+    name, config = options.experiment(rest)
     if own.threads is not None:
         use_threads(own.threads)
     with contextlib.ExitStack() as stack:
-        competitors, failures = start(stack, rest, own.python, task_of(arguments.config))
+        competitors, failures = start(stack, rest, own.python, task_of(config))
         seconds, later_failures = compete(competitors, own.rounds, own.block_seconds)
     failures |= later_failures
     if OURS in failures:
         raise UserError(failures[OURS])
 
     about = {name: competitor.about for name, competitor in competitors.items()}
-    batch_size = arguments.config.train.batch_size
+    batch_size = config.train.batch_size
     results = {
         name: {"start_seconds": about[name]["start_seconds"]}
         | summarize(seconds[OURS], times, batch_size)
@@ -230,7 +230,7 @@ def main() -> int:
         "versions": {k: v for told in about.values() for k, v in told["versions"].items()},
         "best_pytorch": best,
         "results": results | {name: {"error": failure} for name, failure in failures.items()},
-        "experiment": to_json(arguments.config),
+        "experiment": to_json(config),
     }
     for fact in ("config", "batch_size", "hardware", "load_before", "versions", "best_pytorch"):
         print(f"{fact:12} {report[fact]}")

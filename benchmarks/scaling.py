@@ -26,7 +26,7 @@ import options
 import train_steps
 from collectives import MIB, bytes_sent, sent_mib
 
-from jaxgan import command_line, console
+from jaxgan import console
 from jaxgan.config import Config
 from jaxgan.dry_run import memory_of
 from jaxgan.errors import UserError
@@ -110,14 +110,14 @@ def main() -> int:
         raise UserError(f"--mesh={own.mesh} must have one axis of N devices, such as data:N")
     if own.link and jax.device_count() < 2:
         raise UserError("--link needs what two devices or more send, such as --devices=8")
-    name, arguments = command_line.parse(rest)
+    name, config = options.experiment(rest)
     results, share = [], 1
     fixed = math.prod(int(size) for size in re.findall(":([0-9]+)", own.mesh))
     print("MiB, on each device; sent: what collectives leave there in a step")
     print(f"{'mesh':24}{'batch':>6}{'state':>9}{'activations':>13}{'images/s':>10}   sent")
     while share * fixed <= jax.device_count():
         mesh = own.mesh.replace("N", str(share))
-        result = measure(arguments.config, mesh, share * fixed, not own.count_only)
+        result = measure(config, mesh, share * fixed, not own.count_only)
         sent = ", ".join(f"{k} {v:,.1f}" for k, v in result["collective_mib"].items())
         speed = f"{result['images_per_second']:.2f}" if "images_per_second" in result else "-"
         print(

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import options
 import train_steps
 
-from jaxgan import command_line, console, partition
+from jaxgan import console, partition
 from jaxgan.config import Config
 from jaxgan.dry_run import memory_of
 from jaxgan.programs import lower_train_steps, place
@@ -106,9 +106,9 @@ def main() -> int:
     parser = options.parser()
     parser.add_argument("--round_seconds", type=float, default=4.0, help="length of a round")
     own, rest = options.read(parser, sys.argv[1:])
-    name, arguments = command_line.parse(rest)
-    dtype = options.compute_dtype(arguments.config)
-    result = {"config": name} | measure(arguments.config, dtype, own.round_seconds)
+    name, config = options.experiment(rest)
+    dtype = options.compute_dtype(config)
+    result = {"config": name} | measure(config, dtype, own.round_seconds)
     options.report(own.json, result)
     return 0
 

@@ -17,7 +17,7 @@ EPOCH = 6287  # photos to train on, and steps at batch size 1
 
 def get_config() -> Config:
     return Config(
-        method=CycleGAN(schedule=LinearDecay(constant_steps=100 * EPOCH, decay_steps=100 * EPOCH)),
+        method=CycleGAN(schedule=LinearDecay()),
         data=Unpaired(source=CycleGANDownload(name="cezanne2photo")),
         train=TrainConfig(steps=200 * EPOCH, checkpoint_every=5 * EPOCH),
     )

@@ -21,7 +21,7 @@ def get_config() -> Config:
             features=32,
             discriminator_features=32,
             blocks=6,
-            schedule=LinearDecay(constant_steps=10 * EPOCH, decay_steps=10 * EPOCH),
+            schedule=LinearDecay(),
         ),
         data=Unpaired(
             source=UnpairedFacades(facades=ProceduralFacades(size=64)),

@@ -15,7 +15,7 @@ from jaxgan.schedules import LinearDecay
 
 def get_config() -> Config:
     return Config(
-        method=CycleGAN(schedule=LinearDecay(constant_steps=100_000, decay_steps=100_000)),
+        method=CycleGAN(schedule=LinearDecay()),
         data=Unpaired(source=UnpairedFolder()),
         train=TrainConfig(steps=200_000),
     )

@@ -18,7 +18,7 @@ EPOCH = 1334  # zebras to train on, and steps at batch size 1
 
 def get_config() -> Config:
     return Config(
-        method=CycleGAN(schedule=LinearDecay(constant_steps=100 * EPOCH, decay_steps=100 * EPOCH)),
+        method=CycleGAN(schedule=LinearDecay()),
         data=Unpaired(source=CycleGANDownload(name="horse2zebra")),
         train=TrainConfig(steps=200 * EPOCH, checkpoint_every=5 * EPOCH),
     )

@@ -7,7 +7,7 @@ Paper:    Radford et al. 2016, arXiv 1511.06434; with DiffAugment (Zhao et al. 2
 Run:      python train.py --config configs/dcgan_folder.py --config.data.root=DIR
 Data:     DIR holds images; or DIR/train and DIR/test do.
 Many images (50,000 and more): --config.method.diff_augment=False --config.method.ema=0
-Smaller:  --config.data.load_size=32 --config.data.crop_size=32 --config.method.image_size=32
+Smaller:  --config.data.load_size=32 --config.data.crop_size=32
 """
 
 from jaxgan.config import Config, TrainConfig

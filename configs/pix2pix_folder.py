@@ -4,7 +4,7 @@ Paper:    Isola et al. 2017, arXiv 1611.07004; its settings for a few hundred pa
 Run:      python train.py --config configs/pix2pix_folder.py --config.data.root=DIR
 Data:     DIR/train holds pictures with A left and B right; or DIR/trainA and DIR/trainB hold images
           of the same names. DIR/test (testA, testB) is optional and shown in the samples.
-Smaller:  --config.data.load_size=72 --config.data.crop_size=64 --config.method.depth=6
+Smaller:  --config.data.load_size=72 --config.data.crop_size=64
 """
 
 from jaxgan.config import Config, TrainConfig
@@ -16,7 +16,7 @@ from jaxgan.schedules import LinearDecay
 
 def get_config() -> Config:
     return Config(
-        method=Pix2pix(schedule=LinearDecay(constant_steps=20_000, decay_steps=20_000)),
+        method=Pix2pix(schedule=LinearDecay()),
         data=Paired(source=PairedFolder()),
         train=TrainConfig(steps=40_000),
     )

@@ -20,7 +20,7 @@ EPOCH = 1096  # training pairs, and steps at batch size 1
 
 def get_config() -> Config:
     return Config(
-        method=Pix2pix(schedule=LinearDecay(constant_steps=100 * EPOCH, decay_steps=100 * EPOCH)),
+        method=Pix2pix(schedule=LinearDecay()),
         data=Paired(source=Pix2pixDownload(name="maps")),
         train=TrainConfig(steps=200 * EPOCH, checkpoint_every=5 * EPOCH),
     )

@@ -19,9 +19,8 @@ def get_config() -> Config:
         method=Pix2pix(
             features=16,
             discriminator_features=16,
-            depth=7,
             learning_rate=4e-4,
-            schedule=LinearDecay(constant_steps=2000, decay_steps=2000),
+            schedule=LinearDecay(),
         ),
         data=Paired(
             source=ProceduralFacades(size=128, train_count=800, test_count=32),

@@ -16,6 +16,4 @@ srun --kill-on-bad-exit=1 .venv/bin/python train.py \
     --distributed \
     --workdir runs/horse2zebra \
     --config.train.batch_size=8 \
-    --config.train.steps=33350 \
-    --config.method.schedule.constant_steps=16675 \
-    --config.method.schedule.decay_steps=16675
+    --config.train.epochs=200

@@ -140,8 +140,9 @@ class Evaluate:
     """For a CycleGAN: ab (the default) measures its B, ba its A."""
     features: str = "inception"
     """What fid and kid see by: inception, or run:DIR for the discriminator of a run."""
-    resize: Literal["clean", "original"] = "clean"
-    """How images are resized for Inception: clean, as clean-fid, or original, as Heusel et al."""
+    resize: Literal["clean", "original", "pytorch-fid"] = "clean"
+    """How images are resized for Inception: clean as clean-fid does, original as Heusel et al. and
+    torch-fidelity do, pytorch-fid as that library does."""
     inception: Path | None = None
     """File of Inception's weights; it is kept for the next time."""
     alexnet: Path | None = None

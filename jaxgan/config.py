@@ -1,6 +1,7 @@
 """An experiment as one frozen object, and the file it is written down in."""
 
 import dataclasses
+import json
 import pkgutil
 import runpy
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxgan.errors import UserError
-from jaxgan.types import Dataset, Method
+from jaxgan.types import Dataset, Method, Splits
 from jaxgan.validation import check
 
 UNNAMED = ("source", "facades", "crops", "compute")  # parts that the command line leaves out
@@ -20,6 +21,9 @@ class TrainConfig:
 
     steps: int
     """Steps to train in all, each an update of every network."""
+    epochs: int = 0
+    """Passes through the training images, in place of steps; 0 counts steps. One epoch of a
+    CycleGAN is a pass through the larger domain."""
     batch_size: int = 1
     """Images (or pairs) a step, over all devices."""
     seed: int = 0
@@ -61,7 +65,7 @@ class TrainConfig:
         for name in ("steps", *sizes):
             check(getattr(self, name) >= 1, f"{name} must be at least 1")
         counts = ("log_every", "sample_every", "eval_every", "checkpoint_every", "keep_every")
-        for name in ("seed", *counts):
+        for name in ("seed", "epochs", *counts):
             check(getattr(self, name) >= 0, f"{name} must not be negative")
         at_once = self.steps_per_dispatch
         for name in ("steps", *counts):
@@ -78,6 +82,17 @@ class Config:
     method: Method
     data: Dataset
     train: TrainConfig
+
+
+def count_steps(config: Config, splits: Splits) -> Config:
+    """Return a config whose epochs, if it has any, have become steps of its data set."""
+    train = config.train
+    if not train.epochs:
+        return config
+    size, at_once = config.data.epoch_size(splits), train.steps_per_dispatch
+    steps = -(-train.epochs * size // (train.batch_size * at_once)) * at_once
+    print(f"{train.epochs} epochs of {size} examples are {steps} steps")
+    return dataclasses.replace(config, train=dataclasses.replace(train, steps=steps))
 
 
 def load(path: Path) -> Config:
@@ -138,6 +153,17 @@ def from_json(value: Any) -> Any:
         raise UserError(
             f"the config does not fit this version of jaxgan: {name}: {error}"
         ) from error
+
+
+def with_defaults(value: Any) -> Any:
+    """Return a config, as of `to_json`, with defaults for fields that its version did not have.
+
+    A config that does not fit this version is returned as it is.
+    """
+    try:
+        return json.loads(json.dumps(to_json(from_json(value))))
+    except UserError:
+        return value
 
 
 def differences(old: Any, new: Any, path: str = "config") -> list[str]:

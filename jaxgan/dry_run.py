@@ -8,7 +8,7 @@ import jax
 from jaxgan import partition
 from jaxgan.config import Config, to_json
 from jaxgan.partition import Placed
-from jaxgan.programs import lower_train_steps, place
+from jaxgan.programs import lower_train_steps, place, resolve
 from jaxgan.types import PyTree
 
 MIB = 2**20
@@ -22,6 +22,7 @@ def describe(config: Config) -> str:
     Raises:
         UserError: If the networks do not fit the images, or the experiment not the devices.
     """
+    config = resolve(config)
     placed = place(config)
     params = placed.shapes.params
     names = [*params, "total"]

@@ -18,10 +18,11 @@ from jaxgan.config import Config, from_json
 from jaxgan.errors import UserError
 from jaxgan.programs import make_init
 from jaxgan.types import Generative, TrainState, Translating, Translator
-from jaxgan.updates import fitting, translate
+from jaxgan.updates import translate
 
 GENERATED_AT_A_TIME = 64  # so that one compilation serves all
 BATCH_SIZE = 8  # images that are translated at a time
+SIZES_KEPT = 16  # sizes of images whose compiled programs are kept
 
 NormStatistics = Literal["image", "running"]
 
@@ -109,30 +110,14 @@ class Model:
             jaxgan.errors.UserError: If this model does not translate in this direction.
         """
         direction, key = self.choose_direction(direction), jax.random.key(seed)
-        height, width = images.shape[1:3]
-        translator, bucket = self.translator(direction), self.bucket(height, width, direction)
+        translator, run = self.translator(direction), _jitted_translate(*images.shape[1:3])
         blocks = []
         for start in range(0, len(images), BATCH_SIZE):
-            block = mirror(np.asarray(images[start : start + BATCH_SIZE]), bucket)
+            block = np.asarray(images[start : start + BATCH_SIZE])
             missing = BATCH_SIZE - len(block) if len(images) > BATCH_SIZE else 0
             padded = np.pad(block, ((0, missing), (0, 0), (0, 0), (0, 0)))
-            translated = _jitted_translate()(translator, padded, jax.random.fold_in(key, start))
-            blocks.append(np.asarray(translated))
-        return np.concatenate(blocks)[: len(images), :height, :width]
-
-    def bucket(self, height: int, width: int, direction: str) -> tuple[int, int]:
-        """Return the height and width that images of a size are mirrored to.
-
-        There are at most eight between two powers of two, so that few programs are compiled for
-        images of many sizes.
-        """
-        translator = self.translator(direction)
-
-        def enlarge(edge):
-            coarse = 2 ** max((edge - 1).bit_length() - 4, 0)
-            return fitting(translator, edge + -edge % coarse)
-
-        return enlarge(height), enlarge(width)
+            blocks.append(np.asarray(run(translator, padded, jax.random.fold_in(key, start))))
+        return np.concatenate(blocks)[: len(images)]
 
     def translator(self, direction: str) -> Translator:
         """Return the generator of a direction, as it is to be used.
@@ -219,18 +204,14 @@ class Model:
         return method
 
 
-def mirror(
-    images: Float[np.ndarray, "*batch height width channels"], size: tuple[int, int]
-) -> Float[np.ndarray, "*batch new_height new_width channels"]:
-    """Return images enlarged to a size by mirroring them at the bottom and right."""
-    height, width = images.shape[-3:-1]
-    padding = ((0, size[0] - height), (0, size[1] - width), (0, 0))
-    return np.pad(images, (*[(0, 0)] * (images.ndim - 3), *padding), mode="reflect")
+@functools.lru_cache(maxsize=SIZES_KEPT)
+def _jitted_translate(height: int, width: int) -> jax.stages.Wrapped:
+    """Return `translate` with programs for one size of images, which are dropped with it."""
 
+    def translate_size(translator, images, key):
+        return translate(translator, images, key)
 
-@functools.cache
-def _jitted_translate() -> jax.stages.Wrapped:
-    return jax.jit(translate, compiler_options=compiler_options())
+    return jax.jit(translate_size, compiler_options=compiler_options())
 
 
 @functools.cache

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
@@ -15,11 +16,32 @@ from jaxgan.config import Config
 from jaxgan.errors import UserError
 from jaxgan.loops import scan
 from jaxgan.partition import Placed
-from jaxgan.types import ImageArray, RawBatch, RawBatches, Spec, StepMetrics, TrainState
+from jaxgan.types import (
+    ImageArray,
+    RawBatch,
+    RawBatches,
+    Scheduled,
+    Spec,
+    StepMetrics,
+    TrainState,
+)
 
 Init = Callable[[PRNGKeyArray], TrainState]
 TrainSteps = Callable[[TrainState, RawBatches, PRNGKeyArray], tuple[TrainState, StepMetrics]]
 Sample = Callable[[TrainState, list[RawBatch], PRNGKeyArray], dict[str, list[ImageArray]]]
+
+
+def resolve(config: Config) -> Config:
+    """Return a config whose method has all its settings, see `Method.resolve`.
+
+    Raises:
+        UserError: If no setting fits the images.
+    """
+    try:
+        method = config.method.resolve(batch_spec(config), config.train.steps)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    return dataclasses.replace(config, method=method)
 
 
 def make_init(config: Config) -> Init:
@@ -61,10 +83,16 @@ def make_train_steps(config: Config, placed: Placed) -> jax.stages.Wrapped:
     A step is augmentation and the update of every network. It takes the same key as all others,
     into which it folds its number. The state it is given is donated.
     """
+    method = placed.method
 
     def train_step(state, raw, key):
         augment_key, method_key = jax.random.split(jax.random.fold_in(key, state.step))
-        return placed.train_step(state, config.data.augment(raw, augment_key), method_key)
+        batch = config.data.augment(raw, augment_key)
+        after, metrics = placed.train_step(state, batch, method_key)
+        if isinstance(method, Scheduled):
+            rate = method.schedule.scale(method.learning_rate)(state.step)
+            metrics |= {"learning_rate": jnp.asarray(rate, jnp.float32)}
+        return after, metrics
 
     def train_steps(state, batches, key):
         return scan(partial(train_step, key=key), state, batches)

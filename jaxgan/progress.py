@@ -65,6 +65,8 @@ class Progress:
             for name, value in values.items()
             if name.startswith("loss/")
         )
+        if "learning_rate" in values:
+            losses += f"  learning_rate {values['learning_rate']:.3g}"
         print(
             f"step {step}/{self._steps}  {losses}  {speed['images_per_second']:.1f} images/s  "
             f"waiting for data {speed['data_wait']:.0%}  {left} left{warnings_in(values)}",

@@ -1,6 +1,7 @@
 """The training loop. It knows the `Method` and `Dataset` protocols and no method or data set."""
 
 import contextlib
+import dataclasses
 import itertools
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from orbax.checkpoint import CheckpointManager
 
 from jaxgan import partition, processes
 from jaxgan.checkpoint import all_finite, best_score, open_checkpoints, restore, save, wait
-from jaxgan.config import Config, to_json
+from jaxgan.config import Config, count_steps, to_json
 from jaxgan.errors import UserError
 from jaxgan.fine_tune import check_import, is_import, start_from
 from jaxgan.partition import Placed
@@ -27,11 +28,13 @@ from jaxgan.programs import (
     make_placed_init,
     make_sample,
     place,
+    resolve,
 )
 from jaxgan.progress import Progress
 from jaxgan.report import Report
+from jaxgan.schedules import check_length
 from jaxgan.stopping import stop_on_signals
-from jaxgan.types import Evaluated, Splits, StepMetrics, TrainState
+from jaxgan.types import Evaluated, Scheduled, Splits, StepMetrics, TrainState
 from jaxgan.workdir import claim
 
 MakeEvaluate = Callable[[Config, Splits], Callable[[TrainState], Evaluated]]
@@ -51,15 +54,18 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
     Raises:
         UserError: If something that the user can mend is wrong.
     """
-    settings, plain = config.train, to_json(config)
-    batch_size, at_once = settings.batch_size, settings.steps_per_dispatch
-    is_first = jax.process_index() == 0
-    processes.check_equal(plain)
-    placed = place(config)
+    processes.check_equal(to_json(config))
+    resolved = resolve(config)
+    placed = place(resolved)
     if is_import(workdir):
-        check_import(workdir, plain, placed.shapes)
+        check_import(workdir, to_json(resolved), placed.shapes)
+    is_first = jax.process_index() == 0
     with contextlib.ExitStack() as stack:
         splits = config.data.prepare()
+        config = resolve(count_steps(config, splits))
+        placed = dataclasses.replace(placed, method=config.method)
+        settings, plain = config.train, to_json(config)
+        batch_size, at_once = settings.batch_size, settings.steps_per_dispatch
         multihost_utils.sync_global_devices("prepared")  # however long that took
         counts = {split: len(records) for split, records in splits.items()}
         if is_first:
@@ -79,9 +85,8 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
         start = int(state.step)
         if start >= settings.steps:
             print(
-                f"already trained for {start} steps: raise --config.train.steps to go on where the "
-                "learning rate has not fallen to zero, or start another --workdir with "
-                f"--config.train.init_from={workdir}"
+                f"already trained for {start} steps: raise --config.train.steps to go on, or start "
+                f"another --workdir with --config.train.init_from={workdir}"
             )
             return None
         if start % at_once:
@@ -91,11 +96,13 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
             )
         if start:
             print(f"continuing after step {start}")
+        if isinstance(config.method, Scheduled):
+            check_length(config.method.schedule, start, settings.steps)
         report = None
         if is_first:
             report = stack.enter_context(contextlib.closing(Report(workdir, plain, start)))
         stops = stack.enter_context(stop_on_signals(placed.mesh))
-        held_out = config.data.held_out(splits, settings.sample_count)
+        held_out = config.data.held_out(splits, settings.sample_count).batches
         stream = config.data.stream(
             splits,
             seed=settings.seed,

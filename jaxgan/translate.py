@@ -14,7 +14,7 @@ from tqdm import tqdm
 from jaxgan.data.folder import visible_files
 from jaxgan.errors import ImageError, UserError
 from jaxgan.image_files import DEPTHS, choose_suffix, deepest, read_image, read_size, write_image
-from jaxgan.model import BATCH_SIZE, Model, mirror
+from jaxgan.model import BATCH_SIZE, Model
 from jaxgan.pixels import Pixels, PixelType
 from jaxgan.tiles import translate_in_tiles
 from jaxgan.translations import Pair, show, write_page
@@ -56,7 +56,7 @@ def translate_files(
 ) -> tuple[int, list[str]]:
     """Translate a file, or every image below a folder, under the same names and sizes.
 
-    Images of similar sizes share a compiled program, and small ones are translated in batches.
+    Images of one size share a compiled program, and small ones are translated in batches.
 
     Args:
         model: A model that translates images.
@@ -85,16 +85,16 @@ def translate_files(
     assert isinstance(method, Translating)
     inputs, outputs = (model.config.data.pixels()[name] for name in method.domains(direction))
     failed: list[str] = []
-    buckets: dict[Path, tuple[int, int]] = {}
+    sizes: dict[Path, tuple[int, int]] = {}
     for file in files:
         try:
-            buckets[file] = model.bucket(*read_size(file), direction)
+            sizes[file] = read_size(file)
         except ImageError as error:
             failed.append(f"{file}: {error}")
     pairs: list[Pair] = []
     targets: set[Path] = set()
-    with tqdm(total=len(buckets), desc="translating", unit=" images") as progress:
-        for bucket, batch in _batches(buckets, options.tile):
+    with tqdm(total=len(sizes), desc="translating", unit=" images") as progress:
+        for batch in _batches(sizes, options.tile):
             loaded: dict[Path, Loaded] = {}
             for file in batch:
                 try:
@@ -102,7 +102,7 @@ def translate_files(
                 except ImageError as error:
                     failed.append(f"{file}: {error}")
             images = [image for image, _, _ in loaded.values()]
-            made = _translate(model, direction, images, bucket, len(batch), options)
+            made = _translate(model, direction, images, len(batch), options)
             for file, translated in zip(loaded, made, strict=True):
                 image, kind, suffix = loaded[file]
                 target = (output / file.relative_to(root)).with_suffix(suffix)
@@ -122,17 +122,15 @@ def translate_files(
     return len(pairs), failed
 
 
-def _batches(
-    buckets: dict[Path, tuple[int, int]], tile: int
-) -> Iterator[tuple[tuple[int, int], list[Path]]]:
-    """Yield files that are translated together, by the size that they are mirrored to."""
-    in_order = sorted(buckets, key=lambda file: buckets[file])
-    for bucket, group in itertools.groupby(in_order, lambda file: buckets[file]):
+def _batches(sizes: dict[Path, tuple[int, int]], tile: int) -> Iterator[list[Path]]:
+    """Yield files that are translated together, all of one size."""
+    in_order = sorted(sizes, key=lambda file: sizes[file])
+    for size, group in itertools.groupby(in_order, lambda file: sizes[file]):
         files = list(group)
-        many = len(files) >= BATCH_SIZE and BATCH_SIZE * math.prod(bucket) <= BATCH_PIXELS
-        size = BATCH_SIZE if many and not tile else 1
-        for start in range(0, len(files), size):
-            yield bucket, files[start : start + size]
+        many = len(files) >= BATCH_SIZE and BATCH_SIZE * math.prod(size) <= BATCH_PIXELS
+        count = BATCH_SIZE if many and not tile else 1
+        for start in range(0, len(files), count):
+            yield files[start : start + count]
 
 
 def _load(file: Path, source: Pixels, target: Pixels, options: Options) -> Loaded:
@@ -184,11 +182,10 @@ def _translate(
     model: Model,
     direction: str,
     images: Sequence[ImageArray],
-    bucket: tuple[int, int],
     batch_size: int,
     options: Options,
-) -> list[ImageArray]:
-    """Translate images that are mirrored to one size, `batch_size` or fewer."""
+) -> Sequence[ImageArray]:
+    """Translate images of one size, `batch_size` or fewer."""
     if not images:
         return []
     if options.tile and options.tile < max(images[0].shape[:2]):
@@ -200,11 +197,6 @@ def _translate(
             whole_statistics=options.whole_statistics,
         )
         return [tiled.image]
-    batch = np.stack([mirror(image, bucket) for image in images])
     missing = batch_size - len(images)
-    padded = np.pad(batch, ((0, missing), (0, 0), (0, 0), (0, 0)))
-    outputs = model.translate(padded, direction)[: len(images)]
-    return [
-        output[: image.shape[0], : image.shape[1]]
-        for image, output in zip(images, outputs, strict=True)
-    ]
+    padded = np.pad(np.stack(images), ((0, missing), (0, 0), (0, 0), (0, 0)))
+    return list(model.translate(padded, direction)[: len(images)])

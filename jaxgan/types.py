@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 
 from jaxgan.pixels import Pixels
+from jaxgan.schedules import Schedule
 
 PyTree = Any
 Images = Float[Array, "batch height width channels"]
@@ -26,6 +27,20 @@ Spec = Mapping[str, jax.ShapeDtypeStruct]
 Splits = Mapping[str, Sequence[Any]]  # records, by name of the split, read at random
 Metrics = dict[str, Float[Array, ""]]
 StepMetrics = dict[str, Float[Array, " steps"]]
+
+
+class HeldOut(NamedTuple):
+    """Examples that a model is shown or measured on.
+
+    Attributes:
+        batches: The examples, in batches of one size each.
+        total: How many examples there are to choose from.
+        split: Name of the split they come from.
+    """
+
+    batches: list[RawBatch]
+    total: int
+    split: str
 
 
 @struct.dataclass
@@ -51,6 +66,20 @@ class TrainState:
 @runtime_checkable
 class Method(Protocol):
     """One GAN: a frozen dataclass of hyperparameters with pure methods, each safe to `jit`."""
+
+    def resolve(self, batch_spec: Spec, steps: int) -> "Method":
+        """Return the method with the settings filled in that follow from images and run.
+
+        The other methods expect a method without such gaps.
+
+        Args:
+            batch_spec: Shapes and dtypes of the batches that `train_step` will get.
+            steps: Length of the run.
+
+        Raises:
+            ValueError: If no setting fits images of these shapes.
+        """
+        ...
 
     def init(self, key: PRNGKeyArray, batch_spec: Spec) -> TrainState:
         """Return the state before the first step.
@@ -82,6 +111,21 @@ class Method(Protocol):
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
         """Return named images in [-1, 1], in the order in which to show them side by side."""
+        ...
+
+
+@runtime_checkable
+class Scheduled(Protocol):
+    """A method whose learning rate follows a schedule."""
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate at its highest."""
+        ...
+
+    @property
+    def schedule(self) -> Schedule:
+        """How it changes over the steps."""
         ...
 
 
@@ -206,6 +250,10 @@ class Dataset(Protocol):
         """
         ...
 
+    def epoch_size(self, splits: Splits) -> int:
+        """Return how many training examples one epoch holds."""
+        ...
+
     def stream(
         self, splits: Splits, *, seed: int, batch_size: int, start: int, rows: Sequence[int]
     ) -> Iterator[RawBatch]:
@@ -216,13 +264,21 @@ class Dataset(Protocol):
         """
         ...
 
-    def held_out(self, splits: Splits, count: int, split: str | None = None) -> list[RawBatch]:
-        """Return the first `count` images (or fewer) of a split, in batches of one size each.
+    def held_out(
+        self,
+        splits: Splits,
+        count: int,
+        split: str | None = None,
+        domain: str | None = None,
+    ) -> HeldOut:
+        """Return examples of a split.
 
         Args:
             splits: The prepared data set.
-            count: How many, at most.
-            split: Its name; None takes the first there is of test, val and train.
+            count: How many, at most: if there are more, a fixed random subset of them.
+            split: Name of the split; None takes the first there is of test, val and train.
+            domain: For unrelated images, the name of the domain to take examples of; None takes as
+                many of each as the smaller one has.
 
         Raises:
             jaxgan.errors.UserError: If there is no such split.

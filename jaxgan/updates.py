@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
 from jaxgan import accumulate
 from jaxgan.networks.compute import widen
@@ -87,10 +87,11 @@ def apart(images: Float[Array, "images *_"]) -> Float[Array, "2 batch *_"]:
 def translate(
     translator: Translator, images: Float[Array, "batch height width _"], key: PRNGKeyArray
 ) -> Float[Array, "batch height width _"]:
-    """Translate images of any size, each normalized by itself, whatever its batch mates.
+    """Translate images of any size, each normalized alone, whatever its batch mates.
 
-    Images whose height and width do not suit the network are mirrored at the bottom and right, and
-    the outcome is cut back.
+    This is the one way from images to translations: of samples, files, metrics and Python. Images
+    that suit the network enter it as they are. Others are mirrored at the bottom and right, to the
+    next size that does, and the output is cut back.
 
     Args:
         translator: A generator.
@@ -139,9 +140,22 @@ def fitting(translator: Translator, edge: int) -> int:
     return max(edge + -edge % network.multiple, network.smallest)
 
 
-def average(average: PyTree, latest: PyTree, decay: float) -> PyTree:
-    """Return an exponential moving average, moved on by one step."""
-    return jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, average, latest)
+def average(average: PyTree, latest: PyTree, decay: float, step: Integer[Array, ""]) -> PyTree:
+    """Return an exponential moving average, moved on by one step.
+
+    Its bias toward the start is corrected (Kingma & Ba 2015, arXiv 1412.6980, section 3): after t
+    steps the weights decay**(t-i) * (1 - decay) of the values i are divided by their sum,
+    1 - decay**t. So the value before the first step has no part in it.
+
+    Args:
+        average: The average of the steps before.
+        latest: The value after this step.
+        decay: What the weight of each value is multiplied by at every step.
+        step: Steps taken before this one.
+    """
+    weights = -jnp.expm1(jnp.log(decay) * jnp.array([step, step + 1]))  # 1 - decay**t
+    kept = decay * weights[0] / weights[1]
+    return jax.tree.map(lambda old, new: kept * old + (1 - kept) * new, average, latest)
 
 
 def with_weights(state: TrainState, params: PyTree, batch_stats: PyTree) -> TrainState:

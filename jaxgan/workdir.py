@@ -10,13 +10,14 @@ from typing import Any
 
 import jax
 
-from jaxgan.config import differences
+from jaxgan.config import differences, with_defaults
 from jaxgan.errors import UserError
 from jaxgan.files import lock, write_text
 
 # What may change between the parts of a run without changing its numbers, with the same images.
 FREE = (
-    "config.train.steps", "config.train.steps_per_dispatch", "config.train.log_every",
+    "config.train.steps", "config.train.epochs", "config.train.steps_per_dispatch",
+    "config.train.log_every",
     "config.train.sample_every", "config.train.sample_count",
     "config.train.checkpoint_every", "config.train.keep_last",
     "config.train.keep_every", "config.train.mesh", "config.train.init_from",
@@ -28,6 +29,8 @@ FREE = (
     "config.data.data_dir", "config.data.root", "config.data.mirror",
     "config.data.archive",
 )  # fmt: skip
+# What may change, and is reported.
+REPORTED = ("config.method.schedule.", "config.method.learning_rate")
 
 
 @contextlib.contextmanager
@@ -71,13 +74,16 @@ def claim(workdir: Path, config: Any, data: Mapping[str, int]) -> Iterator[None]
         if file.exists():
             try:
                 old = json.loads(file.read_text())
-                changed = differences(old["config"], config)
+                changed = differences(with_defaults(old["config"]), config)
                 data_changed = differences(old["data"], dict(data), "data")
             except (ValueError, KeyError, TypeError) as error:
                 raise UserError(
                     f"{file} is damaged: restore it or choose another --workdir"
                 ) from error
             changed = [line for line in changed if line.partition(" was ")[0] not in FREE]
+            if reported := [line for line in changed if line.startswith(REPORTED)]:
+                print(f"changed since the run's last part: {'; '.join(reported)}")
+            changed = [line for line in changed if line not in reported]
             changed += data_changed
             if changed:
                 raise UserError(

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "jaxgan"
 
 # Parts of the package, and what each may import of it. What is not listed may import nothing.
 ALLOWED = {
-    "types": ["pixels"],
+    "types": ["pixels", "schedules"],
     "files": [],
     "errors": [],
     "validation": [],
@@ -23,7 +23,7 @@ ALLOWED = {
     "stopping": [],
     "partition": ["errors", "image_pool", "types"],
     "progress": [],
-    "schedules": ["validation"],
+    "schedules": ["errors", "validation"],
     "networks": ["errors", "networks", "validation"],
     "updates": ["accumulate", "networks", "types"],
     "methods": [
@@ -65,6 +65,7 @@ ALLOWED = {
             "programs",
             "progress",
             "report",
+            "schedules",
             "stopping",
             "types",
             "workdir",
@@ -73,7 +74,8 @@ ALLOWED = {
     "dry_run": ["config", "partition", "programs", "types"],
     "model": ["checkpoint", "compiler", "config", "errors", "programs", "types", "updates"],
     "metrics": [
-        *("compiler", "config", "errors", "image_files", "images", "interop", "metrics", "model"),
+        *("compiler", "config", "data", "errors", "image_files", "images", "interop", "metrics"),
+        "model",
         *("networks", "pixels", "programs", "types"),
     ],
     "command_line": ["config", "errors", "processes"],

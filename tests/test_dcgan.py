@@ -117,12 +117,13 @@ def test_label_smoothing_moves_the_target_of_real_images():
 
 
 def test_the_averaged_generator_is_used():
+    """Of two steps, parameters and running statistics with weights 3/7 and 4/7 at 0.75."""
     method = dataclasses.replace(CASE.method, ema=0.75)
-    before = start(method)
-    after, _ = train_step(method)(before, CASE.batch(4), KEY)
+    first, _ = train_step(method)(start(method), CASE.batch(4), KEY)
+    after, _ = train_step(method)(first, CASE.batch(4), KEY)
     expected = jax.tree.map(
-        lambda old, new: 0.75 * old + 0.25 * new,
-        {"params": before.params["generator"], "batch_stats": before.batch_stats["generator"]},
+        lambda old, new: 3 / 7 * old + 4 / 7 * new,
+        {"params": first.params["generator"], "batch_stats": first.batch_stats["generator"]},
         {"params": after.params["generator"], "batch_stats": after.batch_stats["generator"]},
     )
     close = partial(np.testing.assert_allclose, rtol=1e-6, atol=1e-7)

@@ -18,8 +18,12 @@ from jaxgan.data.crops import Crops
 from jaxgan.data.image_folder import ImageFolder
 from jaxgan.data.procedural import FacadePictures, ProceduralFacades
 from jaxgan.data.unconditional import Unconditional
+from jaxgan.data.unpaired import Unpaired
+from jaxgan.data.unpaired_folder import UnpairedFolder
 from jaxgan.errors import UserError
+from jaxgan.metrics.distances import frechet_distance
 from jaxgan.metrics.evaluate import Settings, during_training, make_evaluate
+from jaxgan.metrics.extractors import make_extractor
 from jaxgan.metrics.linear_probe import linear_probe
 from jaxgan.metrics.measures import Result
 from jaxgan.model import Model
@@ -42,18 +46,19 @@ def test_pairs_are_compared_one_by_one(runs, capsys):
     assert list(results) == ["l1", "psnr", "ssim"]
     trained = jaxgan.load(runs["pix2pix"])
     data = trained.config.data
-    (raw,) = data.held_out(data.prepare(), 100, "train")
+    (raw,) = data.held_out(data.prepare(), 100, "train").batches
     batch = data.preprocess(raw)
     made = trained.translate(np.asarray(batch["input"]))
-    distances = np.abs(made - batch["target"]).mean((1, 2, 3))
+    written = np.round((made + 1) * 127.5) / 127.5 - 1  # as 8-bit files hold it
+    distances = np.abs(written - batch["target"]).mean((1, 2, 3))
     assert results["l1"].value == pytest.approx(distances.mean(), rel=1e-5)
     assert results["l1"].standard_error == pytest.approx(distances.std(ddof=1) / math.sqrt(12))
     protocol = results["ssim"].protocol
-    assert protocol["images"] == "12 of train, 32x32"
+    assert protocol["images"] == "all 12 of train, 32x32"
     assert protocol["norm statistics"] == "of each image"
     assert protocol["model"].endswith("checkpoints/1")
     printed = capsys.readouterr().out
-    assert "images: 12 of train, 32x32" in printed
+    assert "images: all 12 of train, 32x32" in printed
     assert "psnr" in printed
 
 
@@ -67,6 +72,53 @@ def test_features_of_a_run_take_the_place_of_inception(runs):
         assert results["kid"].standard_error > 0
         assert "the discriminator of" in results["kid"].protocol["features"]
     assert "direction" in results["fid"].protocol
+
+
+def test_a_part_of_the_images_is_drawn_from_all_of_them(runs):
+    """The first images of a split are often of one class, or of one film."""
+    config = jaxgan.load(runs["pix2pix"]).config
+    held_out = config.data.held_out(config.data.prepare(), 5, "train")
+    (every,) = config.data.held_out(config.data.prepare(), 12, "train").batches
+    (part,) = held_out.batches
+    places = [
+        [np.array_equal(image, other) for other in every["input"]].index(True)
+        for image in part["input"]
+    ]
+    assert (held_out.total, held_out.split) == (12, "train")
+    assert places == sorted(np.random.default_rng(0).permutation(12)[:5])
+    assert places != [0, 1, 2, 3, 4]
+    code, results = evaluate(runs["pix2pix"], "--metrics", "l1", "--split", "train", "--count", "5")
+    assert code == 0
+    expected = "5 of 12 of train, drawn with seed 0, 32x32"
+    assert results["l1"].protocol["images"] == expected
+
+
+def test_all_images_of_both_domains_are_measured(tmp_path, runs):
+    """FID and KID compare sets, which need not be equally large."""
+    for domain, count in (("A", 5), ("B", 9)):
+        for split in ("train", "test"):
+            (tmp_path / f"{split}{domain}").mkdir()
+            for number in range(count):
+                picture = Image.new("RGB", (16, 16), (20 * number, 99, 255 - 20 * number))
+                picture.save(tmp_path / f"{split}{domain}" / f"{number}.png")
+    crops = Crops(load_size=16, crop_size=16, data_dir=str(tmp_path / "tfds"))
+    data = Unpaired(source=UnpairedFolder(root=str(tmp_path)), crops=crops)
+    trained = jaxgan.load(runs["cyclegan"])
+    config = dataclasses.replace(trained.config, data=data)
+    settings = Settings(metrics=("fid",), features=f"run:{runs['cyclegan']}")
+    (result,) = make_evaluate(config, data.prepare(), settings)(
+        dataclasses.replace(trained, config=config)
+    )
+    assert result.protocol["images"] == (
+        "all 5 of testA, 16x16 translated, compared with all 9 of testB, 16x16"
+    )
+    extractor = make_extractor(f"run:{runs['cyclegan']}", "clean", None)
+    splits = data.prepare()
+    (of_a,), (of_b,) = (data.held_out(splits, 9, "test", name).batches for name in "ab")
+    a, b = (np.asarray(data.preprocess(raw)[name]) for name, raw in (("a", of_a), ("b", of_b)))
+    written = np.round((trained.translate(a, "ab") + 1) * 127.5) / 127.5 - 1
+    expected = frechet_distance(extractor.extract(written), extractor.extract(b))
+    assert result.value == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +158,7 @@ def test_generated_images_are_measured(tmp_path, runs, data_dir, capsys):
         tmp_path, "--features", f"run:{runs['cyclegan']}", "--metrics", "kid", "--seed", "1"
     )
     assert code == 0
-    assert results["kid"].protocol["images"] == "8 of those held out, 16x16"
+    assert results["kid"].protocol["images"] == "all 8 of test, 16x16"
     assert results["kid"].protocol["seed"] == "1"
     assert evaluate(tmp_path, "--metrics", "kid", "--direction", "ab") == (2, {})
     assert "translates nothing: leave direction out" in capsys.readouterr().err
@@ -149,10 +201,10 @@ def test_images_of_many_sizes_are_compared_with_as_many_generated_ones(tmp_path,
     measure = make_evaluate(config, splits, settings)
     state = make_init(config)(key)
     (result,) = measure(Model(config, state, tmp_path))
-    assert result.protocol["images"] == "8 of train, 16x16"  # those made
+    assert result.protocol["images"] == "all 8 of train, 16x16, 16x24"
     with pytest.raises(UserError, match="needs images of one size"):
         linear_probe(Model(config, state, tmp_path), {**splits, "test": splits["train"]}, 8)
-    columns = make_sample(config)(state, data.held_out(splits, 8, "train"), key)
+    columns = make_sample(config)(state, data.held_out(splits, 8, "train").batches, key)
     small, large = columns["generated"]
     assert (small != large).any()  # of other latent vectors
 
@@ -185,6 +237,6 @@ def test_a_model_is_measured_as_often_as_wanted_without_compiling_again(facades)
     evaluate = during_training(dataclasses.replace(config, train=settings), facades.prepare())
     state = make_init(config)(jax.random.key(0))
     first = evaluate(state)
-    programs = model._jitted_translate()._cache_size()
+    programs = model._jitted_translate(32, 32)._cache_size()
     assert evaluate(state) == first
-    assert model._jitted_translate()._cache_size() == programs
+    assert model._jitted_translate(32, 32)._cache_size() == programs

@@ -113,7 +113,7 @@ def test_without_flip_nothing_is_mirrored(facades):
 
 def test_held_out_images_come_from_the_test_split(facades):
     splits = facades.prepare()
-    (held_out,) = facades.held_out(splits, 100)
+    (held_out,) = facades.held_out(splits, 100).batches
     assert held_out["input"].shape == (3, 32, 32, 3)
     trained = {image.tobytes() for b in take(facades, 3) for image in b["target"]}
     assert not trained & {image.tobytes() for image in held_out["target"]}
@@ -127,7 +127,7 @@ def test_one_image_is_enough(tmp_path, facades):
     data = Paired(source=source, crops=facades.crops)
     (batch,) = take(data, 1)
     assert (batch["input"] == [255, 0, 0]).all()
-    (held_out,) = data.held_out(data.prepare(), 8)
+    (held_out,) = data.held_out(data.prepare(), 8).batches
     assert len(held_out["input"]) == 1
 
 
@@ -151,7 +151,7 @@ def test_images_that_are_not_square_are_trained_on_in_windows_and_shown_whole(tm
     assert min(firsts) < 10
     assert max(firsts) > 30
     jax.tree.map(np.testing.assert_array_equal, take(data, 4, start=6), batches[6:10])
-    (held_out,) = data.held_out(data.prepare(), 8)
+    (held_out,) = data.held_out(data.prepare(), 8).batches
     assert held_out["input"].shape == (1, 32, 64, 3)
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from jaxgan.metrics.resizing import clean_bicubic, tensorflow_bilinear
+from jaxgan.metrics.resizing import clean_bicubic, pytorch_bilinear, tensorflow_bilinear
 
 SIZE = 299
 
@@ -22,6 +22,19 @@ def test_as_tensorflow_1_pixels_lie_at_multiples_of_the_ratio():
 def test_as_tensorflow_1_pixels_are_left_out_when_images_shrink():
     images = draw(2 * SIZE, 3 * SIZE)
     np.testing.assert_array_equal(tensorflow_bilinear(images), images[:, ::2, ::3])
+
+
+def test_pytorch_bilinear_is_what_pytorch_computes():
+    """Values of torch.nn.functional.interpolate, bilinear, align_corners=False, PyTorch 2.13."""
+    resized = pytorch_bilinear(draw(40, 700))[0]
+    for (row, column), expected in {
+        (0, 0): (176.80937, 181.63377, 221.49332),
+        (0, 298): (149.75647, 76.39905, 55.09070),
+        (298, 0): (44.39967, 191.68394, 177.63211),
+        (150, 77): (170.30031, 174.36861, 139.59711),
+        (298, 298): (154.87451, 102.07910, 170.22986),
+    }.items():
+        np.testing.assert_allclose(resized[row, column], expected, atol=1e-4)
 
 
 def bicubic(size):
@@ -47,5 +60,5 @@ def test_clean_resizing_is_bicubic_and_antialiased():
 
 def test_images_of_the_right_size_stay_as_they_are():
     images = draw(SIZE, SIZE)
-    for resize in (tensorflow_bilinear, clean_bicubic):
+    for resize in (tensorflow_bilinear, pytorch_bilinear, clean_bicubic):
         np.testing.assert_array_equal(resize(images), images)

@@ -134,6 +134,9 @@ class Explodes:
     inner: Method
     step: int
 
+    def resolve(self, batch_spec, steps):
+        return dataclasses.replace(self, inner=self.inner.resolve(batch_spec, steps))
+
     def init(self, key, batch_spec):
         return self.inner.init(key, batch_spec)
 

@@ -2,7 +2,10 @@
 
 import dataclasses
 import functools
+import shutil
+from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 import tiny
@@ -15,10 +18,12 @@ from jaxgan.data.paired_folder import PairedFolder
 from jaxgan.errors import UserError
 from jaxgan.image_files import read_image, write_image
 from jaxgan.images import to_picture
+from jaxgan.model import SIZES_KEPT, _jitted_translate
 from jaxgan.pixels import Pixels
 from jaxgan.trainer import train
 from jaxgan.translate import Options, translate_files
 
+REFERENCE = Path(__file__).parent / "reference"
 RNG = np.random.default_rng(0)
 
 
@@ -158,7 +163,7 @@ def test_images_of_any_kind_are_trained_on_and_translated(tmp_path, data_dir):
     arguments += ["--input", str(root / "testA"), "--output", str(tmp_path / "out")]
     assert cli.main(arguments) == 0
     model = jaxgan.load(tmp_path / "run", dropout=False)
-    (held_out,) = data.held_out(data.prepare(), 9)
+    (held_out,) = data.held_out(data.prepare(), 9).batches
     expected = model.translate(np.asarray(data.preprocess(held_out)["input"]))
     for index in range(9):
         written = read_image(tmp_path / "out" / f"{index}.tiff", 1)
@@ -195,12 +200,52 @@ def test_what_was_written_below_the_input_is_not_translated_again(runs, tmp_path
         assert "1 images written" in capsys.readouterr().out
 
 
-def test_images_of_many_sizes_share_programs(runs):
+@pytest.mark.parametrize("size", [(68, 100), (132, 64), (36, 20)])
+def test_a_size_that_suits_the_network_enters_it_as_it_is(runs, tmp_path, size):
+    """Also as a file, in the sample grids and in metrics: norms would see any padding."""
     model = jaxgan.load(runs["cyclegan"])
-    buckets = {model.bucket(height, 256, "ab")[0] for height in range(128, 256)}
-    assert buckets == {128, 144, 160, 176, 192, 208, 224, 240, 256}
-    assert model.bucket(3000, 2000, "ab") == (3072, 2048)
-    assert model.bucket(1, 4000, "ab") == (8, 4096)
+    translator = model.translator("ab")
+    save(tmp_path / "in" / "x.png", *size)
+    pixels = read_image(tmp_path / "in" / "x.png", 3)
+    image = np.asarray(model.config.data.pixels()["a"].normalize(pixels))[None]
+    variables = {"params": translator.params}
+    expected = jax.jit(translator.network.apply)(variables, image)
+    np.testing.assert_allclose(model.translate(image, "ab"), expected, atol=2e-6)
+    sampled = model.config.method.sample(model.state, {"a": image, "b": image}, jax.random.key(0))
+    np.testing.assert_allclose(sampled["fake B"], expected, atol=2e-6)
+    arguments = ["translate", "--run", str(runs["cyclegan"]), "--input", str(tmp_path / "in")]
+    assert cli.main([*arguments, "--output", str(tmp_path / "out")]) == 0
+    written = read_image(tmp_path / "out" / "x.png", 3).astype(int)
+    assert np.abs(written - (np.asarray(expected[0]) + 1) * 127.5).max() < 0.51  # rounded
+
+
+def test_files_of_any_size_that_suits_come_out_as_from_pytorch(tmp_path):
+    """To one gray level, which is what rounding costs."""
+    numbers = np.load(REFERENCE / "sizes.npz")
+    for folder in ("torch", "in"):
+        (tmp_path / folder).mkdir()
+    weights = REFERENCE / "G_resnet_6blocks_ngf8.pth"
+    shutil.copy(weights, tmp_path / "torch" / "latest_net_G.pth")
+    for name in numbers:
+        if name.startswith("input"):
+            Image.fromarray(numbers[name]).save(tmp_path / "in" / f"{name}.png")
+    run, output = tmp_path / "run", tmp_path / "out"
+    arguments = ["import-torch", "--from", str(tmp_path / "torch"), "--workdir", str(run)]
+    assert cli.main(arguments) == 0
+    arguments = ["--run", str(run), "--input", str(tmp_path / "in"), "--output", str(output)]
+    assert cli.main(["translate", *arguments]) == 0
+    for name in numbers:
+        if name.startswith("output"):
+            written = read_image(output / f"{name.replace('output', 'input')}.png", 3)
+            difference = np.abs(written.astype(int) - numbers[name])
+            assert difference.max() <= 1, name
+
+
+def test_programs_of_many_sizes_are_not_all_kept(runs):
+    model = jaxgan.load(runs["cyclegan"])
+    for width in range(8, 8 + 4 * (SIZES_KEPT + 2), 4):
+        model.translate(np.zeros((1, 8, width, 3), np.float32), "ab")
+    assert _jitted_translate.cache_info().currsize == SIZES_KEPT
 
 
 def test_use_after_training_can_be_chosen(runs):

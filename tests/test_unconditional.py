@@ -54,7 +54,7 @@ def test_fashion_mnist_from_its_files(fashion, data_dir):
     folder, arrays = fashion
     data = gray(FashionMNIST(root=str(folder)), data_dir)
     splits = data.prepare()
-    (held_out,) = data.held_out(splits, 8)
+    (held_out,) = data.held_out(splits, 8).batches
     np.testing.assert_array_equal(held_out["image"][..., 0], arrays["t10k"])
     batch = next(data.stream(splits, seed=0, batch_size=7, start=0, rows=range(7)))
     assert batch["image"].shape == data.spec(7)["image"].shape
@@ -110,7 +110,7 @@ def test_cifar10_from_its_archive(tmp_path, data_dir):
     data = Unconditional(source=CIFAR10(archive=str(cifar(tmp_path, records))), crops=crops)
     splits = data.prepare()
     assert len(splits["train"]) == 5
-    (held_out,) = data.held_out(splits, 8)
+    (held_out,) = data.held_out(splits, 8).batches
     np.testing.assert_array_equal(held_out["image"][0], planes[5].transpose(1, 2, 0))
     assert splits["test"][0]["id"].startswith(b"5/")
 
@@ -131,7 +131,7 @@ def test_celeba_comes_from_the_users_archive(tmp_path, data_dir):
         file.writestr("img_align_celeba/000001.jpg", buffer.getvalue())
     crops = Crops(resize="center", load_size=64, crop_size=64, data_dir=str(data_dir))
     data = Unconditional(source=CelebA(archive=str(archive)), crops=crops)
-    (held_out,) = data.held_out(data.prepare(), 1)
+    (held_out,) = data.held_out(data.prepare(), 1).batches
     assert (held_out["image"][:, 2:-2] == 255).all()  # the edge is mixed with what was cut off
     assert (held_out["image"] > 200).all()
     with pytest.raises(UserError, match=r"img_align_celeba.zip by hand .*data.archive"):
@@ -154,7 +154,7 @@ def test_a_folder_of_images(tmp_path, data_dir, split):
     assert [os.path.dirname(os.fsdecode(record["id"])) for record in splits["train"]] == [
         *("cats", "cats", "cats", "dogs", "dogs")
     ]
-    (held_out,) = data.held_out(splits, 8)
+    (held_out,) = data.held_out(splits, 8).batches
     assert held_out["image"].shape == (1 if split else 5, 16, 16, 3)
 
 

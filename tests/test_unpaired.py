@@ -77,7 +77,7 @@ def test_domains_are_cropped_and_mirrored_independently(data):
 
 
 def test_held_out_images_are_those_of_the_test_splits(data):
-    (held_out,) = data.held_out(data.prepare(), 8)
+    (held_out,) = data.held_out(data.prepare(), 8).batches
     assert held_out["a"].shape == held_out["b"].shape == (2, 16, 16, 3)
     assert (held_out["a"][..., 2] == 255).all()
 
@@ -85,7 +85,7 @@ def test_held_out_images_are_those_of_the_test_splits(data):
 def test_without_test_splits_training_images_are_shown(data, tmp_path):
     for file in (tmp_path / "testB").iterdir():
         file.unlink()
-    (held_out,) = data.held_out(data.prepare(), 3)
+    (held_out,) = data.held_out(data.prepare(), 3).batches
     assert (held_out["a"][..., 2] == 0).all()
 
 
@@ -103,7 +103,9 @@ def test_one_folder_is_prepared_anew_for_every_use_of_it(data, tmp_path, data_di
     gray = Pixels(channels=1)
     for kinds in ({"a": gray}, {"b": gray}, {}):
         source = UnpairedFolder(root=str(folder), **kinds)
-        (held_out,) = dataclasses.replace(data, source=source).held_out(source.prepare(data_dir), 4)
+        (held_out,) = (
+            dataclasses.replace(data, source=source).held_out(source.prepare(data_dir), 4).batches
+        )
         for domain in ("a", "b"):
             assert held_out[domain].shape[-1] == (1 if domain in kinds else 3)
             colored = np.ptp(held_out[domain], axis=-1).any()

@@ -8,7 +8,7 @@ import pytest
 from jaxgan.networks.resnet import ResNetGenerator
 from jaxgan.networks.unet import UNetGenerator
 from jaxgan.types import Translator
-from jaxgan.updates import translate
+from jaxgan.updates import average, translate
 
 KEY = jax.random.key(0)
 
@@ -29,3 +29,20 @@ def test_images_are_mirrored_to_what_a_network_needs_and_cut_back(generator, mir
     padding = ((0, 0), (0, mirrored[0] - 33), (0, mirrored[1] - 50), (0, 0))
     whole = jax.jit(generator.apply)({"params": params}, jnp.pad(images, padding, "reflect"))
     np.testing.assert_allclose(translated, whole[:, :33, :50], atol=1e-5)
+
+
+def test_a_moving_average_forgets_where_it_started():
+    """Of a constant it is that constant, from the first step on, whatever it started from."""
+    averaged = {"x": jnp.array([100.0, -100.0])}
+    for step in range(5):
+        averaged = average(averaged, {"x": jnp.array([1.0, 2.0])}, 0.999, jnp.int32(step))
+        np.testing.assert_allclose(averaged["x"], [1.0, 2.0], rtol=1e-6)
+
+
+def test_a_moving_average_weighs_values_by_powers_of_its_decay():
+    values = np.array([3.0, -1.0, 4.0, 1.0, -5.0])
+    averaged = jnp.array(0.0)
+    for step, value in enumerate(values):
+        averaged = average(averaged, jnp.float32(value), 0.8, jnp.int32(step))
+    weights = 0.8 ** np.arange(5)[::-1]
+    np.testing.assert_allclose(averaged, (weights * values).sum() / weights.sum(), rtol=1e-5)

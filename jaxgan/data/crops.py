@@ -17,8 +17,9 @@ from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, RawBatch
 from jaxgan.validation import check
 
-
-DATA_DIR = os.environ.get("TFDS_DATA_DIR", str(Path("~/tensorflow_datasets").expanduser()))  # as TFDS
+DATA_DIR = os.environ.get(
+    "TFDS_DATA_DIR", str(Path("~/tensorflow_datasets").expanduser())
+)  # as TFDS
 
 
 @dataclass(frozen=True, kw_only=True)

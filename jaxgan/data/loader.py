@@ -11,6 +11,8 @@ from absl import flags
 from jaxgan.errors import ImageError, UserError
 from jaxgan.types import Example, RawBatch, Splits
 
+SUBSET_SEED = 0  # of the examples that models are shown and measured on
+
 
 class DecodedRecords:
     """A random-access source of decoded records, which keeps those that fit into memory."""
@@ -107,7 +109,7 @@ def batches(
             .random_map(window, seed=source_seed)
             for source, source_seed in zip(sources, seeds, strict=True)
         ]
-    ).map(_merge)  # pyright: ignore[reportArgumentType]
+    ).map(merge)  # pyright: ignore[reportArgumentType]
     dataset = grain.MapDataset.source(_Rows(dataset, batch_size, rows))
     dataset = dataset.batch(len(rows), drop_remainder=True)[start:]
     stream = dataset.to_iter_dataset(
@@ -143,6 +145,12 @@ def choose_split(splits: Splits, split: str | None, domains: Sequence[str] = (""
     raise UserError(f"there are no images in the split {split}: there are {', '.join(splits)}")
 
 
+def subset(total: int, count: int) -> list[int]:
+    """Return indices of `count` of all examples, drawn with seed 0 and in order; all if fewer."""
+    drawn = np.random.default_rng(SUBSET_SEED).permutation(total)[:count]
+    return sorted(drawn.tolist())
+
+
 def stack(examples: Iterable[Example]) -> list[RawBatch]:
     """Return examples as batches of equal shapes, in the order in which the shapes come up."""
     groups: dict[tuple, list[Example]] = {}
@@ -155,5 +163,6 @@ def stack(examples: Iterable[Example]) -> list[RawBatch]:
     ]
 
 
-def _merge(records: tuple[Example, ...]) -> Example:
+def merge(records: tuple[Example, ...]) -> Example:
+    """Return one example with the images of all."""
     return {name: image for record in records for name, image in record.items()}

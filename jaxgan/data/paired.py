@@ -11,10 +11,10 @@ from jaxtyping import PRNGKeyArray
 from PIL import Image
 
 from jaxgan.data.crops import Crops, normalize
-from jaxgan.data.loader import DecodedRecords, batches, choose_split, stack
+from jaxgan.data.loader import DecodedRecords, batches, choose_split, stack, subset
 from jaxgan.image_files import change, read_as
 from jaxgan.pixels import Pixels
-from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
+from jaxgan.types import Batch, Example, HeldOut, RawBatch, Spec, Splits
 
 
 @runtime_checkable
@@ -62,6 +62,10 @@ class Paired:
         """See `Dataset.prepare`."""
         return self.source.prepare(self.crops.folder)
 
+    def epoch_size(self, splits: Splits) -> int:
+        """See `Dataset.epoch_size`."""
+        return len(splits["train"])
+
     def stream(
         self, splits: Splits, *, seed: int, batch_size: int, start: int, rows: Sequence[int]
     ) -> Iterator[RawBatch]:
@@ -81,11 +85,14 @@ class Paired:
             workers=self.crops.workers,
         )
 
-    def held_out(self, splits: Splits, count: int, split: str | None = None) -> list[RawBatch]:
+    def held_out(
+        self, splits: Splits, count: int, split: str | None = None, domain: str | None = None
+    ) -> HeldOut:
         """See `Dataset.held_out`."""
-        records = splits[choose_split(splits, split)]
-        decoded = DecodedRecords(records, partial(self._decode, side=self.crops.crop_size))
-        return stack(decoded[index] for index in range(min(count, len(decoded))))
+        split = choose_split(splits, split)
+        decoded = DecodedRecords(splits[split], partial(self._decode, side=self.crops.crop_size))
+        chosen = subset(len(decoded), count)
+        return HeldOut(stack(decoded[index] for index in chosen), len(decoded), split)
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
         """See `Dataset.augment`."""

@@ -11,9 +11,9 @@ import tyro
 from jaxtyping import PRNGKeyArray
 
 from jaxgan.data.crops import Crops, normalize
-from jaxgan.data.loader import DecodedRecords, batches, choose_split, stack
+from jaxgan.data.loader import DecodedRecords, batches, choose_split, merge, stack, subset
 from jaxgan.pixels import Pixels
-from jaxgan.types import Batch, Example, RawBatch, Spec, Splits
+from jaxgan.types import Batch, Example, HeldOut, RawBatch, Spec, Splits
 
 
 @runtime_checkable
@@ -58,6 +58,10 @@ class Unpaired:
         """See `Dataset.prepare`."""
         return self.source.prepare(self.crops.folder)
 
+    def epoch_size(self, splits: Splits) -> int:
+        """See `Dataset.epoch_size`."""
+        return max(len(splits["trainA"]), len(splits["trainB"]))
+
     def stream(
         self, splits: Splits, *, seed: int, batch_size: int, start: int, rows: Sequence[int]
     ) -> Iterator[RawBatch]:
@@ -81,7 +85,9 @@ class Unpaired:
             workers=self.crops.workers,
         )
 
-    def held_out(self, splits: Splits, count: int, split: str | None = None) -> list[RawBatch]:
+    def held_out(
+        self, splits: Splits, count: int, split: str | None = None, domain: str | None = None
+    ) -> HeldOut:
         """See `Dataset.held_out`."""
         split = choose_split(splits, split, domains="AB")
         domains = {
@@ -89,10 +95,14 @@ class Unpaired:
                 splits[split + name.upper()],
                 partial(self._decode, name=name, side=self.crops.crop_size),
             )
-            for name in ("a", "b")
+            for name in ([domain] if domain else ["a", "b"])
         }
-        count = min(count, *map(len, domains.values()))
-        return stack({**domains["a"][index], **domains["b"][index]} for index in range(count))
+        total = min(map(len, domains.values()))
+        chosen = [
+            [images[index] for index in subset(len(images), min(count, total))]
+            for images in domains.values()
+        ]
+        return HeldOut(stack(map(merge, zip(*chosen, strict=True))), total, split)
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
         """See `Dataset.augment`."""

@@ -17,7 +17,7 @@ from jaxgan.methods.cyclegan import CycleGAN
 from jaxgan.methods.dcgan import DCGAN
 from jaxgan.methods.pix2pix import Pix2pix
 from jaxgan.model import load
-from jaxgan.programs import make_init
+from jaxgan.programs import make_init, resolve
 from jaxgan.types import Method, TrainState
 from jaxgan.updates import with_weights
 
@@ -60,6 +60,7 @@ def import_torch(folder: Path, workdir: Path, config: Config | None) -> None:
     tensors = {name: read_tensors(file) for name, file in files.items()}
     if config is None:
         config = recognize(tensors, folder)
+    config = resolve(config)
     names = _file_names(config.method)
     expected = [name for role, name in names.items() if role.startswith("generator")]
     if not any(name in files for name in expected):

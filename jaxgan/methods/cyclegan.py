@@ -31,7 +31,7 @@ from jaxgan.networks.compute import Compute
 from jaxgan.networks.layers import INITIALIZERS, InitializerName, NormName
 from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.resnet import ResNetGenerator, UpsampleName
-from jaxgan.networks.unet import UNetGenerator
+from jaxgan.networks.unet import UNetGenerator, choose_depth
 from jaxgan.schedules import Constant, Schedule
 from jaxgan.types import Batch, Images, Metrics, Spec, TrainState, Translator
 from jaxgan.updates import apart, init_state, represent, run, together, translate, update
@@ -60,8 +60,9 @@ class CycleGAN:
     """Residual blocks of a ResNet: 9 for 256x256, 6 for 128x128 and below."""
     upsample: UpsampleName = "transpose"
     """Up-sampling of a ResNet; resize leaves no checkerboards, transpose is the paper's."""
-    depth: int = 8
-    """Levels of a U-Net: 8 for images of 256x256 and multiples, 7 for 128, 6 for 64."""
+    depth: int = 0
+    """Levels of a U-Net, each of which halves the image; 0 chooses as many as the image size
+    allows, at most 8 (256x256 and multiples)."""
     discriminator_layers: int = 3
     """Strided layers of the PatchGANs: 3 judges 70x70 patches; 0 single pixels (PixelGAN)."""
     norm: NormName = "instance"
@@ -91,10 +92,17 @@ class CycleGAN:
             check(getattr(self, name) >= 1, f"{name} must be at least 1")
         for name in ("discriminator_layers", "lambda_cycle", "lambda_identity", "pool_size"):
             check(getattr(self, name) >= 0, f"{name} must not be negative")
-        check(self.depth >= 2, "depth must be at least 2")
+        check(self.depth == 0 or self.depth >= 2, "depth must be at least 2, or 0 to choose it")
         check(0 <= self.dropout < 1, "dropout must be at least 0 and below 1")
         check(self.learning_rate > 0, "learning_rate must be positive")
         check(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
+
+    def resolve(self, batch_spec: Spec, steps: int) -> "CycleGAN":
+        """See `Method.resolve`."""
+        depth = self.depth
+        if self.generator == "unet":
+            depth = depth or choose_depth(*batch_spec["a"].shape[1:3])
+        return dataclasses.replace(self, depth=depth, schedule=self.schedule.over(steps))
 
     def init(self, key: PRNGKeyArray, batch_spec: Spec) -> TrainState:
         """See `Method.init`."""

@@ -39,8 +39,8 @@ class DCGAN:
     the same images, through the updated discriminator.
     """
 
-    image_size: int = 64
-    """Height and width of the images, at least 8; the paper's is 64."""
+    image_size: int = 0
+    """Height and width of the images, at least 8; 0 takes crop_size. The paper's is 64."""
     latent_dim: int = 100
     """Numbers that an image is made of."""
     latent: Literal["normal", "uniform"] = "normal"
@@ -60,7 +60,8 @@ class DCGAN:
     diff_augment: bool = False
     """Whether to augment what the discriminator sees, for few images (Zhao et al. 2020)."""
     ema: float = 0.0
-    """Decay, a step, of the average of the generator that is used; 0 uses the latest generator."""
+    """Per-step decay of the generator's moving average, which is used for sampling; 0 uses the
+    latest generator. Parameters and running batch-norm statistics are averaged."""
     learning_rate: float = 2e-4
     """Adam's learning rate for both networks."""
     beta1: float = 0.5
@@ -72,11 +73,20 @@ class DCGAN:
     def __post_init__(self):
         for name in ("latent_dim", "features", "discriminator_features"):
             check(getattr(self, name) >= 1, f"{name} must be at least 1")
-        check(self.image_size >= 8, "image_size must be at least 8")
+        check(
+            self.image_size == 0 or self.image_size >= 8,
+            "image_size must be at least 8, or 0 for that of the images",
+        )
         check(0 <= self.label_smoothing < 0.5, "label_smoothing must be at least 0 and below 0.5")
         check(0 <= self.ema < 1, "ema must be at least 0 and below 1")
         check(self.learning_rate > 0, "learning_rate must be positive")
         check(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
+
+    def resolve(self, batch_spec: Spec, steps: int) -> "DCGAN":
+        """See `Method.resolve`."""
+        image_size = self.image_size or batch_spec["image"].shape[1]
+        schedule = self.schedule.over(steps)
+        return dataclasses.replace(self, image_size=image_size, schedule=schedule)
 
     def init(self, key: PRNGKeyArray, batch_spec: Spec) -> TrainState:
         """See `Method.init`."""
@@ -177,7 +187,7 @@ class DCGAN:
             memory={},
         )
         if self.ema:
-            averaged = average(state.memory["average"], _generator_of(after), self.ema)
+            averaged = average(state.memory["average"], _generator_of(after), self.ema, state.step)
             after = dataclasses.replace(after, memory={"average": averaged})
         return after, metrics
 

@@ -1,5 +1,6 @@
 """Pix2pix: image-to-image translation from pairs (Isola et al. 2017, arXiv 1611.07004)."""
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -13,7 +14,7 @@ from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, l1
 from jaxgan.networks.compute import Compute
 from jaxgan.networks.layers import INITIALIZERS, InitializerName, NormName, concat_channels
 from jaxgan.networks.patchgan import discriminator
-from jaxgan.networks.unet import UNetGenerator
+from jaxgan.networks.unet import UNetGenerator, choose_depth
 from jaxgan.schedules import Constant, Schedule
 from jaxgan.types import Batch, Images, Metrics, Spec, TrainState, Translator
 from jaxgan.updates import init_state, run, translate, update
@@ -32,8 +33,9 @@ class Pix2pix:
     """Channels of the generator's first level (the reference's ngf)."""
     discriminator_features: int = 64
     """Channels of the discriminator's first layer (the reference's ndf)."""
-    depth: int = 8
-    """Levels of the U-Net: 8 for images of 256x256 and multiples, 7 for 128, 6 for 64."""
+    depth: int = 0
+    """Levels of the U-Net, each of which halves the image; 0 chooses as many as the image size
+    allows, at most the paper's 8 (256x256 and multiples), 7 for 128x128, 6 for 64x64."""
     discriminator_layers: int = 3
     """Strided layers of the PatchGAN: 3 judges 70x70 patches; 0 judges single pixels (PixelGAN)."""
     norm: NormName = "batch"
@@ -62,12 +64,17 @@ class Pix2pix:
     def __post_init__(self):
         check(self.features >= 1, "features must be at least 1")
         check(self.discriminator_features >= 1, "discriminator_features must be at least 1")
-        check(self.depth >= 2, "depth must be at least 2")
+        check(self.depth == 0 or self.depth >= 2, "depth must be at least 2, or 0 to choose it")
         check(self.discriminator_layers >= 0, "discriminator_layers must not be negative")
         check(0 <= self.dropout < 1, "dropout must be at least 0 and below 1")
         check(self.lambda_l1 >= 0, "lambda_l1 must not be negative")
         check(self.learning_rate > 0, "learning_rate must be positive")
         check(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
+
+    def resolve(self, batch_spec: Spec, steps: int) -> "Pix2pix":
+        """See `Method.resolve`."""
+        depth = self.depth or choose_depth(*batch_spec["input"].shape[1:3])
+        return dataclasses.replace(self, depth=depth, schedule=self.schedule.over(steps))
 
     def init(self, key: PRNGKeyArray, batch_spec: Spec) -> TrainState:
         """See `Method.init`."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxgan.config import Config
+from jaxgan.data.loader import SUBSET_SEED
 from jaxgan.errors import UserError
 from jaxgan.metrics import measures
 from jaxgan.metrics.extractors import ResizeName, make_extractor
@@ -16,7 +17,7 @@ from jaxgan.metrics.linear_probe import linear_probe
 from jaxgan.metrics.measures import REAL, Chunk, Measure, Result
 from jaxgan.metrics.weights import INCEPTION
 from jaxgan.model import Model
-from jaxgan.types import Batch, Evaluated, RawBatch, Splits, TrainState, Translating
+from jaxgan.types import Batch, Evaluated, HeldOut, Splits, TrainState, Translating
 
 ENOUGH = 4  # images for every metric
 CHUNK = 64  # images that are made and measured at a time
@@ -82,19 +83,18 @@ def make_evaluate(
         kind = type(method).__name__
         raise UserError(f"a {kind} has no targets to compare its images with: choose fid, kid")
     chosen = _measures(config, splits, settings)
-    raws = []
+    examples: dict[str, HeldOut] = {}
     if chosen:
         few = config.data.held_out(splits, min(settings.count, ENOUGH), settings.split)
-        _rehearse(chosen, [config.data.preprocess(raw) for raw in few])
-        raws = config.data.held_out(splits, settings.count, settings.split)
+        _rehearse(chosen, [config.data.preprocess(raw) for raw in few.batches])
+        examples = _examples(config, splits, settings)
 
     def evaluate(model):
-        kept, sizes = [[] for _ in chosen], []
-        for chunk in _chunks(model, raws, settings) if chosen else ():
-            sizes += [chunk.made.shape[1:3]] * len(chunk.made)
+        kept = [[] for _ in chosen]
+        for chunk in _chunks(model, examples, settings) if chosen else ():
             for seen, measure in zip(kept, chosen, strict=True):
                 seen.append(measure.see(chunk))
-        common = _protocol(model, settings, sizes)
+        common = _protocol(model, settings, examples)
         results = [
             result._replace(protocol={**common, **result.protocol})
             for seen, measure in zip(kept, chosen, strict=True)
@@ -186,39 +186,72 @@ def _rehearse(chosen: Sequence[Measure], few: Sequence[Batch]) -> None:
         measure.summarize([measure.see(chunk) for chunk in chunks])
 
 
-def _chunks(model: Model, raws: Sequence[RawBatch], settings: Settings) -> Iterator[Chunk]:
-    """Yield what a model makes of held-out images, or of nothing."""
+def _examples(config: Config, splits: Splits, settings: Settings) -> dict[str, HeldOut]:
+    """Return the examples to measure on: by domain where they are unrelated, else all under ""."""
+    method = config.method
+    domains = [None]
+    if isinstance(method, Translating) and not method.paired:
+        domains = method.domains(settings.direction or method.directions[0])
+    return {
+        domain or "": config.data.held_out(splits, settings.count, settings.split, domain)
+        for domain in domains
+    }
+
+
+def _chunks(model: Model, examples: Mapping[str, HeldOut], settings: Settings) -> Iterator[Chunk]:
+    """Yield what a model makes, as it is written to files, and what it should be like."""
     method, data = model.config.method, model.config.data
-    parts = [
-        {name: images[start : start + CHUNK] for name, images in raw.items()}
-        for raw in raws
-        for start in range(0, len(next(iter(raw.values()))), CHUNK)
-    ]
-    batches = (
-        {name: np.asarray(images) for name, images in data.preprocess(part).items()}
-        for part in parts
-    )
-    if isinstance(method, Translating):
-        direction = model.choose_direction(settings.direction)
-        source, target = method.domains(direction)
-        for number, batch in enumerate(batches):
-            made = model.translate(batch[source], direction, settings.seed + number)
-            yield Chunk(number, made, batch[target], batch[source])
-    else:
+
+    def batches(held_out: HeldOut) -> Iterator[Mapping[str, np.ndarray]]:
+        for raw in held_out.batches:
+            for start in range(0, len(next(iter(raw.values()))), CHUNK):
+                part = {name: images[start : start + CHUNK] for name, images in raw.items()}
+                images = data.preprocess(part)
+                yield {name: np.asarray(images) for name, images in images.items()}
+
+    def as_written(images, name):
+        kind = data.pixels()[name]
+        return np.asarray(kind.normalize(kind.denormalize(images)))
+
+    if not isinstance(method, Translating):
         (target,) = data.pixels()
-        counts = [len(part[target]) for part in parts]
-        made = model.generate(sum(counts), settings.seed)
-        for number, batch in enumerate(batches):
-            start = sum(counts[:number])
-            yield Chunk(number, made[start : start + counts[number]], batch[target], None)
+        made = model.generate(_count(examples[""]), settings.seed)
+        start = 0
+        for number, batch in enumerate(batches(examples[""])):
+            real = batch[target]
+            part, start = made[start : start + len(real)], start + len(real)
+            yield Chunk(number, as_written(part, target), real, None)
+        return
+    direction = model.choose_direction(settings.direction)
+    source, target = method.domains(direction)
+    for number, batch in enumerate(batches(examples.get(source, examples.get("")))):
+        made = model.translate(batch[source], direction, settings.seed + number)
+        yield Chunk(number, as_written(made, target), batch.get(target), batch[source])
+    if not method.paired:
+        for number, batch in enumerate(batches(examples[target])):
+            yield Chunk(number, None, batch[target], None)
 
 
-def _protocol(model: Model, settings: Settings, sizes: Sequence[tuple[int, int]]) -> dict[str, str]:
+def _count(held_out: HeldOut) -> int:
+    return sum(len(next(iter(raw.values()))) for raw in held_out.batches)
+
+
+def _describe(held_out: HeldOut, domain: str) -> str:
+    """Return which images of a split were taken, and their sizes."""
+    count, split = _count(held_out), held_out.split + domain.upper()
+    sizes = {next(iter(raw.values())).shape[1:3] for raw in held_out.batches}
+    shapes = ", ".join(f"{height}x{width}" for height, width in sorted(sizes))
+    if count == held_out.total:
+        return f"all {count} of {split}, {shapes}"
+    return f"{count} of {held_out.total} of {split}, drawn with seed {SUBSET_SEED}, {shapes}"
+
+
+def _protocol(model: Model, settings: Settings, examples: Mapping[str, HeldOut]) -> dict[str, str]:
     """Return what every number of a model depends on."""
+    images = [_describe(held_out, domain) for domain, held_out in examples.items()]
     protocol = {
         "model": str(model.checkpoint),
-        "images": f"{len(sizes)} of {settings.split or 'those held out'}, "
-        + ", ".join(f"{height}x{width}" for height, width in sorted(set(sizes))),
+        "images": " translated, compared with ".join(images),
         "seed": str(settings.seed),
     }
     if not isinstance(model.config.method, Translating):

@@ -24,10 +24,11 @@ from jaxgan.types import Representing
 
 BATCH_SIZE = 16
 
-ResizeName = Literal["clean", "original"]
+ResizeName = Literal["clean", "original", "pytorch-fid"]
 RESIZES = {
     "clean": (resizing.clean_bicubic, "bicubic with antialiasing by Pillow, as clean-fid"),
     "original": (resizing.tensorflow_bilinear, "bilinear of TensorFlow 1, as the original FID"),
+    "pytorch-fid": (resizing.pytorch_bilinear, "bilinear of PyTorch, as pytorch-fid"),
 }
 
 

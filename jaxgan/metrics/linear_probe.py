@@ -65,7 +65,7 @@ def linear_probe(model: Model, splits: Splits, count: int) -> dict[str, float]:
 def _read(data: Dataset, records: Sequence[Any], count: int) -> Examples:
     order = np.random.default_rng(0).permutation(len(records))[:count]
     chosen = [records[index] for index in order.tolist()]
-    raw, *others = data.held_out({"train": chosen}, count)
+    raw, *others = data.held_out({"train": chosen}, count).batches
     if others:
         raise UserError("linear-probe needs images of one size, as config.data.resize=square makes")
     return Examples(np.asarray(data.preprocess(raw)["image"]), np.array(list(map(_label, chosen))))

@@ -33,15 +33,15 @@ class Chunk(NamedTuple):
     """Some of the images of an evaluation, in [-1, 1].
 
     Attributes:
-        number: Which part of all images it is.
-        made: What the model made.
-        real: Real images; those that should have been made, if they are paired.
-        source: What the model translated, None if it makes images of nothing.
+        number: Number of the chunk.
+        made: What the model made; None in a chunk of real images alone.
+        real: Real images, which for pairs are the targets; None in a chunk without.
+        source: What the model translated; None if it generates images.
     """
 
     number: int
-    made: ImageBatch
-    real: ImageBatch
+    made: ImageBatch | None
+    real: ImageBatch | None
     source: ImageBatch | None
 
 
@@ -84,13 +84,24 @@ def per_image(
         error = float(values.std(ddof=1) / math.sqrt(len(values))) if known else None
         return [Result(metric, float(values.mean()), error, {"measured": description})]
 
-    return Measure(lambda chunk: function(chunk.made, chunk.real), summarize)
+    def see(chunk):
+        assert chunk.made is not None
+        assert chunk.real is not None
+        return function(chunk.made, chunk.real)
+
+    return Measure(see, summarize)
 
 
-L1 = per_image("l1", paired.l1, "mean absolute difference of values in [-1, 1]")
-PSNR = per_image("psnr", paired.psnr, "scikit-image's, in decibels, of a range of 2")
+L1 = per_image(
+    "l1", paired.l1, "mean absolute difference of values in [-1, 1], as written to files"
+)
+PSNR = per_image(
+    "psnr", paired.psnr, "scikit-image's, in decibels, of a range of 2, as written to files"
+)
 SSIM = per_image(
-    "ssim", paired.ssim, "scikit-image's, in 11x11 Gaussian windows of 1.5, channels averaged"
+    "ssim",
+    paired.ssim,
+    "scikit-image's, in 11x11 Gaussian windows of 1.5, channels averaged, as written to files",
 )
 
 
@@ -110,7 +121,9 @@ def make_lpips(weights: Mapping[str, Path]) -> Measure:
     def measure(made, real):
         return np.asarray(distance(params, jnp.asarray(made), jnp.asarray(real)), np.float64)
 
-    return per_image("lpips", measure, f"v0.1, {ALEXNET.name} and {LPIPS_HEADS.name}")
+    return per_image(
+        "lpips", measure, f"v0.1, {ALEXNET.name} and {LPIPS_HEADS.name}, as written to files"
+    )
 
 
 def fcn_score(config: Config, splits: Splits) -> Measure:
@@ -124,7 +137,7 @@ def fcn_score(config: Config, splits: Splits) -> Measure:
     """
     if any(kind != RGB for kind in config.data.pixels().values()):
         raise UserError("fcn-score needs label maps and photos in 8-bit RGB: leave it out")
-    raws = config.data.held_out(splits, SEGMENTER_PAIRS, "train")
+    raws = config.data.held_out(splits, SEGMENTER_PAIRS, "train").batches
     if len(raws) > 1 or "input" not in raws[0]:
         raise UserError("fcn-score needs pairs of label maps and photos, all of one size")
     segmenter = train_segmenter(raws[0]["target"], raws[0]["input"])
@@ -159,12 +172,16 @@ def feature_distances(metrics: Sequence[str], extractor: Extractor, *, seed: int
     of_real: dict[int, np.ndarray] = {}  # by number of the chunk; the same for every model
 
     def see(chunk):
-        if chunk.number not in of_real:
+        if chunk.real is not None and chunk.number not in of_real:
             of_real[chunk.number] = extractor.extract(chunk.real)
-        return extractor.extract(chunk.made), of_real[chunk.number]
+        made = None if chunk.made is None else extractor.extract(chunk.made)
+        return made, None if chunk.real is None else of_real[chunk.number]
 
     def summarize(seen):
-        made, real = (np.concatenate(features) for features in zip(*seen, strict=True))
+        made, real = (
+            np.concatenate([features for features in side if features is not None])
+            for side in zip(*seen, strict=True)
+        )
         results = []
         for metric in metrics:
             if metric == "fid":

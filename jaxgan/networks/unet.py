@@ -1,5 +1,6 @@
 """The U-Net generator of pix2pix (Isola et al. 2017, section 3.2.1 and appendix 6.1.1)."""
 
+import math
 from functools import partial
 
 import flax.linen as nn
@@ -20,6 +21,24 @@ from jaxgan.networks.layers import (
     concat_channels,
     leaky_relu,
 )
+
+DEEPEST = 8  # levels of the paper's U-Net, for 256x256
+
+
+def choose_depth(height: int, width: int) -> int:
+    """Return the levels of the deepest U-Net for images of a size, at most the paper's 8.
+
+    Raises:
+        ValueError: If there is none, as height and width are not multiples of 4.
+    """
+    both = math.gcd(height, width)
+    depth = min((both & -both).bit_length() - 1, DEEPEST)  # how often both can be halved
+    if depth < 2:
+        raise ValueError(
+            f"a U-Net halves its images twice at least, and {height}x{width} cannot be: choose a "
+            "--config.data.crop_size that is a multiple of 256, or at least of 4"
+        )
+    return depth
 
 
 class UNetGenerator(nn.Module):
@@ -75,7 +94,8 @@ class UNetGenerator(nn.Module):
         if height % self.multiple or width % self.multiple:
             raise ValueError(
                 f"a U-Net of depth {self.depth} needs images whose height and width are multiples "
-                f"of {self.multiple}, not {height}x{width}: choose another size or a smaller depth"
+                f"of {self.multiple}, not {height}x{width}: choose another size, or "
+                f"--config.method.depth={choose_depth(height, width)}"
             )
         widths = [self.features * min(2**level, 8) for level in range(self.depth)]
         use_bias = self.norm == "instance"  # batch norm has a bias of its own
