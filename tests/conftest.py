@@ -15,9 +15,7 @@ from jaxgan.trainer import train
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # Most of the time goes into compilation; so it takes less than half as long.
-os.environ.setdefault(
-    "XLA_FLAGS", "--xla_backend_optimization_level=0"
-)
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 CACHE = Path(__file__).parent.parent / ".cache"
 jax.config.update("jax_compilation_cache_dir", str(CACHE / "xla"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

@@ -12,7 +12,10 @@ from jaxgan.types import Splits
 
 @dataclass(frozen=True, kw_only=True)
 class TFDSImages:
-    """A data set of TFDS whose records hold an `image`, prepared in `data_dir` (as ArrayRecord, or Parquet on Windows)."""
+    """A data set of TFDS whose records hold an `image`, prepared in `data_dir`.
+
+    It is read as ArrayRecord, or as Parquet where array_record is missing.
+    """
 
     name: str
     """Its name, with a config and version if there are several: mnist, lsun/bedroom, ..."""
