@@ -17,9 +17,8 @@ from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, RawBatch
 from jaxgan.validation import check
 
-DATA_DIR = os.environ.get(
-    "TFDS_DATA_DIR", str(Path("~/tensorflow_datasets").expanduser())
-)  # as TFDS
+# As in TFDS, which takes long to import.
+DATA_DIR = os.environ.get("TFDS_DATA_DIR", str(Path("~/tensorflow_datasets").expanduser()))
 
 
 @dataclass(frozen=True, kw_only=True)
