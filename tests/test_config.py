@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import pkgutil
@@ -7,9 +8,15 @@ import jax
 import pytest
 import tiny
 
-from jaxgan.config import differences, from_json, load, to_json
+from jaxgan.config import count_steps, differences, from_json, load, to_json, with_defaults
+from jaxgan.data.crops import Crops
+from jaxgan.data.procedural import FacadePictures
+from jaxgan.data.unconditional import Unconditional
 from jaxgan.errors import UserError
-from jaxgan.programs import make_init
+from jaxgan.methods.dcgan import DCGAN
+from jaxgan.methods.pix2pix import Pix2pix
+from jaxgan.programs import make_init, resolve
+from jaxgan.schedules import LinearDecay
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.py"))
@@ -19,7 +26,7 @@ CONFIGS = sorted((ROOT / "configs").glob("*.py"))
 def test_every_config_loads_survives_json_and_fits_its_images(path):
     config = load(path)
     assert from_json(json.loads(json.dumps(to_json(config)))) == config
-    jax.eval_shape(make_init(config), jax.random.key(0))
+    jax.eval_shape(make_init(resolve(config)), jax.random.key(0))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -30,7 +37,7 @@ def test_every_config_says_how_to_run_it(path):
 @pytest.mark.parametrize("name", ["facades", "maps", "edges2shoes"])
 def test_the_papers_settings(name):
     """Isola et al. 2017, section 3.3 and appendix 6.2."""
-    config = load(ROOT / "configs" / f"pix2pix_{name}.py")
+    config = resolve(load(ROOT / "configs" / f"pix2pix_{name}.py"))
     method, data, train = config.method, config.data, config.train
     assert (method.learning_rate, method.beta1, method.lambda_l1) == (2e-4, 0.5, 100)
     assert (method.features, method.depth, method.discriminator_layers) == (64, 8, 3)
@@ -43,6 +50,9 @@ def test_the_papers_settings(name):
     }[name]
     assert train.batch_size == batch_size
     assert train.steps == epochs * (images // batch_size)
+    if name != "edges2shoes":
+        schedule = LinearDecay(constant_steps=100 * images, decay_steps=100 * images)
+        assert method.schedule == schedule
 
 
 def test_json_from_elsewhere_cannot_name_other_types():
@@ -68,3 +78,56 @@ def test_differences_name_the_fields_as_they_are_typed():
         "config.method.compute_dtype was float32, is bfloat16",
         "config.data.size was 32, is 64",
     ]
+
+
+@pytest.mark.parametrize(("crop_size", "depth"), [(256, 8), (512, 8), (128, 7), (96, 5), (36, 2)])
+def test_the_depth_of_a_unet_follows_from_the_size_of_the_images(crop_size, depth):
+    data = tiny.get_config().data
+    crops = dataclasses.replace(data.crops, load_size=crop_size, crop_size=crop_size)
+    data = dataclasses.replace(data, crops=crops)
+    config = dataclasses.replace(tiny.get_config(), method=Pix2pix(features=1), data=data)
+    assert resolve(config).method.depth == depth
+    given = dataclasses.replace(config, method=Pix2pix(features=1, depth=2))
+    assert resolve(given).method.depth == 2
+    too_deep = dataclasses.replace(config, method=Pix2pix(features=1, depth=10))
+    with pytest.raises(UserError, match=f"choose another size, or --config.method.depth={depth}"):
+        jax.eval_shape(make_init(too_deep), jax.random.key(0))
+
+
+def test_the_size_of_dcgans_images_follows_from_the_crop():
+    crops = Crops(load_size=40, crop_size=32)
+    data = Unconditional(source=FacadePictures(), crops=crops)
+    config = dataclasses.replace(tiny.get_config(), method=DCGAN(features=1), data=data)
+    assert resolve(config).method.image_size == 32
+
+
+def test_a_size_that_cannot_be_halved_twice_is_refused():
+    data = tiny.get_config().data
+    crops = dataclasses.replace(data.crops, load_size=50, crop_size=50)
+    data = dataclasses.replace(data, crops=crops)
+    with pytest.raises(UserError, match=r"50x50 cannot be: choose a --config\.data\.crop_size"):
+        resolve(dataclasses.replace(tiny.get_config(), method=Pix2pix(), data=data))
+
+
+def test_epochs_are_steps_of_the_data_set(facades, capsys):
+    """12 pairs three times, 2 at a time; rounded up to whole calls of 4 steps."""
+    config = dataclasses.replace(tiny.get_config(), data=facades)
+    splits = facades.prepare()
+    for at_once, steps in ((1, 18), (4, 20)):
+        train = dataclasses.replace(
+            config.train, steps=4, epochs=3, steps_per_dispatch=at_once,
+            log_every=0, sample_every=0, checkpoint_every=0,
+        )  # fmt: skip
+        counted = count_steps(dataclasses.replace(config, train=train), splits)
+        assert counted.train.steps == steps
+        assert f"3 epochs of 12 examples are {steps} steps" in capsys.readouterr().out
+    assert count_steps(config, splits) is config
+
+
+def test_fields_that_an_older_version_lacked_have_their_defaults():
+    new = to_json(tiny.get_config())
+    old = json.loads(json.dumps(new))
+    del old["train"]["epochs"]
+    assert with_defaults(old) == json.loads(json.dumps(new))
+    foreign = old | {"method": {"type": "mine.Method"}}
+    assert with_defaults(foreign) == foreign

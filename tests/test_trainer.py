@@ -15,7 +15,8 @@ from jaxgan.data.crops import Crops
 from jaxgan.data.procedural import UnpairedFacades
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.errors import UserError
-from jaxgan.programs import batches_spec, make_init, make_sample
+from jaxgan.programs import batches_spec, make_init, make_sample, resolve
+from jaxgan.schedules import LinearDecay
 from jaxgan.trainer import train
 from jaxgan.types import Method
 
@@ -92,6 +93,46 @@ def test_a_finished_run_says_so_and_changes_nothing(config, tmp_path, capsys):
     train(config, tmp_path)
     assert "already trained for 6 steps" in capsys.readouterr().out
     assert (tmp_path / "metrics.jsonl").read_text() == before
+
+
+def rates(workdir):
+    return {record["step"]: record["learning_rate"] for record in records(workdir)}
+
+
+def test_the_learning_rate_follows_the_length_of_the_run_also_when_it_is_extended(
+    config, tmp_path, capsys
+):
+    """Constant for half of the steps, then falling; what is logged is the rate of that step."""
+    method = dataclasses.replace(config.method, learning_rate=6e-4, schedule=LinearDecay())
+    config = change(dataclasses.replace(config, method=method), sample_every=0)
+    train(config, tmp_path)
+    expected = {1: 6e-4, 2: 6e-4, 3: 6e-4, 4: 6e-4, 5: 4e-4, 6: 2e-4}
+    assert rates(tmp_path) == pytest.approx(expected)
+    assert "learning_rate 0.0002" in capsys.readouterr().out
+    before = final_state(resolve(config), tmp_path).params["generator"]
+    longer = change(config, steps=12)
+    train(longer, tmp_path)
+    assert rates(tmp_path)[7] == pytest.approx(6e-4)
+    assert rates(tmp_path)[12] == pytest.approx(1e-4)
+    after = final_state(resolve(longer), tmp_path).params["generator"]
+    moved = jax.tree.map(lambda x, y: jnp.abs(x - y).max(), before, after)
+    assert max(jax.tree.leaves(moved)) > 1e-4
+    changed = "config.method.schedule.constant_steps was 3, is 6"
+    assert changed in capsys.readouterr().out
+
+
+def test_a_run_that_would_learn_nothing_is_refused(config, tmp_path):
+    schedule = LinearDecay(constant_steps=1, decay_steps=1)
+    method = dataclasses.replace(config.method, schedule=schedule)
+    config = change(dataclasses.replace(config, method=method), steps=2, sample_every=0)
+    train(config, tmp_path)
+    with pytest.raises(UserError, match="zero from step 2 on and the run is at step 2"):
+        train(change(config, steps=4), tmp_path)
+
+
+def test_a_run_is_as_long_as_its_epochs(config, tmp_path):
+    train(change(config, epochs=1, steps=1, sample_every=0), tmp_path)
+    assert [record["step"] for record in records(tmp_path)] == [1, 2, 3, 4, 5, 6]  # 12 pairs by 2
 
 
 def test_intervals_count_steps_whatever_the_batch_size(config, tmp_path):
