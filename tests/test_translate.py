@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import tiny
@@ -211,7 +212,8 @@ def test_a_size_that_suits_the_network_enters_it_as_it_is(runs, tmp_path, size):
     variables = {"params": translator.params}
     expected = jax.jit(translator.network.apply)(variables, image)
     np.testing.assert_allclose(model.translate(image, "ab"), expected, atol=2e-6)
-    sampled = model.config.method.sample(model.state, {"a": image, "b": image}, jax.random.key(0))
+    batch = {"a": jnp.asarray(image), "b": jnp.asarray(image)}
+    sampled = jax.jit(model.config.method.sample)(model.state, batch, jax.random.key(0))
     np.testing.assert_allclose(sampled["fake B"], expected, atol=2e-6)
     arguments = ["translate", "--run", str(runs["cyclegan"]), "--input", str(tmp_path / "in")]
     assert cli.main([*arguments, "--output", str(tmp_path / "out")]) == 0
