@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxgan.data.prepared import file_format
+from jaxgan.data.prepared import Records, file_format
 from jaxgan.errors import UserError
 from jaxgan.pixels import RGB, Pixels
 from jaxgan.types import Splits
@@ -12,7 +12,10 @@ from jaxgan.types import Splits
 
 @dataclass(frozen=True, kw_only=True)
 class TFDSImages:
-    """A data set of TFDS whose records hold an `image`, prepared in `data_dir` (as ArrayRecord, or Parquet on Windows)."""
+    """A data set of TFDS whose records hold an `image`, prepared in `data_dir`.
+
+    Its format is ArrayRecord, or Parquet on Windows.
+    """
 
     name: str
     """Its name, with a config and version if there are several: mnist, lsun/bedroom, ..."""
@@ -47,8 +50,11 @@ class TFDSImages:
             raise UserError(f"{self.name} has no split train: there are {found}")
         decoders = {"image": tfds.decode.SkipDecoding()}
         splits = {
-            split: builder.as_data_source(split, decoders=decoders)  # pyright: ignore[reportCallIssue]
-            for split in builder.info.splits
+            split: Records(
+                builder.as_data_source(split, decoders=decoders),  # pyright: ignore[reportCallIssue]
+                f"{builder.info.full_name}, {int(info.num_bytes)} bytes",  # there is no checksum
+            )
+            for split, info in builder.info.splits.items()
         }
         print("data: " + ", ".join(f"{len(records)} {split}" for split, records in splits.items()))
         return splits
