@@ -50,6 +50,9 @@ class TrainConfig:
     """Checkpoints to keep, the latest ones."""
     keep_every: int = 0
     """Checkpoints to keep besides: those at multiples of so many steps; 0 for none."""
+    allow_new_data: bool = False
+    """Continue a run on other images than it was trained on. Resuming is then no longer exact: the
+    result differs from that of a run without a stop."""
     init_from: str | None = None
     """Run (or import) whose weights to start from, with a fresh optimizer: fine-tuning."""
     steps_per_dispatch: int = 1

@@ -39,7 +39,7 @@ class Report:
         self._config = config
         (workdir / "samples").mkdir(exist_ok=True)
         _forget_after(workdir, step)
-        self._metrics = (workdir / "metrics.jsonl").open("a")
+        self._metrics = (workdir / "metrics.jsonl").open("a", encoding="utf-8")
         self._events = tensorboardX.SummaryWriter(
             str(workdir / "tensorboard"), purge_step=step + 1, flush_secs=10
         )

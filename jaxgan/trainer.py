@@ -34,7 +34,14 @@ from jaxgan.progress import Progress
 from jaxgan.report import Report
 from jaxgan.schedules import check_length
 from jaxgan.stopping import stop_on_signals
-from jaxgan.types import Evaluated, Scheduled, Splits, StepMetrics, TrainState
+from jaxgan.types import (
+    Evaluated,
+    Fingerprinted,
+    Scheduled,
+    Splits,
+    StepMetrics,
+    TrainState,
+)
 from jaxgan.workdir import claim
 
 MakeEvaluate = Callable[[Config, Splits], Callable[[TrainState], Evaluated]]
@@ -68,8 +75,16 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
         batch_size, at_once = settings.batch_size, settings.steps_per_dispatch
         multihost_utils.sync_global_devices("prepared")  # however long that took
         counts = {split: len(records) for split, records in splits.items()}
+        fingerprints = {
+            split: records.fingerprint
+            for split, records in splits.items()
+            if isinstance(records, Fingerprinted)
+        }
         if is_first:
-            stack.enter_context(claim(workdir, plain, counts))
+            held = claim(
+                workdir, plain, counts, fingerprints, allow_new_data=settings.allow_new_data
+            )
+            stack.enter_context(held)
         processes.check_shared(workdir)
         print(f"run: {workdir}  (continue it with --workdir {workdir})")
         print(partition.describe(placed.mesh))

@@ -228,6 +228,16 @@ class Splittable(Protocol):
 
 
 @runtime_checkable
+class Fingerprinted(Protocol):
+    """Records of a split that know what they hold."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that changes with the content of the records, and not with their place."""
+        ...
+
+
+@runtime_checkable
 class Dataset(Protocol):
     """Where batches come from and how they are augmented.
 

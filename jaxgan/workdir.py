@@ -6,6 +6,7 @@ import platform
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -22,7 +23,7 @@ FREE = (
     "config.train.checkpoint_every", "config.train.keep_last",
     "config.train.keep_every", "config.train.mesh", "config.train.init_from",
     "config.train.eval_every", "config.train.eval_metrics", "config.train.eval_count",
-    "config.train.eval_features",
+    "config.train.eval_features", "config.train.allow_new_data",
     "config.method.remat", "config.method.plain_layers",
     "config.method.sample_dropout", "config.method.sample_norm_statistics",
     "config.data.cache_gib", "config.data.workers",
@@ -50,13 +51,22 @@ def new_workdir(root: Path, name: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def claim(workdir: Path, config: Any, data: Mapping[str, int]) -> Iterator[None]:
+def claim(
+    workdir: Path,
+    config: Any,
+    data: Mapping[str, int],
+    fingerprints: Mapping[str, str] = MappingProxyType({}),
+    *,
+    allow_new_data: bool = False,
+) -> Iterator[None]:
     """Hold a run's folder, made if missing, for this process; write its `config.json`.
 
     Args:
         workdir: The run's folder.
         config: The config as plain values.
         data: Images by split, which may not change between the parts of a run either.
+        fingerprints: What the images of a split are, where that is known; these may not change.
+        allow_new_data: Whether the images may change after all.
 
     Raises:
         UserError: If another process trains in it, or it holds a run of another config or data.
@@ -71,12 +81,14 @@ def claim(workdir: Path, config: Any, data: Mapping[str, int]) -> Iterator[None]
 
     with lock(workdir / ".lock", refuse):
         file = workdir / "config.json"
+        known: Mapping[str, str] = {}
         if file.exists():
             try:
-                old = json.loads(file.read_text())
+                old = json.loads(file.read_text(encoding="utf-8"))
                 changed = differences(with_defaults(old["config"]), config)
-                data_changed = differences(old["data"], dict(data), "data")
-            except (ValueError, KeyError, TypeError) as error:
+                known = old.get("fingerprints", {})
+                data_changed = _data_changes(old, data, fingerprints)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise UserError(
                     f"{file} is damaged: restore it or choose another --workdir"
                 ) from error
@@ -84,18 +96,42 @@ def claim(workdir: Path, config: Any, data: Mapping[str, int]) -> Iterator[None]
             if reported := [line for line in changed if line.startswith(REPORTED)]:
                 print(f"changed since the run's last part: {'; '.join(reported)}")
             changed = [line for line in changed if line not in reported]
-            changed += data_changed
             if changed:
                 raise UserError(
                     f"{workdir} holds a run of another config: {'; '.join(changed)}. "
                     "Choose another --workdir, or the same values"
                 )
+            if data_changed and not allow_new_data:
+                raise UserError(
+                    f"{workdir} holds a run on other images: {'; '.join(data_changed)}. Restore "
+                    "them, choose another --workdir, or train on with the new ones by "
+                    "--config.train.allow_new_data=True"
+                )
+            if data_changed:
+                print(f"data: training goes on with other images: {'; '.join(data_changed)}")
+                known = {}
         record = {
             "config": config,
             "data": dict(data),
+            "fingerprints": {**known, **fingerprints},
             "versions": {name: version(name) for name in ("jaxgan", "jax", "flax", "optax")}
             | {"python": platform.python_version()},
             "devices": [device.device_kind for device in jax.devices()],
         }
         write_text(file, json.dumps(record, indent=2) + "\n")
         yield
+
+
+def _data_changes(
+    old: Mapping[str, Any], data: Mapping[str, int], fingerprints: Mapping[str, str]
+) -> list[str]:
+    """Return a line for each split whose images are not those of a run's record."""
+    counts, known = old["data"], old.get("fingerprints")
+    if known is None:  # version 0.1, which did not read all splits
+        known, data = {}, {split: count for split, count in data.items() if split in counts}
+    replaced = [
+        f"data.{split} still has {counts[split]} images, but not the same ones"
+        for split, fingerprint in fingerprints.items()
+        if counts.get(split) == data.get(split) and known.get(split, fingerprint) != fingerprint
+    ]
+    return differences(counts, dict(data), "data") + replaced

@@ -166,3 +166,27 @@ def test_a_local_archive_that_is_missing_or_damaged_is_named(tmp_path):
     with pytest.raises(UserError, match=r"mine.tar.gz is damaged or not"):
         Pix2pixDownload(archive=str(archive)).prepare(tmp_path)
     assert archive.exists()
+
+
+def test_an_archive_of_several_data_sets_is_not_guessed_at(tmp_path):
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(picture, "jpeg")
+    names = ("maps/train/1", "maps/train/deep/train/2", "maps/tset/1", "cities/train/1")
+    for archived in (names, names[:3]):
+        with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+            for name in archived:
+                archive.writestr(f"{name}.jpg", picture.getvalue())
+        source = Pix2pixDownload(archive=str(tmp_path / "mine.zip"))
+        if archived == names:
+            with pytest.raises(UserError, match=r"several data sets \(cities and maps\)"):
+                source.prepare(tmp_path / "data")
+    for _ in range(2):
+        assert sizes(source.prepare(tmp_path / "data")) == {"train": 2}
+
+
+def test_what_an_archive_holds_besides_is_named_at_every_start(tmp_path, capsys):
+    (tmp_path / "facades.tar.gz").write_bytes(make_archive((("train", 1), ("tset", 2))))
+    source = Pix2pixDownload(archive=str(tmp_path / "facades.tar.gz"))
+    for _ in range(2):
+        assert sizes(source.prepare(tmp_path / "data")) == {"train": 1}
+        assert "in no split, and not used: tset\n" in capsys.readouterr().out

@@ -1,9 +1,14 @@
+import json
+import os
 import shutil
+import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from jaxgan.data.folder import domain_folders, visible_files
 from jaxgan.data.paired_folder import PairedFolder
 from jaxgan.errors import UserError
 from jaxgan.image_files import read_image
@@ -108,3 +113,154 @@ def test_folders_without_anything_to_train_on_say_what_is_wanted(tmp_path, data_
     (tmp_path / "train" / "bad.png").unlink()
     combined(tmp_path / "train" / "good.png")
     assert len(prepare(tmp_path, data_dir)["train"]) == 1
+
+
+@pytest.mark.parametrize(("a", "b"), ["AB", "ab"])
+def test_a_and_b_within_the_folder_of_a_split_are_pairs(tmp_path, data_dir, capsys, a, b):
+    for split, count in (("train", 3), ("val", 2), ("test", 1)):
+        for name in range(count):
+            single(tmp_path / split / a / f"{name}.png", RED)
+            single(tmp_path / split / b / f"{name}.png", BLUE)
+    single(tmp_path / "train" / "C" / "0.png", RED)
+    for _ in range(2):
+        splits = prepare(tmp_path, data_dir)
+        assert {split: len(records) for split, records in splits.items()} == {
+            "train": 3,
+            "val": 2,
+            "test": 1,
+        }
+        assert all(colors(pair) == [list(RED), list(BLUE)] for pair in splits["train"])
+        assert read_image(splits["train"][0]["a"], 3).shape == (6, 8, 3)
+        printed = capsys.readouterr().out
+        assert f"data: 3 train (pairs from train/{a} and train/{b}), 2 val (pairs from" in printed
+        assert f"1 files left out: train/C/0.png: neither in train/{a} nor in train/{b}" in printed
+        assert "not used" not in printed
+
+
+def test_folders_keep_their_own_names_where_case_does_not_count(tmp_path, monkeypatch):
+    """As on macOS and Windows, where A finds a."""
+
+    def is_dir(path):
+        return path.name.lower() in map(str.lower, os.listdir(path.parent))
+
+    for name in "ab":
+        (tmp_path / "train" / name).mkdir(parents=True)
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    expected = (tmp_path / "train" / "a", tmp_path / "train" / "b")
+    assert domain_folders(tmp_path, "train") == expected
+
+
+def test_a_folder_of_halves_without_the_other_is_not_cut(tmp_path, data_dir, capsys):
+    combined(tmp_path / "train" / "1.png")
+    single(tmp_path / "train" / "A" / "2.png", RED)
+    assert [record["id"] for record in prepare(tmp_path, data_dir)["train"]] == [b"1"]
+    printed = capsys.readouterr().out
+    assert "1 train (pictures in train, A left and B right)" in printed
+    assert "train/A/2.png: the folder of the other half is missing" in printed
+    (tmp_path / "train" / "1.png").unlink()
+    with pytest.raises(UserError, match="no pairs to train on"):
+        prepare(tmp_path, data_dir)
+
+
+def test_what_belongs_to_no_split_is_named_at_every_start(tmp_path, data_dir, capsys):
+    combined(tmp_path / "train" / "1.png")
+    single(tmp_path / "valA" / "1.png", RED)
+    first = prepare(tmp_path, data_dir)
+    assert "data: in no split, and not used: valA\n" in capsys.readouterr().out
+    combined(tmp_path / "tset" / "2.png")
+    (tmp_path / ".cache").mkdir()
+    again = prepare(tmp_path, data_dir)
+    printed = capsys.readouterr().out
+    assert "data: in no split, and not used: tset; valA\n" in printed
+    assert "files left out" not in printed
+    first_place, place = (splits["train"].source.dataset_info.data_dir for splits in (first, again))
+    assert place == first_place
+
+
+def test_a_long_list_of_what_was_left_out_is_shortened(tmp_path, data_dir, capsys):
+    combined(tmp_path / "train" / "good.png")
+    for number in range(20):
+        (tmp_path / "train" / f"{number:02}.txt").touch()
+        (tmp_path / f"{number:02}.md").touch()
+    prepare(tmp_path, data_dir)
+    counts, left_out, unused = capsys.readouterr().out.splitlines()
+    assert counts.startswith("data: 1 train")
+    assert left_out.startswith("data: 20 files left out: train/00.txt: not an image; train/01.txt")
+    assert "04.txt: not an image; 15 more (all in " in left_out
+    assert "05.txt" not in left_out
+    whole = json.loads(Path(left_out.rpartition("all in ")[2].rstrip(")")).read_text())
+    assert whole["left_out"] == [f"train/{number:02}.txt: not an image" for number in range(20)]
+    assert unused == "data: in no split, and not used: 00.md; 01.md; 02.md; 03.md; 04.md; 15 more"
+    (tmp_path / "train" / "good.png").unlink()
+    with pytest.raises(UserError, match=r"for train: .*04\.txt: not an image; 15 more$"):
+        prepare(tmp_path, data_dir)
+
+
+def test_names_are_equal_in_either_normal_form_of_unicode(tmp_path, data_dir, capsys):
+    """As macOS writes an accented letter (two characters), and as Linux does (one)."""
+    composed, decomposed = (unicodedata.normalize(form, "caf\u00e9") for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    single(tmp_path / "trainA" / decomposed / f"{decomposed}.png", RED)
+    single(tmp_path / "trainB" / composed / f"{composed}.png", BLUE)
+    (pair,) = prepare(tmp_path, data_dir)["train"]
+    assert pair["id"].decode() == f"{composed}/{composed}"
+    assert colors(pair) == [list(RED), list(BLUE)]
+    assert "left out" not in capsys.readouterr().out
+
+
+def test_links_to_folders_are_followed_but_not_in_circles(tmp_path):
+    folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere"
+    for file in (folder / "zoo" / "1.png", elsewhere / "deep" / "2.png", tmp_path / "3.png"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    (elsewhere / "back").symlink_to(folder)
+    (elsewhere / "deep" / "up").symlink_to(elsewhere)
+    for name, target in {
+        "linked": elsewhere,
+        "twice": elsewhere / "deep",
+        "alias": folder / "zoo",
+        "here": folder,
+        "parent": tmp_path,
+        "nowhere": tmp_path / "missing",
+        ".hidden": elsewhere,
+    }.items():
+        (folder / name).symlink_to(target)
+    (folder / "3.png").symlink_to(tmp_path / "3.png")
+    found = [str(file.relative_to(folder)) for file in visible_files(folder)]
+    assert found == ["3.png", "linked/deep/2.png", "zoo/1.png"]
+    (tmp_path / "link").symlink_to(folder)
+    assert len(visible_files(tmp_path / "link")) == 3
+
+
+def noise(file, seed):
+    """Write a picture whose file is as large whatever its pixels."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (6, 16, 3), np.uint8)
+    Image.fromarray(pixels).save(file)
+
+
+def test_a_fingerprint_is_that_of_the_pixels_wherever_they_are(tmp_path, data_dir):
+    for number in range(2):
+        noise(tmp_path / "one" / "train" / f"{number}.bmp", number)
+        noise(tmp_path / "one" / "test" / f"{number}.bmp", number)
+
+    def fingerprints(folder):
+        return {name: x.fingerprint for name, x in prepare(tmp_path / folder, data_dir).items()}
+
+    original = fingerprints("one")
+    assert original["train"] == original["test"]
+    shutil.copytree(tmp_path / "one", tmp_path / "two", copy_function=shutil.copyfile)
+    assert fingerprints("two") == original
+    picture = Image.open(tmp_path / "two" / "train" / "1.bmp")
+    picture.save(tmp_path / "two" / "train" / "1.png")
+    (tmp_path / "two" / "train" / "1.bmp").unlink()
+    assert fingerprints("two") == original
+
+    file = tmp_path / "one" / "train" / "1.bmp"
+    before = file.stat()
+    noise(file, 2)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    replaced = fingerprints("one")
+    assert replaced["train"] != original["train"]
+    assert replaced["test"] == original["test"]

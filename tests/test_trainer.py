@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import math
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -8,10 +9,12 @@ import numpy as np
 import pytest
 import tiny
 from methods import METHODS
+from PIL import Image
 
 from jaxgan.checkpoint import all_finite, open_checkpoints, restore
 from jaxgan.config import Config
 from jaxgan.data.crops import Crops
+from jaxgan.data.paired_folder import PairedFolder
 from jaxgan.data.procedural import UnpairedFacades
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.errors import UserError
@@ -237,3 +240,27 @@ def test_a_damaged_checkpoint_costs_only_the_steps_since_the_one_before(config, 
     whole, hurt = (final_state(config, tmp_path / name) for name in ("whole", "hurt"))
     jax.tree.map(np.testing.assert_array_equal, hurt, whole)
     assert losses(tmp_path / "hurt") == losses(tmp_path / "whole")
+
+
+def test_replaced_images_are_noticed_and_moved_ones_are_not(config, tmp_path, capsys):
+    def draw(folder, seed):
+        pixels = np.random.default_rng(seed).integers(0, 256, (3, 32, 64, 3), np.uint8)
+        for number, picture in enumerate(pixels):
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(folder / f"{number}.bmp")
+
+    def train_on(root, steps, **fields):
+        data = dataclasses.replace(config.data, source=PairedFolder(root=str(tmp_path / root)))
+        settings = {"steps": steps, "sample_every": 0} | fields
+        train(dataclasses.replace(change(config, **settings), data=data), tmp_path / "run")
+        return capsys.readouterr().out
+
+    draw(tmp_path / "one" / "train", 0)
+    train_on("one", 1)
+    shutil.copytree(tmp_path / "one", tmp_path / "two", copy_function=shutil.copyfile)
+    assert "continuing after step 1" in train_on("two", 2)
+    draw(tmp_path / "two" / "train", 1)
+    with pytest.raises(UserError, match=r"data\.train still has 3 .*allow_new_data=True"):
+        train_on("two", 3)
+    assert "other images" in train_on("two", 3, allow_new_data=True)
+    assert "continuing after step 3" in train_on("two", 4)

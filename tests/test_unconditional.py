@@ -4,6 +4,7 @@ import dataclasses
 import gzip
 import io
 import os
+import shutil
 import tarfile
 import threading
 import zipfile
@@ -158,6 +159,50 @@ def test_a_folder_of_images(tmp_path, data_dir, split):
     assert held_out["image"].shape == (1 if split else 5, 16, 16, 3)
 
 
+@pytest.mark.parametrize("link", [False, True])
+def test_a_class_may_be_called_train(tmp_path, data_dir, capsys, link):
+    root = tmp_path / "vehicles"
+    for folder in ("bus", "car", "train"):
+        target = (tmp_path / "far" if link else root) / folder
+        target.mkdir(parents=True)
+        for number in range(4):
+            Image.new("RGB", (8, 8), (number, 0, 0)).save(target / f"{number}.png")
+        root.mkdir(exist_ok=True)
+        if link:
+            (root / folder).symlink_to(target)
+    splits = ImageFolder(root=str(root)).prepare(data_dir)
+    assert [record["id"].decode() for record in splits["train"]] == [
+        f"{folder}/{number}.png" for folder in ("bus", "car", "train") for number in range(4)
+    ]
+    assert {*splits} == {"train"}
+    assert "12 train (all images, of classes bus, car, train)" in capsys.readouterr().out
+
+
+def test_folders_are_splits_where_no_image_lies_outside_of_them(tmp_path, data_dir, capsys):
+    for split, count in (("train", 3), ("val", 2), ("test", 1)):
+        (tmp_path / split / "cats").mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (8, 8), (number, 0, 0)).save(
+                tmp_path / split / "cats" / f"{number}.png"
+            )
+    (tmp_path / "README.md").write_text("hello")
+    (tmp_path / "empty").mkdir()
+    splits = ImageFolder(root=str(tmp_path)).prepare(data_dir)
+    sizes = {"train": 3, "val": 2, "test": 1}
+    assert {split: len(records) for split, records in splits.items()} == sizes
+    assert splits["val"][0]["id"] == b"cats/0.png"
+    printed = capsys.readouterr().out
+    assert "data: 3 train, 2 val, 1 test, in " in printed
+    assert "not used: README.md; empty\n" in printed
+    Image.new("RGB", (8, 8)).save(tmp_path / "empty" / "loose.webp")
+    assert len(ImageFolder(root=str(tmp_path)).prepare(data_dir)["train"]) == 7
+    assert "README.md: not an image" in capsys.readouterr().out
+    shutil.rmtree(tmp_path / "train")
+    (tmp_path / "empty" / "loose.webp").unlink()
+    with pytest.raises(UserError, match=r"train has no images"):
+        ImageFolder(root=str(tmp_path)).prepare(data_dir)
+
+
 def test_an_empty_folder_is_told(tmp_path, data_dir):
     with pytest.raises(UserError, match="has no images"):
         ImageFolder(root=str(tmp_path)).prepare(data_dir)
@@ -171,6 +216,8 @@ def test_a_data_set_that_tfds_prepared_works_by_name(data_dir, monkeypatch):
     splits = TFDSImages(name=folder.name).prepare(data_dir)
     assert {name: len(records) for name, records in splits.items()} == {"train": 4, "test": 2}
     assert splits["train"][0]["image"] == ours["train"][0]["image"]
+    size = sum(file.stat().st_size for file in folder.rglob("*train*.array_record*"))
+    assert splits["train"].fingerprint == f"{folder.name}/1.0.0, {size} bytes"
 
 
 def test_a_data_set_that_tfds_lacks_or_has_not_prepared_is_told(tmp_path):

@@ -96,6 +96,38 @@ def test_a_missing_domain_is_told(data, tmp_path):
         data.prepare()
 
 
+def add(folder, count):
+    folder.mkdir(parents=True)
+    for number in range(count):
+        Image.new("RGB", (20, 30), (number, 0, 200)).save(folder / f"{number}.png")
+
+
+def test_val_is_read_and_held_out_where_there_is_no_test(data, tmp_path, capsys):
+    add(tmp_path / "valA", 3)
+    add(tmp_path / "valB", 2)
+    counts = {"trainA": 12, "trainB": 8, "valA": 3, "valB": 2, "testA": 3, "testB": 2}
+    assert {name: len(records) for name, records in data.prepare().items()} == counts
+    assert "12 trainA, 8 trainB, 3 valA, 2 valB, 3 testA, 2 testB, in " in capsys.readouterr().out
+    shutil.rmtree(tmp_path / "testB")
+    (held_out,) = data.held_out(data.prepare(), 8)
+    assert (held_out["b"][..., 2] == 200).all()
+    assert "3 testA (not used, as testB is empty or missing), in" in capsys.readouterr().out
+
+
+def test_domains_within_the_folder_of_a_split(data, tmp_path, capsys):
+    root = tmp_path / "nested"
+    for folder, count in (("train/A", 3), ("train/B", 2), ("val/a", 2), ("val/b", 1)):
+        add(root / folder, count)
+    add(root / "train" / "C", 1)
+    source = UnpairedFolder(root=str(root))
+    splits = dataclasses.replace(data, source=source).prepare()
+    counts = {"trainA": 3, "trainB": 2, "valA": 2, "valB": 1}
+    assert {name: len(records) for name, records in splits.items()} == counts
+    printed = capsys.readouterr().out
+    assert "3 trainA (from train/A), 2 trainB (from train/B), 2 valA (from val/a)" in printed
+    assert "1 files left out: train/C/0.png: neither in train/A nor in train/B" in printed
+
+
 def test_one_folder_is_prepared_anew_for_every_use_of_it(data, tmp_path, data_dir):
     folder = tmp_path / "shared"
     for domain in ("trainA", "trainB"):

@@ -58,6 +58,76 @@ def test_the_images_may_not_change(tmp_path):
         pass
 
 
+def prints(**fingerprints):
+    return {"train": "one", "test": "two"} | fingerprints
+
+
+def test_replaced_images_need_a_flag_to_go_on(tmp_path, capsys):
+    with claim(tmp_path, CONFIG, DATA, prints()):
+        pass
+    with claim(tmp_path, CONFIG, DATA, prints()):
+        pass
+    with (
+        pytest.raises(UserError) as error,
+        claim(tmp_path, CONFIG, DATA, prints(train="other")),
+    ):
+        pass
+    message = str(error.value)
+    assert "\n" not in message
+    assert "data.train still has 10 images, but not the same ones" in message
+    assert "data.test" not in message
+    assert "--config.train.allow_new_data=True" in message
+    assert capsys.readouterr().out == ""
+    more = DATA | {"test": 3}
+    with claim(tmp_path, CONFIG, more, prints(train="other"), allow_new_data=True):
+        pass
+    printed = capsys.readouterr().out
+    assert "goes on with other images: data.test was 2, is 3; data.train still has 10" in printed
+    with claim(tmp_path, CONFIG, more, prints(train="other")):
+        pass
+    assert capsys.readouterr().out == ""
+
+
+def test_the_flag_is_no_other_config(tmp_path):
+    with claim(tmp_path, CONFIG, DATA):
+        pass
+    for value in (True, False):
+        config = CONFIG | {"train": CONFIG["train"] | {"allow_new_data": value}}
+        with claim(tmp_path, config, DATA):
+            pass
+
+
+def test_what_is_not_known_is_not_compared_and_not_forgotten(tmp_path):
+    for known in (prints(), {}, {"train": "one"}):
+        with claim(tmp_path, CONFIG, DATA, known):
+            pass
+    for changed in ({"train": "other"}, {"test": "other"}):
+        with pytest.raises(UserError, match="other images"), claim(tmp_path, CONFIG, DATA, changed):
+            pass
+    with claim(tmp_path, CONFIG, DATA, {"train": "other"}, allow_new_data=True):
+        pass
+    assert json.loads((tmp_path / "config.json").read_text())["fingerprints"] == {"train": "other"}
+
+
+def test_a_run_of_version_0_1_goes_on_and_has_fingerprints_from_then_on(tmp_path):
+    """It did not read all splits, and kept no fingerprints."""
+    (tmp_path / "config.json").write_text(json.dumps({"config": CONFIG, "data": DATA}))
+    with (
+        pytest.raises(UserError, match=r"data.train was 10, is 11"),
+        claim(tmp_path, CONFIG, {"train": 11, "test": 2}, prints()),
+    ):
+        pass
+    with claim(tmp_path, CONFIG, DATA | {"val": 1}, prints(val="three")):
+        pass
+    with (
+        pytest.raises(UserError, match=r"data.val still has 1 images, but not the same"),
+        claim(tmp_path, CONFIG, DATA | {"val": 1}, prints(val="four")),
+    ):
+        pass
+    with pytest.raises(UserError, match=r"data.val was 1, is None"), claim(tmp_path, CONFIG, DATA):
+        pass
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "{}"])
 def test_a_damaged_config_is_told(tmp_path, text):
     (tmp_path / "config.json").write_text(text)

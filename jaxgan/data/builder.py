@@ -1,23 +1,27 @@
 """The TFDS builder that writes data sets of images."""
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from jaxgan.data.prepared import VERSION, Split, file_format
+from jaxgan.image_files import encode_image
 
 SHARD_SIZE = 1000  # examples a file; TFDS holds one file's in memory
 
 
 class ImageBuilder(tfds.core.ShardBasedBuilder):
-    """Writes examples that each hold the same named images.
+    """Writes examples that each hold the same named images, and a fingerprint of every split.
 
-    They are written in the order they come in. The builders that shuffle need TensorFlow for more
-    than a gigabyte, and shuffling is done when reading.
+    A fingerprint is the SHA-256 of all pixels in order: it does not depend on names, times or
+    encodings. The examples are written in the order they come in. The builders that shuffle need
+    TensorFlow for more than a gigabyte, and shuffling is done when reading.
     """
 
     VERSION = tfds.core.Version(VERSION)
@@ -30,7 +34,7 @@ class ImageBuilder(tfds.core.ShardBasedBuilder):
         image_names: Sequence[str],
         splits: Mapping[str, Split],
         png: bool = True,
-        left_out: list[str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ):
         """Describe a data set.
 
@@ -40,13 +44,14 @@ class ImageBuilder(tfds.core.ShardBasedBuilder):
             image_names: Names of the images of one example.
             splits: What to write. The count is for the progress bar; fewer examples may come.
             png: Whether all images are PNG files in RGB; else they are files of any kind.
-            left_out: Where `splits` notes what it could not use; kept with the data set.
+            metadata: What to keep with the data set, as JSON; `splits` may add to it.
         """
         self.name = name  # pyright: ignore[reportAttributeAccessIssue]
         self._image_names = image_names
         self._splits = splits
         self._png = png
-        self._left_out = [] if left_out is None else left_out
+        self._fingerprints: dict[str, str] = {}
+        self._metadata = dict(metadata or {}, fingerprints=self._fingerprints)
         super().__init__(data_dir=data_dir, file_format=file_format())
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -58,7 +63,7 @@ class ImageBuilder(tfds.core.ShardBasedBuilder):
         return tfds.core.DatasetInfo(
             builder=self,
             features=tfds.features.FeaturesDict(features),
-            metadata=tfds.core.MetadataDict(left_out=self._left_out),
+            metadata=tfds.core.MetadataDict(self._metadata),
         )
 
     def _shard_iterators_per_split(self, dl_manager):
@@ -66,9 +71,15 @@ class ImageBuilder(tfds.core.ShardBasedBuilder):
 
     def _shards(self, name: str, split: Split) -> list[Callable[[], Iterator]]:
         def examples():
+            digest = hashlib.sha256()
             progress = tqdm(split.examples(), f"preparing {name}", split.count, unit=" examples")
             for index, (identifier, images) in enumerate(progress):
-                yield index, {"id": identifier, **images}
+                for image, pixels in images.items():
+                    digest.update(f"{image} {pixels.dtype.str} {pixels.shape}".encode())
+                    digest.update(pixels.tobytes())
+                self._fingerprints[name] = digest.hexdigest()  # the last shard may end here
+                encoded = {image: encode_image(pixels) for image, pixels in images.items()}
+                yield index, {"id": identifier, **encoded}
 
         remaining = examples()
         shards = -(-split.count // SHARD_SIZE)

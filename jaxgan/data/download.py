@@ -108,7 +108,14 @@ def _build(archive: Path, data_dir: Path, name: str, layout: Layout) -> None:
         _extract(archive, Path(folder))
         found = (path for name in ("train", "trainA") for path in Path(folder).rglob(name))
         roots = sorted(path.parent for path in found if "__MACOSX" not in path.parts)
-        build_from_folder(roots[0] if roots else Path(folder), data_dir, name, layout)
+        root = roots[0] if roots else Path(folder)
+        if others := [path for path in roots if not path.is_relative_to(root)]:
+            one, other = (path.relative_to(folder) for path in (root, others[0]))
+            raise UserError(
+                f"{archive} holds several data sets ({one} and {other}): extract it and pass one "
+                "of its folders as --config.data.root=DIR"
+            )
+        build_from_folder(root, data_dir, name, layout)
 
 
 def _extract(archive: Path, folder: Path) -> None:

@@ -1,16 +1,20 @@
 """Folders of images, in any layout, written as prepared data sets."""
 
 import hashlib
+import os
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxgan.data.prepared import Examples, Split, open_or_prepare, write
+from jaxgan.data.prepared import Examples, Split, open_or_prepare, shorten, write
 from jaxgan.errors import ImageError, UserError
-from jaxgan.image_files import Pixelated, encode_image, read_as
+from jaxgan.image_files import Pixelated, read_as, read_size
 from jaxgan.pixels import Pixels
 from jaxgan.types import Splits
+
+SPLITS = ("train", "val", "test")
 
 
 class Item(NamedTuple):
@@ -27,20 +31,43 @@ class Item(NamedTuple):
     pixels: tuple[Pixels, ...]
 
 
+class Found(NamedTuple):
+    """What a layout finds below a folder.
+
+    Attributes:
+        items: The examples of every split.
+        read_as: How a split was read, unless its name says so.
+        left_out: Files of a split that are not in an example, with the reason.
+    """
+
+    items: dict[str, list[Item]]
+    read_as: dict[str, str]
+    left_out: dict[Path, str]
+
+    def unused(self, root: Path) -> list[str]:
+        """Return the names of what lies in a folder and belongs to no split."""
+        files = [file for split in self.items.values() for item in split for file in item.files]
+        used = {file.relative_to(root).parts[0] for file in (*files, *self.left_out)}
+        return sorted(
+            entry.name
+            for entry in root.iterdir()
+            if entry.name not in used and not entry.name.startswith(".")
+        )
+
+
 class Layout(NamedTuple):
     """How examples lie in a folder.
 
     Attributes:
         image_names: Names of an example's images.
         pixels: What its images are, by the name or the domain.
-        find: Finds the items of every split below a folder, and the files that belong to none with
-            the reason why. Raises UserError if there is nothing to train on.
+        find: Finds the examples below a folder. Raises UserError if there is nothing to train on.
         read: Turns an item into its images. Raises ImageError.
     """
 
     image_names: tuple[str, ...]
     pixels: Mapping[str, Pixels]
-    find: Callable[[Path], tuple[dict[str, list[Item]], dict[Path, str]]]
+    find: Callable[[Path], Found]
     read: Callable[[Item], Sequence[Pixelated]]
 
 
@@ -55,16 +82,16 @@ def prepare_folder(root: str | None, data_dir: Path, layout: Layout) -> Splits:
     folder = Path(root).expanduser()
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}")
-    items, left_out = layout.find(folder)
-    files = [file for split in items.values() for item in split for file in item.files]
+    found = layout.find(folder)
+    files = [file for split in found.items.values() for item in split for file in item.files]
     kinds = {name: (kind.channels, kind.dtype) for name, kind in layout.pixels.items()}
-    digest = fingerprint([*files, *left_out], f"{kinds} {[*items]}")
+    digest = fingerprint([*files, *found.left_out], f"{kinds} {[*found.items]}")
     name = f"folder_of_{'_and_'.join(layout.image_names)}_{digest}"
 
     def build():
         build_from_folder(folder, data_dir, name, layout)
 
-    return open_or_prepare(build, data_dir, name)
+    return open_or_prepare(build, data_dir, name, found.unused(folder))
 
 
 def build_from_folder(root: Path, data_dir: Path, name: str, layout: Layout) -> None:
@@ -73,30 +100,35 @@ def build_from_folder(root: Path, data_dir: Path, name: str, layout: Layout) -> 
     Raises:
         UserError: If a split has no usable example.
     """
-    items, unused = layout.find(root)
-    left_out = [f"{file.relative_to(root)}: {reason}" for file, reason in unused.items()]
+    found = layout.find(root)
+    left_out = [f"{file.relative_to(root)}: {reason}" for file, reason in found.left_out.items()]
 
     def read(split: str) -> Examples:
         used = 0
-        for item in items[split]:
+        for item in found.items[split]:
             try:
                 images = layout.read(item)
             except ImageError as error:
-                left_out.append(str(error))
+                left_out.append(str(error).removeprefix(os.path.join(root, "")))
             else:
                 used += 1
-                encoded = map(encode_image, images)
-                yield item.name, dict(zip(layout.image_names, encoded, strict=True))
+                yield item.name, dict(zip(layout.image_names, images, strict=True))
         if not used:
-            raise UserError(f"{root} has no usable image for {split}: {'; '.join(left_out)}")
+            raise UserError(f"{root} has no usable image for {split}: {shorten(left_out)}")
 
     write(
         name=name,
         data_dir=data_dir,
         image_names=layout.image_names,
         png=all(map(is_png, layout.pixels.values())),
-        splits={split: Split(len(items[split]), partial(read, split)) for split in items},
-        left_out=left_out,
+        splits={
+            split: Split(len(items), partial(read, split)) for split, items in found.items.items()
+        },
+        metadata={
+            "read_as": found.read_as,
+            "left_out": left_out,
+            "unused": found.unused(root),
+        },
     )
 
 
@@ -105,23 +137,80 @@ def fingerprint(files: Iterable[Path], use: str = "") -> str:
     digest = hashlib.sha256(use.encode())
     for file in files:
         status = file.stat()
-        digest.update(f"{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+        # A copy may keep the time of its content, but not that of its change (ctime).
+        times = f"{status.st_mtime_ns}\0{status.st_ctime_ns}"
+        digest.update(f"{file.resolve()}\0{status.st_size}\0{times}\0".encode())
     return digest.hexdigest()[:16]
 
 
 def visible_files(folder: Path) -> list[Path]:
-    """Return the files below a folder, sorted by path; hidden files and folders do not count."""
-    files = (file for file in folder.rglob("*") if file.is_file())
-    return sorted(
-        file
-        for file in files
-        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    )
+    """Return the files below a folder, sorted by path; hidden files and folders do not count.
+
+    Links to folders are followed, except to one that the link lies in. No folder is read twice.
+    """
+    files: list[Path] = []
+    seen: set[Path] = set()
+    starts = [folder]
+    for start in starts:  # which grows: links come last, so that a folder keeps its own name
+        for path, folders, names in os.walk(start):
+            parent, real = Path(path), Path(path).resolve()
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            links = [parent / name for name in folders if (parent / name).is_symlink()]
+            starts += [link for link in links if not real.is_relative_to(link.resolve())]
+            files += [parent / name for name in names if not name.startswith(".")]
+    existing = (file for file in files if file.is_file())
+    return sorted(existing, key=lambda file: relative_name(file, folder).split("/"))
+
+
+def relative_name(file: Path, folder: Path) -> str:
+    """Return a file's path below a folder, equal on all systems: with slashes, and in NFC.
+
+    macOS may write an accented letter as two characters (NFD), where other systems write one.
+    """
+    return unicodedata.normalize("NFC", file.relative_to(folder).as_posix())
+
+
+def domain_folders(root: Path, split: str) -> tuple[Path, Path]:
+    """Return the folders of A and B of a split, or where they should be.
+
+    They are splitA and splitB, or split/A and split/B, or split/a and split/b.
+    """
+    apart = root / f"{split}A", root / f"{split}B"
+    for a, b in (apart, *((root / split / a, root / split / b) for a, b in ("AB", "ab"))):
+        # Some file systems find A under the name of a, too.
+        if a.is_dir() and b.is_dir() and {a.name, b.name} <= {*os.listdir(a.parent)}:
+            return a, b
+    return apart
+
+
+def outside(root: Path, split: str, folders: tuple[Path, Path]) -> dict[Path, str]:
+    """Return the files of a split's own folder that are in neither of A and B in it, and why."""
+    a, b = folders
+    if a.parent != root / split:
+        return {}
+    return {
+        file: f"neither in {split}/{a.name} nor in {split}/{b.name}"
+        for file in visible_files(root / split)
+        if not (file.is_relative_to(a) or file.is_relative_to(b))
+    }
 
 
 def is_png(pixels: Pixels) -> bool:
     """Return whether images of a kind are kept as PNG."""
     return pixels.channels == 3 and pixels.dtype == "uint8"
+
+
+def is_image(file: Path) -> bool:
+    """Return whether a file seems to be an image, without reading all of it."""
+    try:
+        read_size(file)
+    except ImageError:
+        return False
+    return True
 
 
 def read_file(file: Path, pixels: Pixels) -> Pixelated:
@@ -133,7 +222,7 @@ def read_file(file: Path, pixels: Pixels) -> Pixelated:
     try:
         return read_as(file, pixels)
     except ImageError as error:
-        raise ImageError(f"{file.parent.name}/{file.name}: {error}") from error
+        raise ImageError(f"{file}: {error}") from error
 
 
 def read_one(item: Item) -> list[Pixelated]:

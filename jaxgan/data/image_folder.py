@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from jaxgan.data.folder import Item, Layout, prepare_folder, read_one, visible_files
+from jaxgan.data.folder import (
+    SPLITS,
+    Found,
+    Item,
+    Layout,
+    is_image,
+    prepare_folder,
+    read_one,
+    relative_name,
+    visible_files,
+)
+from jaxgan.data.prepared import shorten
 from jaxgan.errors import UserError
 from jaxgan.pixels import RGB, Pixels
 from jaxgan.types import Splits
@@ -13,8 +24,9 @@ from jaxgan.types import Splits
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFolder:
-    """Own images: all below `root`, or those below `root/train` and `root/test` if these exist.
+    """Own images: all below `root`, or those below `root/train`, `root/val` and `root/test`.
 
+    Folders of these names are splits if there are images in no other place; else they are classes.
     A folder in between names the class of its images, for those who measure by classes.
     """
 
@@ -37,14 +49,24 @@ def single_images(pixels: Mapping[str, Pixels]) -> Layout:
     return Layout(("image",), pixels, partial(_find, pixels=tuple(pixels.values())), read_one)
 
 
-def _find(root: Path, pixels: tuple[Pixels, ...]) -> tuple[dict[str, list[Item]], dict[Path, str]]:
-    splits = {split: root / split for split in ("train", "test") if (root / split).is_dir()}
-    found = {
-        split: [
-            Item(str(file.relative_to(folder)), (file,), pixels) for file in visible_files(folder)
-        ]
-        for split, folder in (splits or {"train": root}).items()
+def _find(root: Path, pixels: tuple[Pixels, ...]) -> Found:
+    splits = {split: root / split for split in SPLITS if (root / split).is_dir()}
+    files = visible_files(root)
+    places = {file: file.relative_to(root).parts[:-1] for file in files}
+    elsewhere = (file for file, place in places.items() if not place or place[0] not in splits)
+    if splits and not any(map(is_image, elsewhere)):
+        found = {split: visible_files(folder) for split, folder in splits.items()}
+        read_as = {}
+    else:
+        splits, found = {"train": root}, {"train": files}
+        classes = [*dict.fromkeys(place[0] for place in places.values() if place)]
+        of_classes = f", of classes {shorten(classes, ', ')}" if classes else ""
+        read_as = {"train": f"all images{of_classes}"}
+    items = {
+        split: [Item(relative_name(file, splits[split]), (file,), pixels) for file in files]
+        for split, files in found.items()
+        if files
     }
-    if not found.get("train"):
-        raise UserError(f"{splits.get('train', root)} has no images: put some there")
-    return {split: items for split, items in found.items() if items}, {}
+    if "train" not in items:
+        raise UserError(f"{splits.get('train', root / 'train')} has no images: put some there")
+    return Found(items, read_as, {})

@@ -10,24 +10,43 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from jaxgan.files import lock
-from jaxgan.image_files import encode_image
+from jaxgan.image_files import Pixelated
 from jaxgan.types import Splits
 
 VERSION = "1.0.0"
-Examples = Iterator[tuple[str, Mapping[str, bytes]]]
+SHOWN = 5  # of a list that may be long
+Examples = Iterator[tuple[str, Mapping[str, Pixelated]]]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Examples to write: an identifier, and encoded bytes by image name, of each."""
+    """Examples to write: an identifier, and images by name, of each."""
 
     count: int
     examples: Callable[[], Examples]
+
+
+@dataclass(frozen=True)
+class Records(Sequence[Any]):
+    """Records of a split, and a fingerprint that changes with their content."""
+
+    source: Sequence[Any]
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.source[index]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.source)
 
 
 def file_format() -> str:
@@ -45,7 +64,7 @@ def write(
     image_names: Sequence[str],
     splits: Mapping[str, Split],
     png: bool = True,
-    left_out: list[str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a data set; see `jaxgan.data.builder.ImageBuilder` for the arguments."""
     from jaxgan.data.builder import ImageBuilder
@@ -56,7 +75,7 @@ def write(
         image_names=image_names,
         splits=splits,
         png=png,
-        left_out=left_out,
+        metadata=metadata,
     ).download_and_prepare()
 
 
@@ -69,7 +88,7 @@ def write_arrays(
 
     def examples(split: str) -> Examples:
         for index, (pixels, label) in enumerate(zip(*splits[split], strict=True)):
-            yield f"{label}/{index:06}", {"image": encode_image(pixels)}
+            yield f"{label}/{index:06}", {"image": pixels}
 
     write(
         name=name,
@@ -82,13 +101,23 @@ def write_arrays(
     )
 
 
-def open_or_prepare(build: Callable[[], None], data_dir: Path, name: str) -> Splits:
-    """Open a data set that `write` wrote, after writing it if it is not there.
+def shorten(texts: Sequence[str], separator: str = "; ") -> str:
+    """Return the first few of a list of texts, and how many more there are."""
+    more = [f"{len(texts) - SHOWN} more"] if len(texts) > SHOWN else []
+    return separator.join([*texts[:SHOWN], *more])
+
+
+def open_or_prepare(
+    build: Callable[[], None], data_dir: Path, name: str, unused: Sequence[str] | None = None
+) -> Splits:
+    """Open a data set that `write` wrote, after writing it if it is not there, and describe it.
 
     Args:
         build: Writes the data set.
         data_dir: Folder of all TFDS data sets.
         name: Name of the data set's folder in it.
+        unused: Files and folders of the source that belong to no split; None takes those that were
+            there when the data set was written.
     """
     import tensorflow_datasets as tfds
 
@@ -103,9 +132,6 @@ def open_or_prepare(build: Callable[[], None], data_dir: Path, name: str) -> Spl
                 with contextlib.redirect_stdout(io.StringIO()):
                     build()
     builder = tfds.builder_from_directory(directory)
-    left_out = list((builder.info.metadata or {}).get("left_out", []))
-    if left_out:
-        print(f"{len(left_out)} files left out: " + "; ".join(left_out))
     features = builder.info.features
     assert isinstance(features, tfds.features.FeaturesDict)
     image_names = [name for name in features.keys() if name != "id"]  # noqa: SIM118
@@ -115,6 +141,27 @@ def open_or_prepare(build: Callable[[], None], data_dir: Path, name: str) -> Spl
         for split, info in builder.info.splits.items()
         if info.num_examples
     }
-    counts = ", ".join(f"{len(source)} {split}" for split, source in splits.items())
+    metadata = builder.info.metadata or {}  # version 0.1 wrote `left_out` alone
+    _describe(splits, directory, metadata, metadata.get("unused", ()) if unused is None else unused)
+    fingerprints = metadata.get("fingerprints", {})
+    return {
+        split: Records(source, fingerprints[split]) if split in fingerprints else source
+        for split, source in splits.items()
+    }
+
+
+def _describe(
+    splits: Splits, directory: Path, metadata: Mapping[str, Any], unused: Sequence[str]
+) -> None:
+    """Print how each split was read, and what was left out."""
+    read_as = metadata.get("read_as", {})
+    counts = ", ".join(
+        f"{len(source)} {split}" + (f" ({read_as[split]})" if split in read_as else "")
+        for split, source in splits.items()
+    )
     print(f"data: {counts}, in {directory}")
-    return splits
+    if left_out := list(metadata.get("left_out", ())):
+        more = f" (all in {directory / 'metadata.json'})" if len(left_out) > SHOWN else ""
+        print(f"data: {len(left_out)} files left out: {shorten(left_out)}{more}")
+    if unused:
+        print(f"data: in no split, and not used: {shorten(unused)}")

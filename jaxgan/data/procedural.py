@@ -10,7 +10,6 @@ import tyro
 
 from jaxgan.data.facades import facade
 from jaxgan.data.prepared import Examples, Split, open_or_prepare, write
-from jaxgan.image_files import encode_image
 from jaxgan.pixels import RGB_DOMAINS, RGB_IMAGE, Pixels
 from jaxgan.types import Splits
 from jaxgan.validation import check
@@ -108,10 +107,7 @@ def _prepare(
     def draw(first: int, images: Mapping[str, int], count: int) -> Examples:
         for index in range(first, first + count):
             drawn = facade(source.seed, index, source.size)
-            yield (
-                str(index),
-                {image: encode_image(drawn[place]) for image, place in images.items()},
-            )
+            yield str(index), {image: drawn[place] for image, place in images.items()}
 
     def build():
         first, written = 0, {}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxgan.data.prepared import file_format
+from jaxgan.data.prepared import Records, file_format
 from jaxgan.errors import UserError
 from jaxgan.pixels import RGB, Pixels
 from jaxgan.types import Splits
@@ -50,8 +50,11 @@ class TFDSImages:
             raise UserError(f"{self.name} has no split train: there are {found}")
         decoders = {"image": tfds.decode.SkipDecoding()}
         splits = {
-            split: builder.as_data_source(split, decoders=decoders)  # pyright: ignore[reportCallIssue]
-            for split in builder.info.splits
+            split: Records(
+                builder.as_data_source(split, decoders=decoders),  # pyright: ignore[reportCallIssue]
+                f"{builder.info.full_name}, {int(info.num_bytes)} bytes",  # there is no checksum
+            )
+            for split, info in builder.info.splits.items()
         }
         print("data: " + ", ".join(f"{len(records)} {split}" for split, records in splits.items()))
         return splits

@@ -24,7 +24,7 @@ class ImageSource(Protocol):
         ...
 
     def prepare(self, data_dir: Path) -> Splits:
-        """Return a split train, and test where there is one, of records that hold an `image`.
+        """Return a split train, and val and test where there are any; records hold an `image`.
 
         They are written to `data_dir` if they are not there. The class of an image, if it has one,
         is its record's `label`, or the folder in its `id`.

@@ -25,7 +25,7 @@ class DomainSource(Protocol):
         ...
 
     def prepare(self, data_dir: Path) -> Splits:
-        """Return splits trainA and trainB, and testA and testB where there are any.
+        """Return splits trainA and trainB, and the same of val and test where there are any.
 
         Their records hold an `image`. They are written to `data_dir` if they are not there.
 

@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from jaxgan.data.folder import Item, Layout, prepare_folder, read_one, visible_files
+from jaxgan.data.folder import (
+    SPLITS,
+    Found,
+    Item,
+    Layout,
+    domain_folders,
+    outside,
+    prepare_folder,
+    read_one,
+    relative_name,
+    visible_files,
+)
 from jaxgan.errors import UserError
 from jaxgan.pixels import RGB, Pixels
 from jaxgan.types import Splits
@@ -13,7 +24,10 @@ from jaxgan.types import Splits
 
 @dataclass(frozen=True, kw_only=True)
 class UnpairedFolder:
-    """Own images: `root/trainA` and `root/trainB`, and optionally `root/testA` and `root/testB`."""
+    """Own images: `root/trainA` and `root/trainB`, and optionally the same with val and test.
+
+    These two may also be `root/train/A` and `root/train/B`, or `root/train/a` and `root/train/b`.
+    """
 
     root: str | None = None
     """Folder that holds trainA and trainB."""
@@ -36,21 +50,28 @@ def domains(pixels: Mapping[str, Pixels]) -> Layout:
     return Layout(("image",), pixels, partial(_find, pixels=pixels), read_one)
 
 
-def _find(
-    root: Path, pixels: Mapping[str, Pixels]
-) -> tuple[dict[str, list[Item]], dict[Path, str]]:
-    items: dict[str, list[Item]] = {}
-    for split in ("trainA", "trainB", "testA", "testB"):
-        files = visible_files(root / split)
-        if files:
-            kind = (pixels[split[-1].lower()],)
-            items[split] = [
-                Item(str(file.relative_to(root / split)), (file,), kind) for file in files
+def _find(root: Path, pixels: Mapping[str, Pixels]) -> Found:
+    found = Found({}, {}, {})
+    for split in SPLITS:
+        folders = domain_folders(root, split)
+        found.left_out.update(outside(root, split, folders))
+        for domain, folder in zip("AB", folders, strict=True):
+            kind = (pixels[domain.lower()],)
+            items = [
+                Item(relative_name(file, folder), (file,), kind) for file in visible_files(folder)
             ]
-    for split in ("trainA", "trainB"):
-        if split not in items:
+            if items:
+                found.items[f"{split}{domain}"] = items
+                if folder.parent != root:
+                    found.read_as[f"{split}{domain}"] = f"from {relative_name(folder, root)}"
+    for domain in ("A", "B"):
+        if f"train{domain}" not in found.items:
             raise UserError(
-                f"{root} has no images in {split}: put those of the two domains into "
+                f"{root} has no images in train{domain}: put those of the two domains into "
                 f"{root / 'trainA'} and {root / 'trainB'}"
             )
-    return items, {}
+    for name in found.items:
+        other = name[:-1] + ("B" if name.endswith("A") else "A")
+        if other not in found.items:
+            found.read_as[name] = f"not used, as {other} is empty or missing"
+    return found
