@@ -109,7 +109,7 @@ def test_val_is_read_and_held_out_where_there_is_no_test(data, tmp_path, capsys)
     assert {name: len(records) for name, records in data.prepare().items()} == counts
     assert "12 trainA, 8 trainB, 3 valA, 2 valB, 3 testA, 2 testB, in " in capsys.readouterr().out
     shutil.rmtree(tmp_path / "testB")
-    (held_out,) = data.held_out(data.prepare(), 8)
+    (held_out,) = data.held_out(data.prepare(), 8).batches
     assert (held_out["b"][..., 2] == 200).all()
     assert "3 testA (not used, as testB is empty or missing), in" in capsys.readouterr().out
 

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from jaxgan.metrics.linear_probe import linear_probe
 from jaxgan.metrics.measures import REAL, Chunk, Measure, Result
 from jaxgan.metrics.weights import INCEPTION
 from jaxgan.model import Model
-from jaxgan.types import Batch, Evaluated, HeldOut, Splits, TrainState, Translating
+from jaxgan.types import Evaluated, HeldOut, Splits, TrainState, Translating
 
 ENOUGH = 4  # images for every metric
 CHUNK = 64  # images that are made and measured at a time
@@ -176,8 +177,8 @@ def _measures(config: Config, splits: Splits, settings: Settings) -> list[Measur
     return chosen
 
 
-def _rehearse(chosen: Sequence[Measure], few: Sequence[Batch]) -> None:
-    """Compare real images with themselves, so that what cannot be measured is told at once."""
+def _rehearse(chosen: Sequence[Measure], few: Sequence[Mapping[str, Any]]) -> None:
+    """Compare real images with themselves, so that what cannot be measured is reported at once."""
     chunks = []
     for number, batch in enumerate(few):
         images = [np.asarray(images) for images in batch.values()]
