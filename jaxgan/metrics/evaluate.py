@@ -225,7 +225,7 @@ def _chunks(model: Model, examples: Mapping[str, HeldOut], settings: Settings) -
         return
     direction = model.choose_direction(settings.direction)
     source, target = method.domains(direction)
-    for number, batch in enumerate(batches(examples.get(source, examples.get("")))):
+    for number, batch in enumerate(batches(examples["" if method.paired else source])):
         made = model.translate(batch[source], direction, settings.seed + number)
         yield Chunk(number, as_written(made, target), batch.get(target), batch[source])
     if not method.paired:
