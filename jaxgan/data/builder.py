@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -30,7 +31,7 @@ class ImageBuilder(tfds.core.ShardBasedBuilder):
         image_names: Sequence[str],
         splits: Mapping[str, Split],
         png: bool = True,
-        left_out: list[str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ):
         """Describe a data set.
 
@@ -40,13 +41,13 @@ class ImageBuilder(tfds.core.ShardBasedBuilder):
             image_names: Names of the images of one example.
             splits: What to write. The count is for the progress bar; fewer examples may come.
             png: Whether all images are PNG files in RGB; else they are files of any kind.
-            left_out: Where `splits` notes what it could not use; kept with the data set.
+            metadata: What to keep with the data set, as JSON; `splits` may add to it.
         """
         self.name = name  # pyright: ignore[reportAttributeAccessIssue]
         self._image_names = image_names
         self._splits = splits
         self._png = png
-        self._left_out = [] if left_out is None else left_out
+        self._metadata = dict(metadata or {})
         super().__init__(data_dir=data_dir, file_format=file_format())
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -58,7 +59,7 @@ class ImageBuilder(tfds.core.ShardBasedBuilder):
         return tfds.core.DatasetInfo(
             builder=self,
             features=tfds.features.FeaturesDict(features),
-            metadata=tfds.core.MetadataDict(left_out=self._left_out),
+            metadata=tfds.core.MetadataDict(self._metadata),
         )
 
     def _shard_iterators_per_split(self, dl_manager):

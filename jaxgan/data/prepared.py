@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -45,7 +46,7 @@ def write(
     image_names: Sequence[str],
     splits: Mapping[str, Split],
     png: bool = True,
-    left_out: list[str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a data set; see `jaxgan.data.builder.ImageBuilder` for the arguments."""
     from jaxgan.data.builder import ImageBuilder
@@ -56,7 +57,7 @@ def write(
         image_names=image_names,
         splits=splits,
         png=png,
-        left_out=left_out,
+        metadata=metadata,
     ).download_and_prepare()
 
 
@@ -103,9 +104,12 @@ def open_or_prepare(build: Callable[[], None], data_dir: Path, name: str) -> Spl
                 with contextlib.redirect_stdout(io.StringIO()):
                     build()
     builder = tfds.builder_from_directory(directory)
-    left_out = list((builder.info.metadata or {}).get("left_out", []))
+    metadata = builder.info.metadata or {}
+    left_out = list(metadata.get("left_out", ()))
     if left_out:
         print(f"{len(left_out)} files left out: " + "; ".join(left_out))
+    for warning in metadata.get("warnings", ()):
+        print(f"WARNING: {warning}")
     features = builder.info.features
     assert isinstance(features, tfds.features.FeaturesDict)
     image_names = [name for name in features.keys() if name != "id"]  # noqa: SIM118
