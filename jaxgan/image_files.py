@@ -1,76 +1,73 @@
 """Files of images of any kind: gray, color or many bands; 8 bits, 16 bits or floats.
 
-Pillow reads and writes what has 8 bits; TIFF and PNG beyond that go through tifffile and
-imagecodecs, arrays through NumPy.
+TIFF goes through tifffile, PNG of 16 bits through imagecodecs, arrays through NumPy, all else
+through Pillow.
 """
 
 import io
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import imagecodecs
 import numpy as np
-import tifffile
 from jaxtyping import Shaped
 from PIL import Image, ImageOps
 
+from jaxgan import tiff
+from jaxgan.decoded import ORIENTATION, Decoded, Pixelated, turned, upright, usable
 from jaxgan.errors import ImageError
 from jaxgan.pixels import Pixels, PixelType
 
-ORIENTATION = 0x0112  # the tag of EXIF
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow
 DEPTHS: list[PixelType] = ["uint8", "uint16", "float32"]
 NPY = b"\x93NUMPY"
-TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-Pixelated = Shaped[np.ndarray, "height width channels"]
+NOTES = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")  # chunks of PNG that may hold an orientation
 
 
-class Decoded(NamedTuple):
-    """What a file holds: uint8, uint16 or float32, upright.
-
-    Attributes:
-        pixels: Its values.
-        alpha: Whether the last of its four channels is opacity.
-        bands: Whether its channels may be anything, not gray, RGB or RGBA.
-    """
-
-    pixels: Pixelated
-    alpha: bool = False
-    bands: bool = False
-
-
-def read_image(file: Path | bytes, channels: int) -> Pixelated:
+def read_image(file: Path | bytes, channels: int, nodata: float | None = None) -> Pixelated:
     """Read an image as it is, upright, with so many channels.
 
     Gray becomes three equal channels where three are wanted, and RGB its luma where one is.
     Transparent parts become white, unless opacity is wanted as the fourth channel. Palettes, CMYK
     and the like become RGB.
 
+    Args:
+        file: The file, or its content.
+        channels: How many channels to return.
+        nodata: What pixels without data become, in floats: NaN, and the value that GDAL's tag in a
+            TIFF names.
+
     Returns:
-        The image as uint8, uint16 or float32. Integers of other kinds become floats.
+        The image as uint8, uint16 or float32. Integers of fewer bits are scaled to 8 or 16, and
+        those of other kinds become floats.
 
     Raises:
-        ImageError: If the file is broken, or has other channels.
+        ImageError: If the file is broken, or has other channels, or values that are not finite.
     """
-    pixels, alpha, bands = _guarded(_decode, file)
+    pixels, alpha, bands = _guarded(partial(_decode, mark=nodata is not None), file)
     if alpha and channels in (1, 3):
         full = np.iinfo(pixels.dtype).max
         opacity = pixels[..., 3:] / full
         over_white = opacity * pixels[..., :3] + (1 - opacity) * full
         pixels = over_white.round().astype(pixels.dtype)
     found = pixels.shape[-1]
-    if (found, channels) == (3, 1):
+    if (found, channels) == (3, 1) and not bands:
         luma = pixels @ np.array(LUMA)[:, None]
         pixels = (luma if pixels.dtype == np.float32 else luma.round()).astype(pixels.dtype)
     elif found == 1 and (channels == 3 or (channels == 4 and not bands)):
         pixels = pixels.repeat(3, axis=-1)
-    if channels == 4 and pixels.shape[-1] == 3 and not bands:
+    if channels == 4 and pixels.shape[-1] == 3 and not bands and pixels.dtype != np.float32:
         opaque = np.full_like(pixels[..., :1], np.iinfo(pixels.dtype).max)
         pixels = np.concatenate([pixels, opaque], axis=-1)
     if pixels.shape[-1] != channels:
         raise ImageError(f"has {found} channels in place of {channels}")
+    if pixels.dtype == np.float32:
+        if nodata is not None:
+            pixels = np.where(np.isnan(pixels), np.float32(nodata), pixels)
+        if not np.isfinite(pixels).all():
+            raise ImageError("holds values that are not finite: set nodata to what NaN becomes")
     return np.ascontiguousarray(pixels)
 
 
@@ -80,11 +77,11 @@ def read_as(file: Path | bytes, kind: Pixels) -> Pixelated:
     Raises:
         ImageError: If the file is broken, or its image is not of this kind.
     """
-    return kind.convert(read_image(file, kind.channels))
+    return kind.convert(read_image(file, kind.channels, kind.nodata))
 
 
 def read_size(file: Path) -> tuple[int, int]:
-    """Return the upright height and width of an image without reading all of it.
+    """Return the upright height and width of an image without decoding its pixels.
 
     Raises:
         ImageError: If that cannot be told.
@@ -95,14 +92,13 @@ def read_size(file: Path) -> tuple[int, int]:
             start = opened.read(len(NPY))
         if start == NPY:
             return np.load(file, mmap_mode="r").shape[:2]
-        if start.startswith(TIFF):
-            with tifffile.TiffFile(file) as tiff:
-                if _is_beyond_pillow(tiff):
-                    shape, channels_first = _layout(tiff)
-                    orientation = tiff.pages.first.tags.valueof(ORIENTATION, default=1)
-                    return _turned(shape[1:] if channels_first else shape[:2], orientation)
+        if start.startswith(tiff.STARTS):
+            return tiff.measure(file)
         with Image.open(file) as image:
-            return _turned(image.size[::-1], image.getexif().get(ORIENTATION, 1))
+            # Pillow decodes a PNG without EXIF, for there may be some behind the pixels.
+            whole = image.format != "PNG" or _has_notes_behind_pixels(file)
+            exif = image.getexif() if whole else Image.Image.getexif(image)
+            return turned(image.size[::-1], exif.get(ORIENTATION, 1))
 
     height, width = _guarded(measure, file)
     return height, width
@@ -121,7 +117,7 @@ def write_image(file: Path, image: Pixelated) -> None:
     if suffix == ".npy":
         np.save(file, image)
     elif suffix in (".tif", ".tiff"):
-        _write_tiff(file, image)
+        tiff.write(file, image)
     elif dtype == np.uint16 and channels != 1:
         file.write_bytes(imagecodecs.png_encode(image))
     else:
@@ -187,19 +183,8 @@ def encode_image(image: Pixelated) -> bytes:
     if image.dtype == np.uint8 and image.shape[-1] == 3:
         Image.fromarray(image).save(buffer, "png", compress_level=3)
     else:
-        _write_tiff(buffer, image)
+        tiff.write(buffer, image)
     return buffer.getvalue()
-
-
-def _write_tiff(target: Path | io.BytesIO, image: Pixelated) -> None:
-    channels = image.shape[-1]
-    tifffile.imwrite(
-        target,
-        image[..., 0] if channels == 1 else image,
-        photometric="rgb" if channels == 3 else "minisblack",
-        planarconfig=None if channels == 1 else "contig",
-        compression="zlib",
-    )
 
 
 def _guarded(read, file):
@@ -213,29 +198,31 @@ def _guarded(read, file):
         raise ImageError(reason.splitlines()[0] if reason else type(error).__name__) from error
 
 
-def _decode(file: Path | bytes) -> Decoded:
+def _decode(file: Path | bytes, *, mark: bool) -> Decoded:
     content = file if isinstance(file, bytes) else file.read_bytes()
     if content.startswith(NPY):
         array = np.load(io.BytesIO(content), allow_pickle=False)
         if array.ndim not in (2, 3):
             raise ImageError(f"an array of shape {array.shape} is no height, width and channels")
-        return Decoded(_usable(array.reshape(*array.shape[:2], -1)), bands=True)
-    if content.startswith(TIFF):
-        with tifffile.TiffFile(io.BytesIO(content)) as tiff:
-            if _is_beyond_pillow(tiff):
-                return _decode_tiff(tiff)
+        pixels = usable(array.reshape(*array.shape[:2], -1))
+        return Decoded(pixels, bands=pixels.shape[-1] not in (1, 3))
+    if content.startswith(tiff.STARTS):
+        decoded = tiff.decode(content, mark=mark)
+        if decoded is not None:
+            return decoded
     with Image.open(io.BytesIO(content)) as image:
-        if image.format == "PNG" and image.mode in ("RGB", "RGBA") and ";16" in str(image.tile):
+        if image.format == "PNG" and ";16" in str(image.tile):
             pixels = imagecodecs.png_decode(content)
+            pixels = pixels.reshape(*pixels.shape[:2], -1)
             if pixels.shape[-1] == 2:
                 pixels = np.concatenate([pixels[..., :1].repeat(3, -1), pixels[..., 1:]], axis=-1)
-            pixels = _upright(pixels, image.getexif().get(ORIENTATION, 1))
+            pixels = upright(pixels, image.getexif().get(ORIENTATION, 1))
             return Decoded(pixels, alpha=pixels.shape[-1] == 4)
         image = ImageOps.exif_transpose(image)
         if image.mode == "F" or image.mode.startswith("I"):
             wide = np.asarray(image)[..., None]
             small = wide.dtype == np.int32 and wide.min() >= 0 and wide.max() < 2**16
-            return Decoded(_usable(wide.astype(np.uint16) if small else wide))
+            return Decoded(usable(wide.astype(np.uint16) if small else wide))
         if image.has_transparency_data:
             return Decoded(np.asarray(image.convert("RGBA")), alpha=True)
         gray = image.mode in ("1", "L")
@@ -243,62 +230,14 @@ def _decode(file: Path | bytes) -> Decoded:
         return Decoded(pixels.reshape(*pixels.shape[:2], -1))
 
 
-def _is_beyond_pillow(tiff: tifffile.TiffFile) -> bool:
-    page = tiff.pages.first
-    plain = page.photometric in (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB)
-    unspecified = tifffile.EXTRASAMPLE.UNSPECIFIED in page.extrasamples
-    return plain and (page.dtype != np.uint8 or unspecified or len(tiff.series[0].shape) > 3)
-
-
-def _layout(tiff: tifffile.TiffFile) -> tuple[tuple[int, ...], bool]:
-    """Return the shape of what a TIFF holds first, and whether its channels come first.
-
-    Arrays are often written without saying which axis holds the channels: it is the shorter one of
-    the first and the last.
-    """
-    series = tiff.series[0]
-    if series.ndim not in (2, 3):
-        raise ImageError(f"holds {series.shape} values along {series.axes}, not one image")
-    shorter_first = series.axes[-1] != "S" and series.shape[0] < series.shape[-1]
-    channels_first = series.ndim == 3 and (series.axes[0] in "CS" or shorter_first)
-    return series.shape, channels_first
-
-
-def _decode_tiff(tiff: tifffile.TiffFile) -> Decoded:
-    _, channels_first = _layout(tiff)
-    pixels = tiff.series[0].asarray()
-    if channels_first:
-        pixels = np.moveaxis(pixels, 0, -1)
-    pixels = _upright(pixels, tiff.pages.first.tags.valueof(ORIENTATION, default=1))
-    pixels = _usable(pixels.reshape(*pixels.shape[:2], -1))
-    opacity = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
-    alpha = pixels.dtype != np.float32 and pixels.shape[-1] == 4
-    alpha = alpha and tiff.pages.first.extrasamples[-1:] in [(kind,) for kind in opacity]
-    return Decoded(pixels, alpha=alpha, bands=not alpha)
-
-
-def _turned(size: Sequence[int], orientation: int) -> Sequence[int]:
-    return size[::-1] if orientation >= 5 else size
-
-
-def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn and mirror as the tag says, which Pillow does not do for what it cannot read."""
-    if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels
-
-
-def _usable(pixels: Pixelated) -> Pixelated:
-    """Return values as uint8, uint16 or float32."""
-    if pixels.dtype == bool:
-        return pixels.astype(np.uint8) * np.uint8(255)
-    if pixels.dtype in (np.uint8, np.uint16):
-        return pixels
-    if not np.issubdtype(pixels.dtype, np.number) or np.iscomplexobj(pixels):
-        raise ImageError(f"holds {pixels.dtype}, not numbers")
-    pixels = pixels.astype(np.float32)
-    if not np.isfinite(pixels).all():
-        raise ImageError("holds values that are not finite")
-    return pixels
+def _has_notes_behind_pixels(png: Path) -> bool:
+    with png.open("rb") as opened:
+        opened.seek(8)
+        pixels = False
+        while len(head := opened.read(8)) == 8:
+            length, name = struct.unpack(">I4s", head)
+            if pixels and name in NOTES:
+                return True
+            pixels = pixels or name == b"IDAT"
+            opened.seek(length + 4, io.SEEK_CUR)
+    return False

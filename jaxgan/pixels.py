@@ -1,5 +1,6 @@
 """What the pixels of a kind of image are, and how they become numbers in [-1, 1]."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,7 +23,11 @@ class Pixels:
     dtype: PixelType = "uint8"
     """Depth in which images are kept. Files of other integer depths are scaled to it."""
     value_range: tuple[float, float] | None = None
-    """Values that become -1 and 1; by default all that the integers can hold."""
+    """Values that become -1 and 1; by default all that the integers can hold. Images with values
+    beyond them are left out."""
+    nodata: float | None = None
+    """What pixels of floats without data become: NaN, and the value that GDAL's tag in a TIFF
+    names. Images that hold NaN are left out if it is not set."""
 
     def __post_init__(self):
         check(self.channels >= 1, "channels must be at least 1")
@@ -32,6 +37,11 @@ class Pixels:
         )
         low, high = self.bounds
         check(low < high, "the first of value_range must be below the second")
+        check(self.nodata is None or self.dtype == "float32", "nodata needs dtype=float32")
+        check(
+            self.nodata is None or low <= self.nodata <= high,
+            "nodata must be within value_range",
+        )
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -69,6 +79,22 @@ class Pixels:
             raise ImageError("holds floats: set dtype=float32 and their value_range")
         factor = np.iinfo(self.dtype).max / np.iinfo(image.dtype).max
         return (image * factor).round().astype(self.dtype)
+
+    def check_range(self, image: Shaped[np.ndarray, "*shape"]) -> None:
+        """Check that the values of an image at this depth are within `value_range`.
+
+        Raises:
+            ImageError: If they are not.
+        """
+        low, high = self.bounds
+        least, most, hint = low, high, " (NaN can mark pixels without data, if nodata is set)"
+        if self.dtype != "float32":  # the range may have been scaled from another depth
+            least, most, hint = math.floor(low), math.ceil(high), ""
+        if image.min() < least or image.max() > most:
+            raise ImageError(
+                f"holds values from {image.min()!s} to {image.max()!s}, outside of value_range "
+                f"{low:g} {high:g}: widen it or correct them{hint}"
+            )
 
 
 RGB = Pixels()

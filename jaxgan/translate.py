@@ -140,9 +140,10 @@ def _load(file: Path, source: Pixels, target: Pixels, options: Options) -> Loade
     are, else as deep as the file; never deeper than the format holds.
 
     Raises:
-        ImageError: If it is not an image of these channels, or its values have no known range.
+        ImageError: If it is not an image of these channels, or its values have no known range, or
+            are outside of it.
     """
-    pixels = read_image(file, source.channels)
+    pixels = read_image(file, source.channels, source.nodata)
     if source.dtype == "float32":
         pixels = source.convert(pixels)
     if pixels.dtype != source.dtype:
@@ -150,6 +151,7 @@ def _load(file: Path, source: Pixels, target: Pixels, options: Options) -> Loade
             raise ImageError("holds floats: say by --value_range which are black and white")
         depth: Any = pixels.dtype.name
         source, target = (_at_depth(x, depth, options.value_range) for x in (source, target))
+    source.check_range(pixels)
     suffix = f".{options.format}" if options.format else choose_suffix(file.suffix, target)
     held = deepest(suffix.lower(), target.channels)
     if held is None:

@@ -105,9 +105,16 @@ def test_deep_images_are_turned_as_pillow_turns_others(tmp_path, orientation):
     chunk = struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))
     png = imagecodecs.png_encode(deep)
     (tmp_path / "a.png").write_bytes(png[:33] + chunk + png[33:])  # after the header
-    for file in (tmp_path / "a.tif", tmp_path / "a.png"):
+    (tmp_path / "b.png").write_bytes(png[:-12] + chunk + png[-12:])  # before the end
+    for file in (tmp_path / "a.tif", tmp_path / "a.png", tmp_path / "b.png"):
         np.testing.assert_array_equal(read_image(file, 3), upright)
         assert read_size(file) == upright.shape[:2]
+
+
+def test_the_size_of_a_png_is_known_without_its_pixels(tmp_path):
+    whole = encode_image(RNG.integers(0, 255, (64, 48, 3), np.uint8))
+    (tmp_path / "x.png").write_bytes(whole[: len(whole) // 2])
+    assert read_size(tmp_path / "x.png") == (64, 48)
 
 
 HELD = [
@@ -157,6 +164,15 @@ def test_sixteen_bits_that_others_wrote_are_read(tmp_path):
     assert read_size(tmp_path / "b.tif") == (5, 7)
 
 
+def test_a_transparent_gray_is_white_at_16_bits_too(tmp_path):
+    gray = np.uint16([[[1000], [2000]]])
+    data = b"tRNS" + struct.pack(">H", 1000)
+    chunk = struct.pack(">I", 2) + data + struct.pack(">I", zlib.crc32(data))
+    png = imagecodecs.png_encode(gray)
+    (tmp_path / "x.png").write_bytes(png[:33] + chunk + png[33:])
+    np.testing.assert_array_equal(read_image(tmp_path / "x.png", 1), [[[65535], [2000]]])
+
+
 def test_channels_of_arrays_in_tiff_are_the_shorter_axis(tmp_path):
     image = values("float32", 4, height=6, width=9)
     for name, array in (("last.tif", image), ("first.tif", np.moveaxis(image, -1, 0))):
@@ -171,6 +187,17 @@ def test_other_numbers_become_floats(tmp_path):
         read = read_image(tmp_path / "x.npy", 1)
         assert read.dtype == np.float32
         np.testing.assert_array_equal(read[..., 0], [[-3, 5]])
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".tiff"])
+def test_nodata_takes_the_place_of_nan(tmp_path, suffix):
+    heights = values("float32", 2)
+    holes = RNG.random(heights.shape) < 0.5
+    write_image(tmp_path / f"x{suffix}", np.where(holes, np.float32("nan"), heights))
+    with pytest.raises(ImageError, match="not finite: set nodata to what NaN becomes"):
+        read_image(tmp_path / f"x{suffix}", 2)
+    read = read_image(tmp_path / f"x{suffix}", 2, nodata=-1)
+    np.testing.assert_array_equal(read, np.where(holes, np.float32(-1), heights))
 
 
 @pytest.mark.parametrize(("suffix", "width"), [(".webp", 2**14), (".jpg", 2**16)])

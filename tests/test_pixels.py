@@ -50,6 +50,36 @@ def test_depths_are_converted():
         RGB.convert(np.zeros(3, np.float32))
 
 
+@pytest.mark.parametrize(
+    ("kind", "within", "beyond", "message"),
+    [
+        ((np.float32, (0, 80)), [0, 80], [-9999, 78.5], "from -9999.0 to 78.5, .* 0 80: .*NaN"),
+        ((np.float32, (0.1, 0.3)), [0.1, 0.3], [0.1, 0.30001], "to 0.30001, .* 0.1 0.3: "),
+        ((np.uint16, (0, 4095)), [0, 4095], [7, 4096], "from 7 to 4096, .* 0 4095: widen it or"),
+        ((np.uint8, (2.5, 15.9)), [2, 16], [1, 16], "from 1 to 16, .* 2.5 15.9: "),  # scaled
+    ],
+)
+def test_values_beyond_a_declared_range_are_an_error(kind, within, beyond, message):
+    dtype, value_range = kind
+    pixels = Pixels(dtype=np.dtype(dtype).name, value_range=value_range)
+    pixels.check_range(np.array(within, dtype))
+    with pytest.raises(ImageError, match=message):
+        pixels.check_range(np.array(beyond, dtype))
+
+
+def test_without_a_declared_range_all_integers_are_within():
+    RGB.check_range(np.array([0, 255], np.uint8))
+    Pixels(dtype="uint16").check_range(np.array([0, 65535], np.uint16))
+
+
+def test_nodata_is_a_float_within_the_range():
+    assert Pixels(dtype="float32", value_range=(0, 80), nodata=0).nodata == 0
+    with pytest.raises(ValueError, match="nodata needs dtype=float32"):
+        Pixels(nodata=0)
+    with pytest.raises(ValueError, match="nodata must be within value_range"):
+        Pixels(dtype="float32", value_range=(0, 80), nodata=-9999)
+
+
 def test_floats_need_a_range():
     with pytest.raises(ValueError, match="need a value_range"):
         Pixels(dtype="float32")

@@ -140,7 +140,7 @@ def test_what_cannot_be_translated_is_one_line(runs, tmp_path):
             translate_files(cyclegan, source, output, Options())
 
 
-BANDS = Pixels(channels=5, dtype="float32", value_range=(-10, 30))
+BANDS = Pixels(channels=5, dtype="float32", value_range=(-10, 30), nodata=-10)
 DEPTH = Pixels(channels=1, dtype="uint16", value_range=(0, 4095))
 
 
@@ -154,6 +154,9 @@ def test_images_of_any_kind_are_trained_on_and_translated(tmp_path, data_dir):
                 image = kind.denormalize(RNG.uniform(-1, 1, (36, 36, kind.channels)))
                 write_image(root / f"{split}{domain}" / f"{index}.tiff", image)
     save(root / "trainA" / "rgb.png", 36, 36)
+    hole = read_image(root / "testA" / "0.tiff", 5)
+    hole[:9] = np.nan
+    write_image(root / "testA" / "0.tiff", hole)
     config = tiny.get_config()
     source = PairedFolder(root=str(root), a=BANDS, b=DEPTH)
     crops = dataclasses.replace(config.data.crops, data_dir=str(data_dir))
@@ -170,7 +173,7 @@ def test_images_of_any_kind_are_trained_on_and_translated(tmp_path, data_dir):
         written = read_image(tmp_path / "out" / f"{index}.tiff", 1)
         assert written.dtype == np.uint16
         # Held-out images were resized, but to the size that they have.
-        original = read_image(root / "testA" / f"{index}.tiff", 5)
+        original = read_image(root / "testA" / f"{index}.tiff", 5, nodata=-10)
         output = model.translate(np.asarray(BANDS.normalize(original))[None])[0]
         # A batch and a single image may be rounded to different sides of a level.
         assert np.abs(written.astype(int) - DEPTH.denormalize(output)).max() <= 1
@@ -191,6 +194,20 @@ def test_floats_need_a_range_where_the_model_has_none(runs, tmp_path, capsys):
     np.testing.assert_allclose(written, (expected + 1) * 2.5, atol=1e-5)
     assert cli.main([*arguments, "--value-range", "0", "5", "--format", "png"]) == 0
     assert read_image(tmp_path / "out" / "x.png", 3).dtype == np.uint16  # as deep as PNG gets
+
+
+def test_values_beyond_the_range_are_not_translated(runs, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    image = RNG.uniform(0, 5, (16, 16, 3)).astype(np.float32)
+    write_image(tmp_path / "in" / "good.tiff", image)
+    image[3, 4] = -9999
+    write_image(tmp_path / "in" / "bad.tiff", image)
+    arguments = ["translate", "--run", str(runs["cyclegan"]), "--output", str(tmp_path / "out")]
+    assert cli.main([*arguments, "--input", str(tmp_path / "in"), "--value-range", "0", "5"]) == 1
+    printed = capsys.readouterr()
+    assert "1 images written" in printed.out
+    assert "bad.tiff: holds values from -9999.0 to 4.9" in printed.err
+    assert "outside of value_range 0 5" in printed.err
 
 
 def test_what_was_written_below_the_input_is_not_translated_again(runs, tmp_path, capsys):

@@ -3,18 +3,21 @@
 import hashlib
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxgan.data.levels import Levels
 from jaxgan.data.prepared import Examples, Split, open_or_prepare, shorten, write
 from jaxgan.errors import ImageError, UserError
-from jaxgan.image_files import Pixelated, read_as, read_size
+from jaxgan.image_files import Pixelated, read_image, read_size
 from jaxgan.pixels import Pixels
 from jaxgan.types import Splits
 
 SPLITS = ("train", "val", "test")
+TIFF = (".tif", ".tiff")  # version 0.1 did not read all of them by the same rules
 
 
 class Item(NamedTuple):
@@ -62,7 +65,7 @@ class Layout(NamedTuple):
         image_names: Names of an example's images.
         pixels: What its images are, by the name or the domain.
         find: Finds the examples below a folder. Raises UserError if there is nothing to train on.
-        read: Turns an item into its images. Raises ImageError.
+        read: Turns an item into its images, as deep as their files are. Raises ImageError.
     """
 
     image_names: tuple[str, ...]
@@ -85,7 +88,11 @@ def prepare_folder(root: str | None, data_dir: Path, layout: Layout) -> Splits:
     found = layout.find(folder)
     files = [file for split in found.items.values() for item in split for file in item.files]
     kinds = {name: (kind.channels, kind.dtype) for name, kind in layout.pixels.items()}
-    digest = fingerprint([*files, *found.left_out], f"{kinds} {[*found.items]}")
+    limits = [(kind.value_range, kind.nodata) for kind in layout.pixels.values()]
+    use = f"{kinds} {[*found.items]}"
+    use += f" {limits}" if any(map(any, limits)) else ""
+    use += " tifffile" if any(file.suffix.lower() in TIFF for file in files) else ""
+    digest = fingerprint([*files, *found.left_out], use)
     name = f"folder_of_{'_and_'.join(layout.image_names)}_{digest}"
 
     def build():
@@ -102,16 +109,26 @@ def build_from_folder(root: Path, data_dir: Path, name: str, layout: Layout) -> 
     """
     found = layout.find(root)
     left_out = [f"{file.relative_to(root)}: {reason}" for file, reason in found.left_out.items()]
+    levels = Levels()
+    warnings: list[str] = []
 
     def read(split: str) -> Examples:
         used = 0
         for item in found.items[split]:
             try:
-                images = layout.read(item)
+                as_read = layout.read(item)
+                files = item.files * (len(as_read) // len(item.files))  # one may hold all images
+                images = [*map(_convert, files, item.pixels, as_read)]
             except ImageError as error:
                 left_out.append(str(error).removeprefix(os.path.join(root, "")))
             else:
                 used += 1
+                for image_name, kind, image in zip(
+                    layout.image_names, item.pixels, as_read, strict=True
+                ):
+                    domain = image_name if image_name in layout.pixels else split[-1].lower()
+                    levels.add(domain, kind, image)
+                warnings[:] = levels.warnings()
                 yield item.name, dict(zip(layout.image_names, images, strict=True))
         if not used:
             raise UserError(f"{root} has no usable image for {split}: {shorten(left_out)}")
@@ -127,6 +144,7 @@ def build_from_folder(root: Path, data_dir: Path, name: str, layout: Layout) -> 
         metadata={
             "read_as": found.read_as,
             "left_out": left_out,
+            "warnings": warnings,
             "unused": found.unused(root),
         },
     )
@@ -213,16 +231,23 @@ def is_image(file: Path) -> bool:
     return True
 
 
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    """Name the file in the message of an ImageError."""
+    try:
+        yield
+    except ImageError as error:
+        raise ImageError(f"{file}: {error}") from error
+
+
 def read_file(file: Path, pixels: Pixels) -> Pixelated:
-    """Read an image of a kind.
+    """Read an image with the channels of a kind, as deep as the file is.
 
     Raises:
         ImageError: If that fails; the message names the file.
     """
-    try:
-        return read_as(file, pixels)
-    except ImageError as error:
-        raise ImageError(f"{file}: {error}") from error
+    with _naming(file):
+        return read_image(file, pixels.channels, pixels.nodata)
 
 
 def read_one(item: Item) -> list[Pixelated]:
@@ -232,3 +257,15 @@ def read_one(item: Item) -> list[Pixelated]:
         ImageError: If that fails; the message names the file.
     """
     return [read_file(item.files[0], item.pixels[0])]
+
+
+def _convert(file: Path, kind: Pixels, image: Pixelated) -> Pixelated:
+    """Return an image as deep as its kind is.
+
+    Raises:
+        ImageError: If it is not of this kind; the message names the file.
+    """
+    with _naming(file):
+        converted = kind.convert(image)
+        kind.check_range(converted)
+        return converted

@@ -163,5 +163,7 @@ def _describe(
     if left_out := list(metadata.get("left_out", ())):
         more = f" (all in {directory / 'metadata.json'})" if len(left_out) > SHOWN else ""
         print(f"data: {len(left_out)} files left out: {shorten(left_out)}{more}")
+    for warning in metadata.get("warnings", ()):
+        print(f"warning: {warning}")
     if unused:
         print(f"data: in no split, and not used: {shorten(unused)}")

@@ -1,0 +1,58 @@
+"""Images as decoders return them: upright, and of any number of channels."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Shaped
+
+from jaxgan.errors import ImageError
+
+ORIENTATION = 0x0112  # the tag of EXIF and of TIFF
+SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
+
+Pixelated = Shaped[np.ndarray, "height width channels"]
+
+
+class Decoded(NamedTuple):
+    """What a file holds: uint8, uint16 or float32, upright.
+
+    Attributes:
+        pixels: Its values; NaN where a float has none.
+        alpha: Whether the last of its four channels is opacity.
+        bands: Whether its channels may be anything, not gray, RGB or RGBA.
+    """
+
+    pixels: Pixelated
+    alpha: bool = False
+    bands: bool = False
+
+
+def turned(size: Sequence[int], orientation: int) -> Sequence[int]:
+    """Return the upright height and width of an image that has an orientation tag."""
+    return size[::-1] if orientation in SIDEWAYS else size
+
+
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn and mirror as the tag says, which Pillow does not do for what it cannot read."""
+    if orientation in SIDEWAYS:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels
+
+
+def usable(pixels: Pixelated) -> Pixelated:
+    """Return values as uint8, uint16 or float32.
+
+    Raises:
+        ImageError: If they are not real numbers.
+    """
+    if pixels.dtype == bool:
+        return pixels.astype(np.uint8) * np.uint8(255)
+    if pixels.dtype in (np.uint8, np.uint16):
+        return pixels
+    if not np.issubdtype(pixels.dtype, np.number) or np.iscomplexobj(pixels):
+        raise ImageError(f"holds {pixels.dtype}, not numbers")
+    with np.errstate(over="ignore"):  # what float32 does not hold becomes infinite
+        return pixels.astype(np.float32)
