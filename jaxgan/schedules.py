@@ -18,7 +18,6 @@ class Schedule(Protocol):
         """Return this schedule for a run of a number of steps, which fills in what is None."""
         ...
 
-    @property
     def end(self) -> int | None:
         """The step at which the learning rate reaches zero; None if it never does."""
         ...
@@ -40,7 +39,6 @@ class Constant:
         """See `Schedule.over`."""
         return self
 
-    @property
     def end(self) -> int | None:
         """See `Schedule.end`."""
         return None
@@ -78,7 +76,6 @@ class LinearDecay:
         decay = max(steps - constant, 1) if self.decay_steps is None else self.decay_steps
         return dataclasses.replace(self, constant_steps=constant, decay_steps=decay)
 
-    @property
     def end(self) -> int | None:
         """See `Schedule.end`."""
         return _known(self.constant_steps) + _known(self.decay_steps)
@@ -103,7 +100,6 @@ class CosineDecay:
         """See `Schedule.over`."""
         return CosineDecay(decay_steps=steps if self.decay_steps is None else self.decay_steps)
 
-    @property
     def end(self) -> int | None:
         """See `Schedule.end`."""
         return self.decay_steps
@@ -132,7 +128,6 @@ class StepDecay:
         interval = max(steps // 4, 1) if self.interval is None else self.interval
         return dataclasses.replace(self, interval=interval)
 
-    @property
     def end(self) -> int | None:
         """See `Schedule.end`."""
         return None
@@ -154,7 +149,7 @@ def check_length(schedule: Schedule, start: int, steps: int) -> None:
     Raises:
         UserError: If the learning rate is zero for the rest of the run.
     """
-    end = schedule.end
+    end = schedule.end()
     if end is None or end == steps:
         return
     if start >= end:

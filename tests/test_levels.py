@@ -69,8 +69,8 @@ def test_images_that_are_almost_black_are_reported(
     for _ in range(2):
         UnpairedFolder(root=str(tmp_path), b=kind).prepare(data_dir)
         printed = capsys.readouterr().out
-        assert printed.count("WARNING") == 1
-        assert "WARNING: images b are almost black: no value is above " in printed
+        assert printed.count("warning") == 1
+        assert "warning: images b are almost black: no value is above " in printed
         assert f"pass --config.data.{advice}" in printed
 
 
@@ -79,7 +79,7 @@ def test_the_advice_stops_the_warning(tmp_path, data_dir, capsys):
     for value_range in ((0, 4095), (0, 65535)):
         kind = Pixels(dtype="uint16", value_range=value_range)
         ImageFolder(root=str(tmp_path), image=kind).prepare(data_dir)
-        assert "WARNING" not in capsys.readouterr().out
+        assert "warning" not in capsys.readouterr().out
 
 
 def test_a_single_bright_image_is_enough(tmp_path, data_dir, capsys):
@@ -89,14 +89,14 @@ def test_a_single_bright_image_is_enough(tmp_path, data_dir, capsys):
     assert "--config.data.image.value_range 0 4095" in capsys.readouterr().out
     save(tmp_path / "bright.png", 40_000)
     ImageFolder(root=str(tmp_path)).prepare(data_dir)
-    assert "WARNING" not in capsys.readouterr().out
+    assert "warning" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("highest", [0, 40, 255])
 def test_dark_images_of_8_bits_are_not_reported(tmp_path, data_dir, capsys, highest):
     save(tmp_path / "x.png", highest, np.uint8)
     ImageFolder(root=str(tmp_path)).prepare(data_dir)
-    assert "WARNING" not in capsys.readouterr().out
+    assert "warning" not in capsys.readouterr().out
 
 
 def test_each_half_of_a_picture_is_looked_at(tmp_path, data_dir, capsys):
