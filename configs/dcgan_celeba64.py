@@ -19,7 +19,7 @@ EPOCH = 202_599 // BATCH_SIZE  # steps
 
 def get_config() -> Config:
     return Config(
-        method=DCGAN(),
+        method=DCGAN(image_size=0),
         data=Unconditional(
             source=CelebA(),
             crops=Crops(resize="center", load_size=64, crop_size=64, flip=False),

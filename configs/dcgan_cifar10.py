@@ -18,7 +18,7 @@ EPOCH = 50_000 // BATCH_SIZE  # steps
 
 def get_config() -> Config:
     return Config(
-        method=DCGAN(),
+        method=DCGAN(image_size=0),
         data=Unconditional(source=CIFAR10(), crops=Crops(load_size=32, crop_size=32, flip=False)),
         train=TrainConfig(
             steps=25 * EPOCH, batch_size=BATCH_SIZE, sample_every=500, sample_count=64

@@ -15,7 +15,9 @@ from jaxgan.methods.dcgan import DCGAN
 
 def get_config() -> Config:
     return Config(
-        method=DCGAN(features=32, discriminator_features=32, diff_augment=True, ema=0.99),
+        method=DCGAN(
+            image_size=0, features=32, discriminator_features=32, diff_augment=True, ema=0.99
+        ),
         data=Unconditional(
             source=FacadePictures(facades=ProceduralFacades(size=64, train_count=2000)),
             crops=Crops(load_size=32, crop_size=32),

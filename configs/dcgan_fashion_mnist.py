@@ -22,7 +22,7 @@ EPOCH = 60_000 // BATCH_SIZE  # steps
 
 def get_config() -> Config:
     return Config(
-        method=DCGAN(features=32, discriminator_features=32),
+        method=DCGAN(image_size=0, features=32, discriminator_features=32),
         data=Unconditional(
             source=FashionMNIST(),
             crops=Crops(load_size=28, crop_size=28, flip=False),

@@ -19,7 +19,9 @@ from jaxgan.methods.dcgan import DCGAN
 
 def get_config() -> Config:
     return Config(
-        method=DCGAN(features=32, discriminator_features=32, diff_augment=True, ema=0.99),
+        method=DCGAN(
+            image_size=0, features=32, discriminator_features=32, diff_augment=True, ema=0.99
+        ),
         data=Unconditional(
             source=ImageFolder(), crops=Crops(resize="center", load_size=64, crop_size=64)
         ),

@@ -19,7 +19,7 @@ EPOCH = 3_033_042 // BATCH_SIZE  # steps
 
 def get_config() -> Config:
     return Config(
-        method=DCGAN(latent="uniform"),
+        method=DCGAN(image_size=0, latent="uniform"),
         data=Unconditional(
             source=ImageFolder(),
             crops=Crops(resize="center", load_size=64, crop_size=64, flip=False),

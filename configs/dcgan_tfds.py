@@ -16,7 +16,7 @@ from jaxgan.methods.dcgan import DCGAN
 
 def get_config() -> Config:
     return Config(
-        method=DCGAN(),
+        method=DCGAN(image_size=0),
         data=Unconditional(
             source=TFDSImages(name="oxford_flowers102"),
             crops=Crops(resize="center", load_size=64, crop_size=64, flip=False),

@@ -15,7 +15,10 @@ from jaxgan.trainer import train
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # Most of the time goes into compilation; so it takes less than half as long.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+FLAGS = "--xla_backend_optimization_level=0"
+if jax.__version_info__ < (0, 11):  # later versions of XLA end the process if they get this flag
+    FLAGS += " --xla_cpu_use_fusion_emitters=false"
+os.environ.setdefault("XLA_FLAGS", FLAGS)
 CACHE = Path(__file__).parent.parent / ".cache"
 jax.config.update("jax_compilation_cache_dir", str(CACHE / "xla"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

@@ -97,7 +97,9 @@ def test_the_depth_of_a_unet_follows_from_the_size_of_the_images(crop_size, dept
 def test_the_size_of_dcgans_images_follows_from_the_crop():
     crops = Crops(load_size=40, crop_size=32)
     data = Unconditional(source=FacadePictures(), crops=crops)
-    config = dataclasses.replace(tiny.get_config(), method=DCGAN(features=1), data=data)
+    config = dataclasses.replace(
+        tiny.get_config(), method=DCGAN(features=1, image_size=0), data=data
+    )
     assert resolve(config).method.image_size == 32
 
 

@@ -39,7 +39,7 @@ class DCGAN:
     the same images, through the updated discriminator.
     """
 
-    image_size: int = 0
+    image_size: int = 64
     """Height and width of the images, at least 8; 0 takes crop_size. The paper's is 64."""
     latent_dim: int = 100
     """Numbers that an image is made of."""
