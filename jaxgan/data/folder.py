@@ -48,7 +48,7 @@ class Found(NamedTuple):
     left_out: dict[Path, str]
 
     def unused(self, root: Path) -> list[str]:
-        """Return the names of what lies in a folder and belongs to no split."""
+        """Return the names of files and folders that belong to no split."""
         files = [file for split in self.items.values() for item in split for file in item.files]
         used = {file.relative_to(root).parts[0] for file in (*files, *self.left_out)}
         return sorted(
