@@ -35,7 +35,9 @@ class ConvLayer(NamedTuple):
 
 
 Pool = Callable[[Features], NewFeatures]
-Step = ConvLayer | Pool | Sequence[Sequence["Step"]]  # branches, which are concatenated
+Layer = ConvLayer | Pool
+# The outputs of branches are concatenated. A branch may split into branches once more.
+Step = Layer | Sequence[Sequence[Layer | Sequence[Sequence[Layer]]]]
 
 MAX_POOL = partial(nn.max_pool, window_shape=(3, 3), strides=(2, 2), padding="VALID")
 SAME_MAX_POOL = partial(nn.max_pool, window_shape=(3, 3), padding="SAME")
