@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from jaxgan.console import parse_as, print_version
+from jaxgan.console import check_not_empty, parse_as, print_version
 from jaxgan.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def parse(arguments: Sequence[str]) -> "tuple[str, TrainArguments]":
         UserError: If there is no such file or field, or a value does not fit.
         SystemExit: After printing what `--help` or `--version` asks for.
     """
+    check_not_empty(arguments)
     path, rest = _take_config(arguments)
     print_version(rest)
     if path is None and ("--help" in rest or "-h" in rest):

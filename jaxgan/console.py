@@ -30,13 +30,28 @@ def print_version(arguments: Sequence[str]) -> None:
         sys.exit(0)
 
 
+def check_not_empty(arguments: Sequence[str]) -> None:
+    """Refuse empty values, such as those of shell variables that are not set.
+
+    As a path, an empty value would mean the current folder.
+
+    Raises:
+        UserError: If there is one.
+    """
+    for previous, argument in zip(["", *arguments], arguments, strict=False):
+        name, equals, value = argument.partition("=")
+        if not argument or (equals and not value and name.startswith("--")):
+            raise UserError(f"{name or previous} has an empty value: set it, or leave it out")
+
+
 def parse_as(kind: Any, arguments: Sequence[str], **options: Any) -> Any:
     """Return what tyro makes of arguments.
 
     Raises:
-        UserError: If they do not fit.
+        UserError: If they do not fit, or a value is empty.
         SystemExit: After printing what `--help` asks for.
     """
+    check_not_empty(arguments)
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors):

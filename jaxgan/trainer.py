@@ -42,7 +42,7 @@ from jaxgan.types import (
     StepMetrics,
     TrainState,
 )
-from jaxgan.workdir import claim
+from jaxgan.workdir import check_present, claim
 
 MakeEvaluate = Callable[[Config, Splits], Callable[[TrainState], Evaluated]]
 
@@ -170,6 +170,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
             sampling = settings.sample_every and (finished or _due(step, settings.sample_every))
             evaluating = evaluate and (finished or _due(step, settings.eval_every))
             if saving or sampling or evaluating:
+                check_present(workdir)
                 record(*previous)
                 previous = None
                 with progress.paused():

@@ -122,6 +122,19 @@ def claim(
         yield
 
 
+def check_present(workdir: Path) -> None:
+    """Check that the folder of a run that is being trained is still in its place.
+
+    Raises:
+        UserError: If it was moved or removed. Nothing is made in its old place.
+    """
+    if not (workdir / "config.json").exists():
+        raise UserError(
+            f"{workdir} was moved or removed during training: to continue from its last "
+            "checkpoint, give its new place as --workdir"
+        )
+
+
 def _data_changes(
     old: Mapping[str, Any], data: Mapping[str, int], fingerprints: Mapping[str, str]
 ) -> list[str]:

@@ -77,6 +77,20 @@ def test_values_that_do_not_fit_are_named_in_one_line(argument, parts):
         assert part in message
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ([TINY, "--workdir="], "--workdir"),
+        ([TINY, "--workdir", ""], "--workdir"),
+        ([TINY, "--config.data.data_dir="], "--config.data.data_dir"),
+        (["--config="], "--config"),
+        (["--config", ""], "--config"),
+    ],
+)
+def test_an_empty_value_is_refused(arguments, name):
+    assert error(*arguments).startswith(f"{name} has an empty value")
+
+
 def test_a_missing_config_lists_those_that_there_are(monkeypatch):
     monkeypatch.chdir(ROOT)
     for message in (error("--config", "configs/nope.py"), error(), error("--config")):

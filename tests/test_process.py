@@ -115,6 +115,18 @@ def test_two_processes_do_not_share_a_folder(tmp_path, data_dir):
     assert "another process is training" in errors
 
 
+def test_a_folder_that_is_moved_during_training_ends_in_one_line(tmp_path, data_dir):
+    workdir = tmp_path / "run"
+    process = start(workdir, data_dir, "--config.train.steps=100000")
+    wait_for(lambda: (workdir / "metrics.jsonl").exists() and losses(workdir), process)
+    workdir.rename(tmp_path / "moved")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "Traceback" not in errors
+    assert errors.splitlines()[-1].startswith(f"error: {workdir} was moved or removed")
+    assert not workdir.exists()
+
+
 def test_a_folder_that_cannot_be_written_ends_in_one_line(tmp_path, data_dir):
     (tmp_path / "file").touch()
     code, _, errors = run(tmp_path / "file" / "run", data_dir)
