@@ -71,10 +71,14 @@ def run(main: Callable[[], int]) -> int:
     _keep_compiled_programs()
     try:
         return main()
+    except BrokenPipeError:  # the reader of a pipe has left, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's last flush
+        _leave(1)
+        return 1
     except (UserError, OSError) as error:
         message = str(error)
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            message += ": make room, and run the same command again"
+            message += ": make room (on the disk, or in /dev/shm) and run the same command again"
     except RuntimeError as error:
         message = _explain(error)
         if message is None:
@@ -91,6 +95,11 @@ def run(main: Callable[[], int]) -> int:
 def _keep_compiled_programs() -> None:
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         cache = str(pooch.os_cache("jaxgan") / "xla")
+        try:
+            os.makedirs(cache, exist_ok=True)
+        except OSError as error:
+            print(f"compiled programs are not kept: {error}", file=sys.stderr)
+            return
         os.environ["JAX_COMPILATION_CACHE_DIR"] = cache  # JAX reads it when it is imported
         if "jax" in sys.modules:
             sys.modules["jax"].config.update("jax_compilation_cache_dir", cache)

@@ -23,6 +23,7 @@ def test_the_step_benchmark_needs_no_data_and_ends_with_json():
     assert abs(result["images_per_second"] - 4 * result["steps_per_second"]) < 0.03
 
 
+@pytest.mark.slow
 def test_the_layers_of_a_config_are_timed(tmp_path):
     printed = run("layers", f"--json={tmp_path / 'layers.json'}")
     layers = json.loads((tmp_path / "layers.json").read_text())["layers"]

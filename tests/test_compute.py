@@ -51,7 +51,7 @@ def assert_close(ours, theirs, tolerance):
         pytest.param("cyclegan", {"remat": True, "plain_layers": True}, marks=SLOW),
         # With batch norm the parts have statistics of their own.
         ("pix2pix-instance-pixel", {"accumulate": 2}),
-        ("cyclegan", {"accumulate": 2}),
+        pytest.param("cyclegan", {"accumulate": 2}, marks=SLOW),
     ],
 )
 def test_gradients_and_statistics_are_the_same(name, choices):

@@ -75,7 +75,7 @@ def test_equal_keys_give_equal_states_and_steps(case):
 
 
 MESHES = [
-    {"data": 8},
+    pytest.param({"data": 8}, marks=pytest.mark.slow),
     {"data": 2, "fsdp": 2, "spatial": 2},
     {"direction": 2, "fsdp": 2, "spatial": 2},
 ]

@@ -1,4 +1,5 @@
 import dataclasses
+import multiprocessing
 
 import jax
 import jax.numpy as jnp
@@ -44,6 +45,18 @@ def test_the_number_of_a_batch_is_the_whole_state_of_the_stream(facades, workers
     expected = take(facades, 12)
     data = change(facades, workers=workers, cache_gib=cache_gib)
     assert_equal(take(data, 5, start=7), expected[7:])
+
+
+def test_a_worker_that_was_killed_ends_in_one_line(facades):
+    splits = facades.prepare()
+    data = change(facades, workers=1)
+    stream = data.stream(splits, seed=0, batch_size=4, start=0, rows=range(4))
+    next(stream)
+    (worker,) = multiprocessing.active_children()
+    worker.kill()
+    with pytest.raises(UserError, match=r"ended with code -9; .*: lower --config\.data\.workers"):
+        for _ in range(1000):
+            next(stream)
 
 
 def test_a_process_is_given_the_rows_of_its_devices(facades):

@@ -199,6 +199,7 @@ def cyclegan(dtype):
     return method, state, batch, numbers
 
 
+@pytest.mark.slow  # the next test takes more steps, and compares more closely
 def test_cyclegan_begins_as_the_reference():
     """In float32 PyTorch itself departs from these numbers by the fourth step: see numerics.md."""
     method, state, batch, numbers = cyclegan(jnp.float32)

@@ -91,7 +91,10 @@ def test_killed_during_a_save_it_continues_bit_for_bit(tmp_path, data_dir, confi
     assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 0, marks=pytest.mark.slow)],
+)
 def test_a_signal_to_all_of_its_processes_saves_and_stops(tmp_path, data_dir, number, code):
     options = ("--config.train.steps=100000", "--config.data.workers=1")
     process = start(tmp_path, data_dir, *options, prefix=["setsid"])

@@ -97,7 +97,7 @@ def test_a_signal_to_one_process_stops_all_after_the_same_step(tmp_path, data_di
     assert losses(tmp_path)[-1]["step"] == saved
 
 
-@pytest.mark.parametrize("victim", [0, pytest.param(1, marks=SLOW)])
+@pytest.mark.parametrize("victim", [pytest.param(n, marks=SLOW) for n in (0, 1)])
 def test_when_a_process_is_killed_the_others_end_and_the_same_command_continues(
     tmp_path, data_dir, victim
 ):

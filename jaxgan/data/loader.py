@@ -120,7 +120,26 @@ def batches(
             flags.FLAGS.mark_as_parsed()  # google/grain#1355
         options = grain.MultiprocessingOptions(num_workers=workers)
         stream = stream.mp_prefetch(options, worker_init_fn=_leave_signals_to_the_trainer)
-    return iter(stream)
+    return _with_workers(stream)
+
+
+def _with_workers(stream: Iterable[RawBatch]) -> Iterator[RawBatch]:
+    """Yield batches.
+
+    Raises:
+        UserError: If one of the processes that decode ended.
+    """
+    try:
+        yield from stream
+    except RuntimeError as error:
+        if "Worker process was terminated" not in str(error):
+            raise
+        code = str(error).partition("exit code ")[2].partition(".")[0]
+        raise UserError(
+            f"a process that decodes images ended with code {code}; with -9 there was not enough "
+            "memory, with -7 not enough shared memory (docker run --shm-size=8g): lower "
+            "--config.data.workers, or provide more. The same command continues the run"
+        ) from error
 
 
 def _leave_signals_to_the_trainer(worker: int, workers: int) -> None:
