@@ -43,9 +43,10 @@ ALLOWED = {
     ],
     "images": ["types"],
     "pixels": ["errors", "validation"],
+    "outputs": ["errors", "files"],
     "decoded": ["errors"],
     "tiff": ["decoded", "errors"],
-    "image_files": ["decoded", "errors", "pixels", "tiff"],
+    "image_files": ["decoded", "errors", "files", "pixels", "tiff"],
     "tiles": ["compiler", "networks", "types", "updates"],
     "translations": ["files", "images", "types"],
     "data": ["data", "errors", "files", "image_files", "pixels", "types", "validation"],
@@ -76,23 +77,24 @@ ALLOWED = {
     "dry_run": ["config", "partition", "programs", "types"],
     "model": ["checkpoint", "compiler", "config", "errors", "programs", "types", "updates"],
     "metrics": [
-        *("compiler", "config", "data", "errors", "image_files", "images", "interop", "metrics"),
-        "model",
+        *("compiler", "config", "data", "errors", "files", "image_files", "images", "interop"),
+        *("metrics", "model"),
         *("networks", "pixels", "programs", "types"),
     ],
     "console": ["__version__", "errors", "processes"],
     "arguments": ["config", "processes"],
     "command_line": ["arguments", "config", "console", "errors"],
     "interop": [
-        *("checkpoint", "config", "data", "errors", "interop", "methods", "model", "networks"),
-        *("pixels", "programs", "types", "updates"),
+        *("checkpoint", "config", "data", "errors", "files", "interop", "methods", "model"),
+        *("networks", "outputs", "pixels", "programs", "types", "updates"),
     ],
     "translate": [
-        *("data", "errors", "image_files", "model", "pixels", "tiles", "translations", "types"),
+        *("data", "errors", "files", "image_files", "model", "outputs", "pixels", "tiles"),
+        *("translations", "types"),
     ],
     "cli": [
         *("config", "console", "errors", "files", "image_files", "images", "interop"),
-        *("metrics", "model", "translate", "types", "validation"),
+        *("metrics", "model", "outputs", "translate", "types", "validation"),
     ],
 }
 
