@@ -88,7 +88,7 @@ def test_generate_writes_images_and_a_grid(run, tmp_path, capsys):
     arguments = ["generate", "--run", str(run), "--count", "5", "--output", str(tmp_path / "out")]
     assert cli.main(arguments) == 0
     names = sorted(file.name for file in (tmp_path / "out").iterdir())
-    assert names == [*(f"{number:05}.png" for number in range(5)), "grid.png"]
+    assert names == [".jaxgan.json", *(f"{number:05}.png" for number in range(5)), "grid.png"]
     with Image.open(tmp_path / "out" / "grid.png") as grid:
         assert grid.size == (48, 32)
     assert "5 images of" in capsys.readouterr().out
