@@ -20,15 +20,17 @@ class Names:
         """Start with names that files cannot have, such as those of folders."""
         self._taken = {_folded(name) for name in taken}
 
+    def add(self, name: PurePath) -> bool:
+        """Take a name if it is free; return whether it was."""
+        free = (folded := _folded(name)) not in self._taken
+        self._taken.add(folded)
+        return free
+
     def take(self, *names: PurePath) -> PurePath:
         """Return the first of these names that is free, or else the last with a number."""
         last = names[-1]
         numbered = (last.with_stem(f"{last.stem}.{number}") for number in itertools.count(2))
-        free = next(
-            name for name in itertools.chain(names, numbered) if _folded(name) not in self._taken
-        )
-        self._taken.add(_folded(free))
-        return free
+        return next(filter(self.add, itertools.chain(names, numbered)))
 
 
 def claim(

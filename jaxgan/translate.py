@@ -189,12 +189,16 @@ def _plan(
     relative = {file: file.relative_to(root) for file in suffixes}
     folders = {parent for name in relative.values() for parent in name.parents}
     names = Names({*folders, *("pictures" / folder for folder in folders)})
+    targets = {
+        file: name
+        for file, name in relative.items()
+        if file.suffix == suffixes[file] and names.add(name)
+    }
     planned: dict[Path, Pair] = {}
-    # Files that keep their names as they are come first.
-    for file in sorted(suffixes, key=lambda file: (file.suffix != suffixes[file], file)):
+    for file, suffix in suffixes.items():
         name = relative[file]
-        target = names.take(
-            name.with_suffix(suffixes[file]), name.with_name(name.name + suffixes[file])
+        target = targets.get(file) or names.take(
+            name.with_suffix(suffix), name.with_name(name.name + suffix)
         )
         pictures = (
             shown if is_shown(shown, count) else output / names.take(picture_name(target, part))
