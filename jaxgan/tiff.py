@@ -122,7 +122,7 @@ def measure(file: Path) -> tuple[tuple[int, int], np.dtype]:
         return (height, width), np.dtype(page.dtype)
 
 
-def write(target: Path | io.BufferedIOBase, image: Pixelated) -> None:
+def write(target: Path | io.BytesIO | io.BufferedRandom, image: Pixelated) -> None:
     """Write an image of any depth and number of channels."""
     channels = image.shape[-1]
     tifffile.imwrite(

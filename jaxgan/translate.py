@@ -13,13 +13,11 @@ import numpy as np
 from tqdm import tqdm
 
 from jaxgan.data.folder import visible_files
+from jaxgan.decoders import MAX_PIXELS, Header, check_pixels
 from jaxgan.errors import ImageError, UserError
 from jaxgan.files import printable
 from jaxgan.image_files import (
     DEPTHS,
-    MAX_PIXELS,
-    Header,
-    check_pixels,
     choose_suffix,
     deepest,
     read_header,
@@ -27,10 +25,10 @@ from jaxgan.image_files import (
     write_image,
 )
 from jaxgan.model import BATCH_SIZE, Model
-from jaxgan.outputs import Names, claim
+from jaxgan.outputs import claim
 from jaxgan.pixels import Pixels, PixelType
 from jaxgan.tiles import translate_in_tiles
-from jaxgan.translations import PAGE, Pair, is_shown, picture_name, write_page, write_pictures
+from jaxgan.translations import PAGE, Pair, plan, write_page, write_pictures
 from jaxgan.types import ImageArray, Translating
 
 BATCH_PIXELS = 2**20  # larger batches gain nothing and take memory
@@ -111,7 +109,7 @@ def translate_files(
             headers[file] = header
         except ImageError as error:
             fail(file, error)
-    planned = _plan(root, output, suffixes, (inputs.channels, outputs.channels))
+    planned = plan(root, output, suffixes, (inputs.channels, outputs.channels))
     if planned:
         targets = {pair.output for pair in planned.values()}
         targets |= {picture for pair in planned.values() for _, picture in pair.extra()}
@@ -173,41 +171,6 @@ def _find(source: Path, output: Path) -> tuple[list[Path], Path]:
     if not files:
         raise UserError(f"{source} has no files")
     return files, root
-
-
-def _plan(
-    root: Path, output: Path, suffixes: Mapping[Path, str], channels: tuple[int, int]
-) -> dict[Path, Pair]:
-    """Return what to write for every input, all under different names.
-
-    Args:
-        root: The folder that names of inputs are relative to.
-        output: The folder to write to.
-        suffixes: Inputs, and the endings of their outputs.
-        channels: Channels of inputs and outputs.
-    """
-    relative = {file: file.relative_to(root) for file in suffixes}
-    folders = {parent for name in relative.values() for parent in name.parents}
-    names = Names({*folders, *("pictures" / folder for folder in folders)})
-    targets = {
-        file: name
-        for file, name in relative.items()
-        if file.suffix == suffixes[file] and names.add(name)
-    }
-    planned: dict[Path, Pair] = {}
-    for file, suffix in suffixes.items():
-        name = relative[file]
-        target = targets.get(file) or names.take(
-            name.with_suffix(suffix), name.with_name(name.name + suffix)
-        )
-        pictures = (
-            shown if is_shown(shown, count) else output / names.take(picture_name(target, part))
-            for part, (shown, count) in enumerate(
-                zip((file, output / target), channels, strict=True)
-            )
-        )
-        planned[file] = Pair(file, output / target, (next(pictures), next(pictures)))
-    return planned
 
 
 def _batches(headers: Mapping[Path, Header], tile: int) -> Iterator[list[Path]]:

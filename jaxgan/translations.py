@@ -2,7 +2,7 @@
 
 import os
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files as resources
 from pathlib import Path, PurePath
@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from jaxgan.files import printable, replacing, write_text
 from jaxgan.images import to_picture
+from jaxgan.outputs import Names
 from jaxgan.types import ImageArray
 
 SHOWN_BY_BROWSERS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
@@ -34,19 +35,39 @@ class Pair(NamedTuple):
                 yield part, picture
 
 
-def is_shown(file: PurePath, channels: int) -> bool:
-    """Return whether browsers show a file of so many channels."""
-    return file.suffix.lower() in SHOWN_BY_BROWSERS and channels in (1, 3)
-
-
-def picture_name(output: PurePath, part: int) -> PurePath:
-    """Return the name of the picture that is made of an input (0) or output (1).
+def plan(
+    root: Path, output: Path, suffixes: Mapping[Path, str], channels: tuple[int, int]
+) -> dict[Path, Pair]:
+    """Return what to write for every input, all under different names.
 
     Args:
-        output: Name of the output, below the folder of the page.
-        part: Which of the two.
+        root: The folder that names of inputs are relative to.
+        output: The folder to write to.
+        suffixes: Inputs, and the endings of their outputs.
+        channels: Channels of inputs and outputs.
     """
-    return "pictures" / output.with_name(f"{output.name}.{PARTS[part]}.png")
+    relative = {file: file.relative_to(root) for file in suffixes}
+    folders = {parent for name in relative.values() for parent in name.parents}
+    names = Names({*folders, *("pictures" / folder for folder in folders)})
+    targets = {
+        file: name
+        for file, name in relative.items()
+        if file.suffix == suffixes[file] and names.add(name)
+    }
+    planned: dict[Path, Pair] = {}
+    for file, suffix in suffixes.items():
+        name = relative[file]
+        target = targets.get(file) or names.take(
+            name.with_suffix(suffix), name.with_name(name.name + suffix)
+        )
+        pictures = (
+            shown if _is_shown(shown, count) else output / names.take(_picture_name(target, part))
+            for part, (shown, count) in enumerate(
+                zip((file, output / target), channels, strict=True)
+            )
+        )
+        planned[file] = Pair(file, output / target, (next(pictures), next(pictures)))
+    return planned
 
 
 def write_pictures(pair: Pair, images: tuple[ImageArray, ImageArray]) -> None:
@@ -72,3 +93,18 @@ def write_page(output: Path, pairs: Sequence[Pair], title: str) -> None:
     template = resources("jaxgan").joinpath("translations.html").read_text("utf-8")
     page = string.Template(template).substitute(title=escape(printable(title)), rows=rows)
     write_text(output / PAGE, page)
+
+
+def _is_shown(file: PurePath, channels: int) -> bool:
+    """Return whether browsers show a file of so many channels."""
+    return file.suffix.lower() in SHOWN_BY_BROWSERS and channels in (1, 3)
+
+
+def _picture_name(output: PurePath, part: int) -> PurePath:
+    """Return the name of the picture that is made of an input (0) or output (1).
+
+    Args:
+        output: Name of the output, below the folder of the page.
+        part: Which of the two.
+    """
+    return "pictures" / output.with_name(f"{output.name}.{PARTS[part]}.png")

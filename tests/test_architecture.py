@@ -46,9 +46,10 @@ ALLOWED = {
     "outputs": ["errors", "files"],
     "decoded": ["errors"],
     "tiff": ["decoded", "errors"],
-    "image_files": ["decoded", "errors", "files", "pixels", "tiff"],
+    "decoders": ["decoded", "errors", "pixels", "tiff"],
+    "image_files": ["decoded", "decoders", "errors", "files", "pixels", "tiff"],
     "tiles": ["compiler", "networks", "types", "updates"],
-    "translations": ["files", "images", "types"],
+    "translations": ["files", "images", "outputs", "types"],
     "data": ["data", "errors", "files", "image_files", "pixels", "types", "validation"],
     "config": ["types", "errors", "validation"],
     "checkpoint": ["types", "errors"],
@@ -89,7 +90,8 @@ ALLOWED = {
         *("networks", "outputs", "pixels", "programs", "types", "updates"),
     ],
     "translate": [
-        *("data", "errors", "files", "image_files", "model", "outputs", "pixels", "tiles"),
+        *("data", "decoders", "errors", "files", "image_files", "model", "outputs", "pixels"),
+        "tiles",
         *("translations", "types"),
     ],
     "cli": [
