@@ -13,7 +13,8 @@ import tyro
 
 from jaxgan import console
 from jaxgan.errors import UserError
-from jaxgan.files import write_text
+from jaxgan.files import replacing, write_text
+from jaxgan.outputs import claim
 from jaxgan.validation import check
 
 WHOLE_STATISTICS = (
@@ -53,9 +54,14 @@ class Translate:
     norm_statistics: Literal["image", "running"] | None = None
     """What batch norm uses: each image's statistics, or the running averages of training; by
     default as in the method's paper."""
+    max_pixels: int = 2**28
+    """Most pixels of an image: a small file can stand for a huge image that fills the memory."""
+    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Replace files that jaxgan did not write, too."""
 
     def __post_init__(self):
         check(self.tile >= 0, "tile must not be negative")
+        check(self.max_pixels >= 1, "max_pixels must be at least 1")
         if self.value_range:
             low, high = self.value_range
             check(low < high, "the first of value_range must be below the second")
@@ -72,6 +78,8 @@ class Translate:
             value_range=self.value_range,
             tile=self.tile,
             whole_statistics=self.tile_statistics == "image",
+            max_pixels=self.max_pixels,
+            overwrite=self.overwrite,
         )
         if self.tile:
             print(WHOLE_STATISTICS if options.whole_statistics else TILE_STATISTICS)
@@ -96,6 +104,8 @@ class Generate:
     """Seed of the latent vectors."""
     interpolate: bool = False
     """Walk from one latent vector to the next, eight images each, in place of unrelated images."""
+    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Replace files that jaxgan did not write, too."""
 
     def __post_init__(self):
         check(self.count >= 1, "count must be at least 1")
@@ -112,14 +122,17 @@ class Generate:
         from jaxgan.model import load
 
         model = load(self.run)
-        make = model.interpolate if self.interpolate else model.generate
-        images = make(self.count, self.seed)
-        self.output.mkdir(parents=True, exist_ok=True)
+        model.generative()
         (kind,) = model.config.data.pixels().values()
         suffix = choose_suffix(".png", kind)
-        for index, image in enumerate(tqdm(images, "writing", unit=" images")):
-            write_image(self.output / f"{index:05}{suffix}", kind.denormalize(image))
-        to_picture(np.asarray(mosaic(jnp.asarray(images)))[0]).save(self.output / "grid.png")
+        names = [f"{index:05}{suffix}" for index in range(self.count)]
+        claim(self.output, map(Path, [*names, "grid.png"]), overwrite=self.overwrite)
+        make = model.interpolate if self.interpolate else model.generate
+        images = make(self.count, self.seed)
+        for name, image in zip(names, tqdm(images, "writing", unit=" images"), strict=True):
+            write_image(self.output / name, kind.denormalize(image))
+        with replacing(self.output / "grid.png") as opened:
+            to_picture(np.asarray(mosaic(jnp.asarray(images)))[0]).save(opened, "png")
         print(f"{self.count} images of {model.checkpoint} are in {self.output}")
 
 
@@ -160,6 +173,8 @@ class Evaluate:
     """Seed of latent vectors and dropout."""
     output: Path | None = None
     """File to write, by default metrics.json (metrics_untrained.json) in the run's folder."""
+    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Replace a file that jaxgan did not write, too."""
 
     def __post_init__(self):
         check(self.count >= 2, "count must be at least 2")
@@ -191,11 +206,13 @@ class Evaluate:
             weights={weights.name: file for weights, file in given.items() if file},
             seed=self.seed,
         )
+        name = "metrics_untrained.json" if self.untrained else "metrics.json"
+        output = self.output or self.run / name
+        if self.output:
+            claim(output.parent, [Path(output.name)], overwrite=self.overwrite)
         splits = model.config.data.prepare()
         results = make_evaluate(model.config, splits, settings)(model)
         print(table(results))
-        name = "metrics_untrained.json" if self.untrained else "metrics.json"
-        output = self.output or self.run / name
         write_text(output, to_json(results))
         print(f"written to {output}")
 
@@ -228,12 +245,14 @@ class ExportTorch:
     """Folder of the run, or one of its checkpoints."""
     output: Path
     """Folder to write to."""
+    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Replace files that jaxgan did not write, too."""
 
     def __call__(self) -> None:
         """Write the files."""
         from jaxgan.interop.runs import export_torch
 
-        export_torch(self.run, self.output)
+        export_torch(self.run, self.output, overwrite=self.overwrite)
 
 
 Command = (

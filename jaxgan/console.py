@@ -9,6 +9,7 @@ import io
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,6 +70,10 @@ def run(main: Callable[[], int]) -> int:
     Compiled programs are kept in the user's cache folder, or in JAX_COMPILATION_CACHE_DIR.
     """
     _keep_compiled_programs()
+    # Pillow warns of damage that it reads past; what it cannot read is reported as an error.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may not be of its encoding
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return main()
     except BrokenPipeError:  # the reader of a pipe has left, as `| head` does

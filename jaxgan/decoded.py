@@ -1,6 +1,6 @@
 """Images as decoders return them: upright, and of any number of channels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,8 @@ from jaxgan.errors import ImageError
 
 ORIENTATION = 0x0112  # the tag of EXIF and of TIFF
 SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
+
+PIXELS_AT_A_TIME = 2**20  # so that what is computed between input and output takes little memory
 
 Pixelated = Shaped[np.ndarray, "height width channels"]
 
@@ -56,3 +58,22 @@ def usable(pixels: Pixelated) -> Pixelated:
         raise ImageError(f"holds {pixels.dtype}, not numbers")
     with np.errstate(over="ignore"):  # what float32 does not hold becomes infinite
         return pixels.astype(np.float32)
+
+
+def rows_at_a_time(width: int) -> int:
+    """Return how many rows of an image are worked on at a time."""
+    return max(1, PIXELS_AT_A_TIME // width)
+
+
+def by_rows(
+    function: Callable[[Pixelated], Pixelated], pixels: Pixelated
+) -> Shaped[np.ndarray, "height width new_channels"]:
+    """Return what a function makes of an image, of some rows at a time to save memory."""
+    rows = rows_at_a_time(pixels.shape[1])
+    result = function(pixels[:rows])
+    if len(result) < len(pixels):
+        first, result = result, np.empty((len(pixels), *result.shape[1:]), result.dtype)
+        result[:rows] = first
+        for top in range(rows, len(pixels), rows):
+            result[top : top + rows] = function(pixels[top : top + rows])
+    return result

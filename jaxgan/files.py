@@ -1,21 +1,49 @@
-"""Files that are either whole or not there, and locks."""
+"""Files that are either whole or not there, their names in print, and locks."""
 
 import contextlib
+import hashlib
+import io
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from filelock import FileLock, Timeout
 
 
+@contextlib.contextmanager
+def replacing(file: Path) -> Iterator[io.BufferedRandom]:
+    """Open a new file, which takes its name when it is whole.
+
+    Until then, and after an error or a crash, the name stands for what it did before. A link of
+    this name is replaced, and what it leads to stays as it is.
+    """
+    name = hashlib.sha256(os.fsencode(file.name)).hexdigest()[:16]  # short, whatever the file's is
+    partial = file.with_name(f".{name}.partial")
+    partial.unlink(missing_ok=True)  # left by a process that was killed
+    try:
+        with partial.open("x+b") as opened:
+            yield opened
+            opened.flush()
+            os.fsync(opened.fileno())  # else a power cut may leave the new name to an empty file
+        partial.replace(file)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
 def write_text(file: Path, text: str) -> None:
-    """Write a file; after a crash on the way it is as it was before."""
-    partial = file.with_name(file.name + ".partial")
-    with partial.open("w", encoding="utf-8") as opened:
-        opened.write(text)
-        opened.flush()
-        os.fsync(opened.fileno())  # else a power cut may leave the new name to an empty file
-    partial.replace(file)
+    """Write a file, see `replacing`."""
+    with replacing(file) as opened:
+        opened.write(text.encode())
+
+
+def printable(path: PurePath | str) -> str:
+    """Return a path as text of one line, with escapes for bytes that are not UTF-8."""
+    text = os.fsencode(path).decode(errors="backslashreplace")
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 @contextlib.contextmanager

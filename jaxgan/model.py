@@ -2,15 +2,17 @@
 
 import dataclasses
 import functools
+import operator
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from jaxgan.checkpoint import find_checkpoint, read_config, read_state
 from jaxgan.compiler import compiler_options
@@ -45,6 +47,8 @@ def load(
     Raises:
         jaxgan.errors.UserError: If there is no checkpoint, or it cannot be read.
     """
+    if norm_statistics not in (None, "image", "running"):
+        raise UserError(f"norm_statistics is image or running, not {norm_statistics!r}")
     checkpoint = find_checkpoint(Path(run))
     config = from_json(read_config(checkpoint))
     if not isinstance(config, Config):
@@ -53,7 +57,7 @@ def load(
     return Model(config, read_state(checkpoint, abstract), checkpoint, dropout, norm_statistics)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model:
     """A trained model.
 
@@ -71,6 +75,14 @@ class Model:
     dropout: bool | None = None
     norm_statistics: NormStatistics | None = None
 
+    def __repr__(self) -> str:
+        chosen = "".join(
+            f", {name}={getattr(self, name)!r}"
+            for name in ("dropout", "norm_statistics")
+            if getattr(self, name) is not None
+        )
+        return f"Model({type(self.config.method).__name__}, {str(self.checkpoint)!r}{chosen})"
+
     def generate(
         self, count: int, seed: int = 0
     ) -> Float[np.ndarray, "{count} height width channels"]:
@@ -84,22 +96,25 @@ class Model:
             Images in [-1, 1].
 
         Raises:
-            jaxgan.errors.UserError: If this model translates images instead.
+            jaxgan.errors.UserError: If this model translates images instead, or an argument is
+                not possible.
         """
+        count, seed = _integer("count", count, 1), _integer("seed", seed, 0, 2**32)
+        draw_latents = self.generative().draw_latents
         keys = (jax.random.fold_in(jax.random.key(seed), block) for block in range(count))
-        latents = (self._generative.draw_latents(key, GENERATED_AT_A_TIME) for key in keys)
+        latents = (draw_latents(key, GENERATED_AT_A_TIME) for key in keys)
         return self._generate(latents, count)
 
     def translate(
         self,
-        images: Float[Array | np.ndarray, "batch height width channels"],
+        images: Shaped[Array | np.ndarray, "..."],
         direction: str | None = None,
         seed: int = 0,
     ) -> Float[np.ndarray, "batch height width new_channels"]:
         """Translate images.
 
         Args:
-            images: Images in [-1, 1], of any size.
+            images: Images in [-1, 1], as floats `[batch, height, width, channels]`, of any size.
             direction: `ab` or `ba` for a CycleGAN; None for the first that the model has.
             seed: Seed of dropout, for models that keep it.
 
@@ -107,9 +122,12 @@ class Model:
             Images in [-1, 1], of the same size.
 
         Raises:
-            jaxgan.errors.UserError: If this model does not translate in this direction.
+            jaxgan.errors.UserError: If this model does not translate in this direction, or an
+                argument is not possible.
         """
-        direction, key = self.choose_direction(direction), jax.random.key(seed)
+        direction = self.choose_direction(direction)
+        key = jax.random.key(_integer("seed", seed, 0, 2**32))
+        images = self._check_images(images, direction)
         translator, run = self.translator(direction), _jitted_translate(*images.shape[1:3])
         blocks = []
         for start in range(0, len(images), BATCH_SIZE):
@@ -123,9 +141,10 @@ class Model:
         """Return the generator of a direction, as it is to be used.
 
         Raises:
-            jaxgan.errors.UserError: If it has no running statistics to use.
+            jaxgan.errors.UserError: If there is no such direction, or it has no running statistics
+                to use.
         """
-        method = self.config.method
+        direction, method = self.choose_direction(direction), self.config.method
         assert isinstance(method, Translating)
         translator = method.translator(self.state, direction)
         if self.dropout is not None:
@@ -149,6 +168,9 @@ class Model:
             raise UserError(f"{self.checkpoint} is a {kind}, which makes images out of nothing")
         if direction is None:
             return method.directions[0]
+        if not isinstance(direction, str):
+            names = ", ".join(method.directions)
+            raise UserError(f"direction is one of {names}, not of type {type(direction).__name__}")
         if direction not in method.directions:
             raise UserError(
                 f"{self.checkpoint} is a {kind}, which has no direction {direction}: leave it out"
@@ -172,8 +194,14 @@ class Model:
             count: How many images.
             seed: Seed of the walk.
             steps: Images from one latent vector to the next.
+
+        Raises:
+            jaxgan.errors.UserError: If this model translates images instead, or an argument is
+                not possible.
         """
-        points = self._generative.draw_latents(jax.random.key(seed), count // steps + 2)
+        count, seed = _integer("count", count, 1), _integer("seed", seed, 0, 2**32)
+        steps = _integer("steps", steps, 1)
+        points = self.generative().draw_latents(jax.random.key(seed), count // steps + 2)
         at = jnp.arange(count) / steps
         before, part = at.astype(int), (at % 1)[:, None]
 
@@ -188,13 +216,17 @@ class Model:
     def _generate(
         self, latents: Iterator[Float[Array, "batch latent_dim"]], count: int
     ) -> Float[np.ndarray, "{count} height width channels"]:
-        blocks, generate = [], _jitted_generate(self._generative)
+        blocks, generate = [], _jitted_generate(self.generative())
         while len(blocks) * GENERATED_AT_A_TIME < count:
             blocks.append(np.asarray(generate(self.state, next(latents))))
         return np.concatenate(blocks)[:count]
 
-    @property
-    def _generative(self) -> Generative:
+    def generative(self) -> Generative:
+        """Return the method, which generates images.
+
+        Raises:
+            jaxgan.errors.UserError: If it translates images instead.
+        """
         method = self.config.method
         if not isinstance(method, Generative):
             raise UserError(
@@ -202,6 +234,47 @@ class Model:
                 "images only"
             )
         return method
+
+    def _check_images(self, images: Any, direction: str) -> Shaped[Array | np.ndarray, "..."]:
+        """Return images that are fit to be translated.
+
+        Raises:
+            jaxgan.errors.UserError: If they are not.
+        """
+        method = self.config.method
+        assert isinstance(method, Translating)
+        source, _ = method.domains(direction)
+        channels = self.config.data.pixels()[source].channels
+        expected = f"expected floats [batch, height, width, {channels}] in [-1, 1]"
+        try:
+            images = images if isinstance(images, jax.Array) else np.asarray(images)
+        except ValueError as error:  # a list of images of several sizes
+            raise UserError(f"{expected}, not {type(images).__name__}: {error}") from error
+        if images.ndim == 3:
+            raise UserError(f"{expected}, not of shape {images.shape}: pass images[None] for one")
+        if images.ndim != 4 or images.shape[-1] != channels or 0 in images.shape:
+            raise UserError(f"{expected}, not of shape {images.shape}")
+        if not jnp.issubdtype(images.dtype, jnp.floating):
+            raise UserError(
+                f"{expected}, not {images.dtype} (pass images / 127.5 - 1 for values of 0 to 255)"
+            )
+        return images
+
+
+def _integer(name: str, value: Any, least: int, below: int = sys.maxsize) -> int:
+    """Return a value as an integer.
+
+    Raises:
+        UserError: If it is not one, or out of bounds.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise UserError(f"{name} must be an integer, not {value!r}") from None
+    if not least <= number < below:
+        limit = "" if below == sys.maxsize else f" and below {below}"
+        raise UserError(f"{name} must be at least {least}{limit}, not {number}")
+    return number
 
 
 @functools.lru_cache(maxsize=SIZES_KEPT)

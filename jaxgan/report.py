@@ -3,11 +3,13 @@
 import contextlib
 import importlib.resources
 import json
+import os
 import string
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import plotly.graph_objects
@@ -15,7 +17,7 @@ import plotly.offline
 import plotly.subplots
 import tensorboardX
 
-from jaxgan.files import write_text
+from jaxgan.files import printable, replacing, write_text
 from jaxgan.images import grid
 from jaxgan.progress import warnings_in
 from jaxgan.types import ImageArray
@@ -54,7 +56,8 @@ class Report:
     def sample(self, step: int, columns: Mapping[str, Sequence[ImageArray]]) -> None:
         """Write a grid of images, one column a name, and bring the page up to date."""
         picture = grid(columns)
-        picture.save(self._workdir / "samples" / f"step_{step:08}.png")
+        with replacing(self._workdir / "samples" / f"step_{step:08}.png") as opened:
+            picture.save(opened, "png")
         self._events.add_image("samples", np.asarray(picture), step, dataformats="HWC")
         self.write_page()
 
@@ -75,19 +78,20 @@ def write_page(workdir: Path, config: Any) -> None:
         workdir: The run's folder.
         config: The run's config as plain values.
     """
-    script = workdir / "plotly.min.js"
-    if not script.exists():
-        write_text(script, plotly.offline.get_plotlyjs())
+    script, content = workdir / "plotly.min.js", plotly.offline.get_plotlyjs()
+    if not script.exists() or script.stat().st_size != len(content.encode()):
+        write_text(script, content)
     records = _read_metrics(workdir)
     watched = [record for record in records if any(name.startswith("warning/") for name in record)]
     samples = sorted(file.name for file in (workdir / "samples").glob("step_*.png"))
+    links = [f"samples/{quote(os.fsencode(name))}" for name in samples]
     template = importlib.resources.files("jaxgan").joinpath("report.html").read_text("utf-8")
     page = string.Template(template).substitute(
-        title=escape(workdir.absolute().name),
+        title=escape(printable(workdir.absolute().name)),
         step=records[-1]["step"] if records else 0,
         warnings=escape(warnings_in(watched[-1])) if watched else "",
         curves=_curves(records),
-        samples=json.dumps(samples),
+        samples=json.dumps(links),
         config=escape(json.dumps(config, indent=2)),
     )
     write_text(workdir / "index.html", page)

@@ -4,16 +4,21 @@ The first page of a file is the image. Other pages are further channels of it on
 itself joins them, as ImageJ, OME-TIFF (axis C) and tifffile (one array) do.
 """
 
+import contextlib
+import ctypes
 import io
 import itertools
+import logging
 import math
 import operator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import tifffile
 from jaxtyping import Bool, Shaped
+from PIL import Image
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
 
 from jaxgan.decoded import ORIENTATION, Decoded, Pixelated, turned, upright, usable
@@ -31,6 +36,14 @@ COLORS: dict[int, int] = {
     PHOTOMETRIC.YCBCR: 3,
 }
 FAXES = (2, 3, 4)  # compressions that versions of tifffile before 2026 do not read
+
+# What these libraries log of damaged files is in the errors, too.
+for library in ("tifffile", "imagecodecs", "PIL"):
+    logging.getLogger(library).addHandler(logging.NullHandler())
+    logging.getLogger(library).propagate = False
+for handler in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):  # of the libtiff in Pillow
+    with contextlib.suppress(AttributeError, OSError):  # where it is not a library of its own
+        getattr(ctypes.CDLL(Image.core.__file__), handler)(None)
 
 
 class _Location(NamedTuple):
@@ -51,11 +64,18 @@ class _Location(NamedTuple):
     channels_first: bool
 
 
-def decode(content: bytes, *, mark: bool = False) -> Decoded | None:
+def decode(
+    content: bytes,
+    *,
+    mark: bool = False,
+    check: Callable[[tuple[int, ...], int], None] = lambda size, channels: None,
+) -> Decoded | None:
     """Decode the image of a TIFF.
 
     Args:
         content: The bytes of the file.
+        check: Raises ImageError if an image is too large, by its height and width, and by the
+            channels that are decoded for it.
         mark: Whether pixels become NaN, and the others floats, where GDAL's tag says that there are
             no data.
 
@@ -67,15 +87,16 @@ def decode(content: bytes, *, mark: bool = False) -> Decoded | None:
     """
     with tifffile.TiffFile(io.BytesIO(content)) as tiff:
         series, page, selection, shape, channels_first = _locate(tiff)
+        size = shape[1:] if channels_first else shape[:2]
+        alone = math.prod(page.shape) == math.prod(shape)
+        check(size, math.prod(page.shape if alone else series.shape) // math.prod(size))
+        check((page.tilelength, page.tilewidth), page.samplesperpixel)
         if _is_for_pillow(page):
             return None
         ends = map(operator.add, page.dataoffsets, page.databytecounts)
         if page.compression != COMPRESSION.NONE and max(ends, default=0) > len(content):
             raise ImageError("truncated")  # some decoders would fill up what is missing
-        if math.prod(page.shape) == math.prod(shape):
-            samples = page.asarray().reshape(shape)
-        else:
-            samples = series.asarray()[selection]
+        samples = page.asarray().reshape(shape) if alone else series.asarray()[selection]
         if channels_first:
             samples = np.moveaxis(samples, 0, -1)
         samples = samples.reshape(*samples.shape[:2], -1)
@@ -88,8 +109,8 @@ def decode(content: bytes, *, mark: bool = False) -> Decoded | None:
         return decoded
 
 
-def measure(file: Path) -> tuple[int, int]:
-    """Return the upright height and width of the image of a TIFF, without decoding it.
+def measure(file: Path) -> tuple[tuple[int, int], np.dtype]:
+    """Return the upright size of the image of a TIFF and the type of its values, undecoded.
 
     Raises:
         ImageError: If the file holds something else than one image.
@@ -98,10 +119,10 @@ def measure(file: Path) -> tuple[int, int]:
         _, page, _, shape, channels_first = _locate(tiff)
         size = shape[1:] if channels_first else shape[:2]
         height, width = turned(size, page.tags.valueof(ORIENTATION, default=1))
-    return height, width
+        return (height, width), np.dtype(page.dtype)
 
 
-def write(target: Path | io.BytesIO, image: Pixelated) -> None:
+def write(target: Path | io.BytesIO | io.BufferedRandom, image: Pixelated) -> None:
     """Write an image of any depth and number of channels."""
     channels = image.shape[-1]
     tifffile.imwrite(
@@ -129,7 +150,7 @@ def _locate(tiff: tifffile.TiffFile) -> _Location:
     ]
     axes = "".join(itertools.compress(series.axes, inside))
     shape = tuple(itertools.compress(series.shape, inside))
-    if len(shape) not in (2, 3):
+    if len(shape) not in (2, 3) or 0 in shape:
         raise ImageError(f"holds {series.shape} values along {series.axes}, not one image")
     channels_first = len(shape) == 3 and (axes[0] in "SC" or ("Q" in axes and shape[0] < shape[-1]))
     selection = tuple(slice(None) if kept else 0 for kept in inside)

@@ -2,17 +2,23 @@
 
 import os
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files as resources
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
+from urllib.parse import quote
 
-from jaxgan.files import write_text
+from jaxgan.files import printable, replacing, write_text
 from jaxgan.images import to_picture
+from jaxgan.outputs import Names
 from jaxgan.types import ImageArray
 
 SHOWN_BY_BROWSERS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+
+
+PAGE = "index.html"
+PARTS = ("input", "output")
 
 
 class Pair(NamedTuple):
@@ -22,39 +28,83 @@ class Pair(NamedTuple):
     output: Path
     pictures: tuple[Path, Path]
 
+    def extra(self) -> Iterator[tuple[int, Path]]:
+        """Yield which of the two files has a picture of its own, and that."""
+        for part, picture in enumerate(self.pictures):
+            if picture != self[part]:
+                yield part, picture
 
-def show(output: Path, files: tuple[Path, Path], images: tuple[ImageArray, ImageArray]) -> Pair:
-    """Return a pair for the page; a picture is written of what browsers do not show.
+
+def plan(
+    root: Path, output: Path, suffixes: Mapping[Path, str], channels: tuple[int, int]
+) -> dict[Path, Pair]:
+    """Return what to write for every input, all under different names.
 
     Args:
-        output: Folder of the page.
-        files: Files of input and output.
-        images: What they hold, in [-1, 1].
+        root: The folder that names of inputs are relative to.
+        output: The folder to write to.
+        suffixes: Inputs, and the endings of their outputs.
+        channels: Channels of inputs and outputs.
     """
-    pictures = []
-    for part, file, image in zip(("input", "output"), files, images, strict=True):
-        if file.suffix.lower() in SHOWN_BY_BROWSERS and image.shape[-1] in (1, 3):
-            pictures.append(file)
-            continue
-        name = files[1].relative_to(output)
-        picture = output / "pictures" / name.with_name(f"{name.name}.{part}.png")
+    relative = {file: file.relative_to(root) for file in suffixes}
+    folders = {parent for name in relative.values() for parent in name.parents}
+    names = Names({*folders, *("pictures" / folder for folder in folders)})
+    targets = {
+        file: name
+        for file, name in relative.items()
+        if file.suffix == suffixes[file] and names.add(name)
+    }
+    planned: dict[Path, Pair] = {}
+    for file, suffix in suffixes.items():
+        name = relative[file]
+        target = targets.get(file) or names.take(
+            name.with_suffix(suffix), name.with_name(name.name + suffix)
+        )
+        pictures = (
+            shown if _is_shown(shown, count) else output / names.take(_picture_name(target, part))
+            for part, (shown, count) in enumerate(
+                zip((file, output / target), channels, strict=True)
+            )
+        )
+        planned[file] = Pair(file, output / target, (next(pictures), next(pictures)))
+    return planned
+
+
+def write_pictures(pair: Pair, images: tuple[ImageArray, ImageArray]) -> None:
+    """Write the pictures of files that browsers do not show, from what these hold in [-1, 1]."""
+    for part, picture in pair.extra():
         picture.parent.mkdir(parents=True, exist_ok=True)
-        to_picture(image).save(picture)
-        pictures.append(picture)
-    return Pair(*files, (pictures[0], pictures[1]))
+        with replacing(picture) as opened:
+            to_picture(images[part]).save(opened, "png")
 
 
 def write_page(output: Path, pairs: Sequence[Pair], title: str) -> None:
     """Write `index.html` into a folder."""
 
     def cell(file: Path) -> str:
-        link = escape(os.path.relpath(file.absolute(), output.absolute()), quote=True)
-        return f'<td><img src="{link}" loading="lazy"></td>'
+        path = Path(os.path.relpath(file.absolute(), output.absolute()))
+        return f'<td><img src="{quote(os.fsencode(path.as_posix()))}" loading="lazy"></td>'
 
     rows = "\n".join(
-        f"<tr><td>{escape(pair.output.name)}</td>{''.join(map(cell, pair.pictures))}</tr>"
+        f"<tr><td>{escape(printable(pair.output.name))}</td>"
+        f"{''.join(map(cell, pair.pictures))}</tr>"
         for pair in sorted(pairs)
     )
     template = resources("jaxgan").joinpath("translations.html").read_text("utf-8")
-    page = string.Template(template).substitute(title=escape(title), rows=rows)
-    write_text(output / "index.html", page)
+    page = string.Template(template).substitute(title=escape(printable(title)), rows=rows)
+    write_text(output / PAGE, page)
+
+
+def _is_shown(file: PurePath, channels: int) -> bool:
+    """Return whether browsers show a file of so many channels."""
+    return file.suffix.lower() in SHOWN_BY_BROWSERS and channels in (1, 3)
+
+
+def _picture_name(output: PurePath, part: int) -> PurePath:
+    """Return the name of the picture that is made of an input (0) or output (1).
+
+    Args:
+        output: Name of the output, below the folder of the page.
+        part: Which of the two.
+    """
+    return "pictures" / output.with_name(f"{output.name}.{PARTS[part]}.png")

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import platform
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
@@ -30,6 +31,8 @@ FREE = (
     "config.data.data_dir", "config.data.root", "config.data.mirror",
     "config.data.archive",
 )  # fmt: skip
+# What a run's folder holds besides its config and checkpoints.
+REPORT = ("index.html", "metrics.jsonl", "plotly.min.js", "samples", "tensorboard", "best")
 # What may change, and is reported.
 REPORTED = ("config.method.schedule.", "config.method.learning_rate")
 
@@ -69,7 +72,8 @@ def claim(
         allow_new_data: Whether the images may change after all.
 
     Raises:
-        UserError: If another process trains in it, or it holds a run of another config or data.
+        UserError: If another process trains in it, or it holds a run of another config or data, or
+            files of the user that a run would replace.
     """
     workdir.mkdir(parents=True, exist_ok=True)
 
@@ -82,6 +86,9 @@ def claim(
     with lock(workdir / ".lock", refuse):
         file = workdir / "config.json"
         known: Mapping[str, str] = {}
+        others = [workdir / name for name in REPORT if os.path.lexists(workdir / name)]
+        if others and not file.exists() and not (workdir / "checkpoints").exists():
+            raise UserError(f"{others[0]} exists, and is not of a run: choose another --workdir")
         if file.exists():
             try:
                 old = json.loads(file.read_text(encoding="utf-8"))

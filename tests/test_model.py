@@ -3,6 +3,8 @@
 import dataclasses
 import re
 import shutil
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -88,7 +90,7 @@ def test_generate_writes_images_and_a_grid(run, tmp_path, capsys):
     arguments = ["generate", "--run", str(run), "--count", "5", "--output", str(tmp_path / "out")]
     assert cli.main(arguments) == 0
     names = sorted(file.name for file in (tmp_path / "out").iterdir())
-    assert names == [*(f"{number:05}.png" for number in range(5)), "grid.png"]
+    assert names == [".jaxgan.json", *(f"{number:05}.png" for number in range(5)), "grid.png"]
     with Image.open(tmp_path / "out" / "grid.png") as grid:
         assert grid.size == (48, 32)
     assert "5 images of" in capsys.readouterr().out
@@ -145,3 +147,85 @@ def test_mistakes_on_the_command_line_are_one_line(run, capsys, arguments, messa
     errors = capsys.readouterr().err
     assert len(errors.splitlines()) == 1
     assert message in errors
+
+
+# Without the checks of types that tests have.
+MISUSE = """
+import sys
+import numpy as np
+import jaxgan
+from jaxgan.errors import UserError
+
+cyclegan, dcgan = map(jaxgan.load, sys.argv[1:])
+good = np.zeros((1, 8, 8, 3), np.float32)
+for model in (cyclegan, dcgan):
+    print(repr(model))
+for call in (
+    lambda: cyclegan.translate(good[0]),
+    lambda: cyclegan.translate(good[0, 0]),
+    lambda: cyclegan.translate(np.zeros((1, 8, 8, 3), np.uint8)),
+    lambda: cyclegan.translate(good[..., :1]),
+    lambda: cyclegan.translate(good.transpose(0, 3, 1, 2)),
+    lambda: cyclegan.translate(good[:0]),
+    lambda: cyclegan.translate(good[:, :0]),
+    lambda: cyclegan.translate([good[0], good[0, :4]]),
+    lambda: cyclegan.translate("x.png"),
+    lambda: cyclegan.translate(good, 0),
+    lambda: cyclegan.translate(good, good),
+    lambda: cyclegan.translate(good, "ac"),
+    lambda: cyclegan.translate(good, seed=-1),
+    lambda: cyclegan.translate(good, seed="0"),
+    lambda: cyclegan.translator(0),
+    lambda: cyclegan.generate(1),
+    lambda: dcgan.translate(good),
+    lambda: dcgan.translator("ab"),
+    lambda: dcgan.generate(0),
+    lambda: dcgan.generate(-1),
+    lambda: dcgan.generate(2.5),
+    lambda: dcgan.generate(1, seed=2**40),
+    lambda: dcgan.interpolate(-3),
+    lambda: dcgan.interpolate(3, steps=0),
+    lambda: jaxgan.load(sys.argv[1], norm_statistics="batch"),
+):
+    try:
+        call()
+    except (UserError, TypeError, ValueError) as error:
+        print(f"{type(error).__name__}: {error}")
+"""
+SHAPE = r"expected floats \[batch, height, width, 3\] in \[-1, 1\], not "
+MESSAGES = (
+    *(r"Model\(CycleGAN, '.*checkpoints/1'\)", r"Model\(DCGAN, '.*checkpoints/2'\)"),
+    SHAPE + r"of shape \(8, 8, 3\): pass images\[None\] for one",
+    SHAPE + r"of shape \(8, 3\)",
+    SHAPE + r"uint8 \(pass images / 127\.5 - 1 for values of 0 to 255\)",
+    SHAPE + r"of shape \(1, 8, 8, 1\)",
+    SHAPE + r"of shape \(1, 3, 8, 8\)",
+    SHAPE + r"of shape \(0, 8, 8, 3\)",
+    SHAPE + r"of shape \(1, 0, 8, 3\)",
+    SHAPE + r"list: .*",
+    SHAPE + r"of shape \(\)",
+    "direction is one of ab, ba, not of type int",
+    "direction is one of ab, ba, not of type ndarray",
+    ".* is a CycleGAN, which has no direction ac: leave it out",
+    r"seed must be at least 0 and below 4294967296, not -1",
+    "seed must be an integer, not '0'",
+    "direction is one of ab, ba, not of type int",
+    ".* is a CycleGAN, which makes images out of other images only",
+    *(".* is a DCGAN, which makes images out of nothing",) * 2,
+    *("count must be at least 1, not 0", "count must be at least 1, not -1"),
+    r"count must be an integer, not 2\.5",
+    "seed must be at least 0 and below 4294967296, not 1099511627776",
+    *("count must be at least 1, not -3", "steps must be at least 1, not 0"),
+    "norm_statistics is image or running, not 'batch'",
+)
+
+
+def test_mistakes_from_python_say_what_is_expected(runs, run):
+    command = [sys.executable, "-c", MISUSE, str(runs["cyclegan"]), str(run)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(MESSAGES)
+    for line, message in zip(lines, MESSAGES, strict=True):
+        assert re.fullmatch(message, line.removeprefix("UserError: ")), line
+        assert line.startswith(("UserError: ", "Model("))

@@ -1,5 +1,7 @@
 import json
+import os
 import re
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import pytest
@@ -86,3 +88,28 @@ def test_long_runs_keep_the_page_light(tmp_path):
     (tmp_path / "samples").mkdir()
     write_page(tmp_path, {})
     assert (tmp_path / "index.html").stat().st_size < 500_000
+
+
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_a_script_that_was_cut_off_is_written_again(tmp_path, share):
+    fill(tmp_path, [])
+    whole = (tmp_path / "plotly.min.js").read_bytes()
+    (tmp_path / "plotly.min.js").write_bytes(whole[: int(share * len(whole))])
+    write_page(tmp_path, {})
+    assert (tmp_path / "plotly.min.js").read_bytes() == whole
+
+
+def test_samples_of_any_name_are_linked(tmp_path):
+    folder = tmp_path / os.fsdecode(b"run \xe9")
+    folder.mkdir()
+    fill(folder, [1])
+    names = (b"step_00000002 #1?.png", b"step_00000003 \xe9%41.png", b"step_00000004<b>.png")
+    for name in names:
+        (folder / "samples" / os.fsdecode(name)).write_bytes(b"")
+    write_page(folder, {})
+    page = (folder / "index.html").read_text("utf-8")
+    assert "<title>run \\xe9</title>" in page
+    links = json.loads(re.search(r"const samples = (.*);", page)[1])
+    linked = [folder / os.fsdecode(unquote_to_bytes(link)) for link in links]
+    assert linked == sorted((folder / "samples").iterdir())
+    assert not {*"#?<"} & {*"".join(links)}

@@ -12,7 +12,7 @@ import pytest
 import tiny
 from PIL import Image
 
-import jaxgan
+import jaxgan.translate
 from jaxgan import cli
 from jaxgan.data.paired import Paired
 from jaxgan.data.paired_folder import PairedFolder
@@ -71,7 +71,7 @@ def test_every_file_is_translated_under_its_name_at_its_size(
     assert written == {
         *("a.png", "b.jpg", "deep/c.webp", "one.png", "line.tiff", "gray.png"),
         *("deep/sixteen.png", "transparent.png", "palette.png", "index.html"),
-        *("deep.tiff", "array.npy"),
+        *("deep.tiff", "array.npy", ".jaxgan.json"),
         *(  # for browsers
             f"pictures/{name}.{part}.png"
             for name in ("line.tiff", "deep.tiff", "array.npy")

@@ -180,7 +180,7 @@ def visible_files(folder: Path) -> list[Path]:
             links = [parent / name for name in folders if (parent / name).is_symlink()]
             starts += [link for link in links if not real.is_relative_to(link.resolve())]
             files += [parent / name for name in names if not name.startswith(".")]
-    existing = (file for file in files if file.is_file())
+    existing = (file for file in files if file.exists())  # named pipes too: reading refuses them
     return sorted(existing, key=lambda file: relative_name(file, folder).split("/"))
 
 

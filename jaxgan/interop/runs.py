@@ -10,6 +10,7 @@ import jax
 from jaxgan.checkpoint import open_checkpoints, save
 from jaxgan.config import Config, to_json
 from jaxgan.errors import UserError
+from jaxgan.files import replacing
 from jaxgan.interop.recognize import is_resnet, recognize
 from jaxgan.interop.torch_file import read_tensors, write_tensors
 from jaxgan.interop.torch_names import from_torch, to_torch
@@ -17,6 +18,7 @@ from jaxgan.methods.cyclegan import CycleGAN
 from jaxgan.methods.dcgan import DCGAN
 from jaxgan.methods.pix2pix import Pix2pix
 from jaxgan.model import load
+from jaxgan.outputs import claim
 from jaxgan.programs import make_init, resolve
 from jaxgan.types import Method, TrainState
 from jaxgan.updates import with_weights
@@ -84,11 +86,16 @@ def import_torch(folder: Path, workdir: Path, config: Config | None) -> None:
     print(f"run: {workdir}, at step 0")
 
 
-def export_torch(run: Path, output: Path) -> None:
+def export_torch(run: Path, output: Path, *, overwrite: bool = False) -> None:
     """Write the networks of a run as state dicts that the references load.
 
+    Args:
+        run: Folder of the run, or one of its checkpoints.
+        output: The folder to write to.
+        overwrite: Whether files that jaxgan did not write may be replaced.
+
     Raises:
-        UserError: If a network has no counterpart there.
+        UserError: If a network has no counterpart there, or files of the user would be replaced.
     """
     model = load(run)
     state, names = model.state, _file_names(model.config.method)
@@ -100,9 +107,10 @@ def export_torch(run: Path, output: Path) -> None:
         names[role]: to_torch(network, params[role], batch_stats[role], int(state.step))
         for role, network in _networks(model.config.method, state).items()
     }
-    output.mkdir(parents=True, exist_ok=True)
+    claim(output, [Path(f"{name}.pth") for name in dicts], overwrite=overwrite)
     for name, tensors in dicts.items():
-        write_tensors(output / f"{name}.pth", tensors)
+        with replacing(output / f"{name}.pth") as opened:
+            write_tensors(opened, tensors)
         print(output / f"{name}.pth")
 
 
@@ -117,6 +125,7 @@ def _find(folder: Path, name: str) -> Path | None:
         return sys.maxsize if number == "latest" else int(number)
 
     files = [file for file in sorted(folder.iterdir()) if file.suffix in SUFFIXES]
+    files = [file for file in files if file.is_file()]  # opening a named pipe would never end
     return max((file for file in files if pattern.fullmatch(file.stem)), key=age, default=None)
 
 

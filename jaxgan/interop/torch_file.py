@@ -82,7 +82,7 @@ def read_tensors(file: Path) -> Tensors:
     return tensors
 
 
-def write_tensors(file: Path | io.BytesIO, tensors: Mapping[str, np.ndarray]) -> None:
+def write_tensors(file: Path | io.BufferedIOBase, tensors: Mapping[str, np.ndarray]) -> None:
     """Write tensors as a state dict that `torch.load(..., weights_only=True)` reads."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("archive/data.pkl", _pickle(tensors))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pooch
 
 from jaxgan.errors import UserError
+from jaxgan.files import replacing
 from jaxgan.interop.torch_file import Tensors, read_tensors
 
 
@@ -75,7 +76,6 @@ def find(weights: WeightsFile, *, given: Path | None = None, folder: Path | None
     tensors = read_tensors(file)
     if file.resolve() != kept.resolve():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_name(kept.name + ".partial")
-        shutil.copyfile(file, partial)
-        partial.replace(kept)
+        with file.open("rb") as source, replacing(kept) as target:
+            shutil.copyfileobj(source, target)
     return tensors
