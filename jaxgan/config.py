@@ -10,7 +10,7 @@ from typing import Any
 
 from jaxgan.errors import UserError
 from jaxgan.types import Dataset, Method, Splits
-from jaxgan.validation import check
+from jaxgan.validation import MOST, check, check_fields, check_tree
 
 UNNAMED = ("source", "facades", "crops", "compute")  # parts that the command line leaves out
 
@@ -75,7 +75,6 @@ class TrainConfig:
             count = getattr(self, name)
             message = f"{name}, {count}, must be a multiple of steps_per_dispatch, {at_once}"
             check(count % at_once == 0, message)
-        check(self.seed < 2**32, "seed must be below 2**32")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +85,9 @@ class Config:
     data: Dataset
     train: TrainConfig
 
+    def __post_init__(self):
+        check_tree(self)
+
 
 def count_steps(config: Config, splits: Splits) -> Config:
     """Return a config whose epochs, if it has any, have become steps of its data set."""
@@ -94,6 +96,8 @@ def count_steps(config: Config, splits: Splits) -> Config:
         return config
     size, at_once = config.data.epoch_size(splits), train.steps_per_dispatch
     steps = -(-train.epochs * size // (train.batch_size * at_once)) * at_once
+    if steps > MOST:
+        raise UserError(f"config.train.epochs={train.epochs} are {steps} steps; at most {MOST} fit")
     print(f"{train.epochs} epochs of {size} examples are {steps} steps")
     return dataclasses.replace(config, train=dataclasses.replace(train, steps=steps))
 
@@ -151,6 +155,7 @@ def from_json(value: Any) -> Any:
         is_setting = isinstance(kind, type) and dataclasses.is_dataclass(kind)
         if not (is_setting and kind.__module__.startswith("jaxgan.")):
             raise ValueError("not a setting of jaxgan")
+        check_fields(kind, fields)
         return kind(**fields)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise UserError(

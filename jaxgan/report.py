@@ -1,15 +1,13 @@
 """What a run leaves behind for people: metrics, pictures, and a page that shows them."""
 
-import contextlib
 import importlib.resources
 import json
-import os
+import re
 import string
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import plotly.graph_objects
@@ -23,6 +21,7 @@ from jaxgan.progress import warnings_in
 from jaxgan.types import ImageArray
 
 BARE = {"displayModeBar": False}  # its buttons hide the titles
+LARGEST_METRIC = 1e300  # sums of larger ones overflow
 MAX_POINTS = 2000  # a curve, to keep the page light
 
 
@@ -81,10 +80,9 @@ def write_page(workdir: Path, config: Any) -> None:
     script, content = workdir / "plotly.min.js", plotly.offline.get_plotlyjs()
     if not script.exists() or script.stat().st_size != len(content.encode()):
         write_text(script, content)
-    records = _read_metrics(workdir)
+    records, _ = _read_metrics(workdir)
     watched = [record for record in records if any(name.startswith("warning/") for name in record)]
-    samples = sorted(file.name for file in (workdir / "samples").glob("step_*.png"))
-    links = [f"samples/{quote(os.fsencode(name))}" for name in samples]
+    links = [f"samples/{file.name}" for file in _samples(workdir)]
     template = importlib.resources.files("jaxgan").joinpath("report.html").read_text("utf-8")
     page = string.Template(template).substitute(
         title=escape(printable(workdir.absolute().name)),
@@ -97,25 +95,51 @@ def write_page(workdir: Path, config: Any) -> None:
     write_text(workdir / "index.html", page)
 
 
-def _read_metrics(workdir: Path) -> list[dict[str, float]]:
+def _read_metrics(workdir: Path) -> tuple[list[dict[str, float]], int]:
+    """Return the entries of `metrics.jsonl`, and the number of damaged lines."""
     file = workdir / "metrics.jsonl"
     if not file.exists():
-        return []
-    records = []
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-        with contextlib.suppress(ValueError):  # a crash may cut the last
-            records.append(json.loads(line))
-    return records
+        return [], 0
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    records = [record for line in lines if (record := _parse(line)) is not None]
+    return records, len(lines) - len(records)
+
+
+def _parse(line: str) -> dict[str, float] | None:
+    """Return an entry of `metrics.jsonl`, or None for what is none; a crash may cut the last."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict) or type(record.get("step")) is not int:
+        return None
+    return record if all(_is_number(value) for value in record.values()) else None
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < LARGEST_METRIC
+
+
+def _samples(workdir: Path) -> dict[Path, int]:
+    """Return the grids of samples and their steps, without files that are called otherwise."""
+    found = {
+        file: re.fullmatch(r"step_(\d{8,19})\.png", file.name, re.ASCII)
+        for file in sorted((workdir / "samples").iterdir())
+    }
+    return {file: int(match[1]) for file, match in found.items() if match}
 
 
 def _forget_after(workdir: Path, step: int) -> None:
-    """Remove metrics and samples of steps that will be taken again."""
-    kept = [record for record in _read_metrics(workdir) if record["step"] <= step]
-    text = "".join(json.dumps(record) + "\n" for record in kept)
-    write_text(workdir / "metrics.jsonl", text)
-    for file in (workdir / "samples").glob("step_*.png"):
-        if int(file.stem.removeprefix("step_")) > step:
-            file.unlink()
+    """Remove metrics and samples of steps that will be taken again, and damaged metrics."""
+    file = workdir / "metrics.jsonl"
+    records, damaged = _read_metrics(workdir)
+    if damaged:
+        print(f"{file}: {damaged} damaged lines were removed")
+    kept = [record for record in records if record["step"] <= step]
+    write_text(file, "".join(json.dumps(record) + "\n" for record in kept))
+    for sample, of_step in _samples(workdir).items():
+        if of_step > step:
+            sample.unlink()
 
 
 def _curves(records: list[dict[str, float]]) -> str:

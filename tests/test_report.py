@@ -1,7 +1,6 @@
 import json
 import os
 import re
-from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import pytest
@@ -99,17 +98,36 @@ def test_a_script_that_was_cut_off_is_written_again(tmp_path, share):
     assert (tmp_path / "plotly.min.js").read_bytes() == whole
 
 
-def test_samples_of_any_name_are_linked(tmp_path):
+def test_the_name_of_the_run_is_escaped(tmp_path):
     folder = tmp_path / os.fsdecode(b"run \xe9")
     folder.mkdir()
     fill(folder, [1])
-    names = (b"step_00000002 #1?.png", b"step_00000003 \xe9%41.png", b"step_00000004<b>.png")
+    assert "<title>run \\xe9</title>" in (folder / "index.html").read_text("utf-8")
+
+
+DAMAGED = [
+    *(b"5", b"null", b"[1]", b"{}", b'"step"', b"{", b"", b"\0", b"\xff\xfe", b"[" * 100_000),
+    *(b'{"step": %s}' % step for step in (b'"x"', b"null", b"1.5", b"true", b"[1]")),
+    *(b'{"step": 1, "a": %s}' % value for value in (b'"x"', b"null", b"{}", b"true")),
+    *(b'{"step": 1, "a": %s}' % value for value in (b"NaN", b"1e999", b"1" + b"0" * 400)),
+]
+
+
+def test_damaged_lines_are_removed_and_counted(tmp_path, capsys):
+    fill(tmp_path, [1, 2])
+    file = tmp_path / "metrics.jsonl"
+    first, second = file.read_bytes().splitlines()
+    file.write_bytes(b"\n".join([first, *DAMAGED, second, b""]))
+    fill(tmp_path, [3], start=2)
+    assert logged(tmp_path) == [1, 2, 3]
+    assert capsys.readouterr().out == f"{file}: {len(DAMAGED)} damaged lines were removed\n"
+
+
+def test_copies_of_samples_are_left_alone(tmp_path):
+    fill(tmp_path, [1, 2])
+    names = ["step_00000010 (copy).png", "step_x.png", "step_00000011.png.bak", "step_\u0661.png"]
     for name in names:
-        (folder / "samples" / os.fsdecode(name)).write_bytes(b"")
-    write_page(folder, {})
-    page = (folder / "index.html").read_text("utf-8")
-    assert "<title>run \\xe9</title>" in page
-    links = json.loads(re.search(r"const samples = (.*);", page)[1])
-    linked = [folder / os.fsdecode(unquote_to_bytes(link)) for link in links]
-    assert linked == sorted((folder / "samples").iterdir())
-    assert not {*"#?<"} & {*"".join(links)}
+        (tmp_path / "samples" / name).touch()
+    fill(tmp_path, [2], start=1)
+    assert {*names} < {file.name for file in (tmp_path / "samples").iterdir()}
+    assert "copy" not in (tmp_path / "index.html").read_text()

@@ -1,0 +1,131 @@
+"""Configs that were edited by hand, and nonsense on the command line: an error is always one line."""
+
+import copy
+import json
+import random
+from pathlib import Path
+
+import jax
+import pytest
+import tiny
+import tiny_cyclegan
+
+from jaxgan import command_line
+from jaxgan.config import from_json, load, to_json
+from jaxgan.errors import UserError
+from jaxgan.programs import make_init, resolve
+
+pytestmark = pytest.mark.filterwarnings("ignore:no identity loss")
+ROOT = Path(__file__).parent.parent
+FILES = [
+    *(ROOT / "configs" / f"{name}_folder.py" for name in ("dcgan", "pix2pix", "cyclegan")),
+    Path(tiny.__file__),
+    Path(tiny_cyclegan.__file__),
+]
+VALUES = [
+    *(None, True, False, -1, 0, 1, 2, 3, 17, 1000, 65536, 2**31, 2**32, 2**64, 10**30, -(10**30)),
+    *(0.5, -0.5, 1.5, 1e-320, 1e39, 1e300, float("nan"), float("inf"), float("-inf")),
+    *("", "x", "batch", "data:8", "../..", "\0", "é\n", [], [1], [0, 1], [1, 0], [[]], {}),
+    {"type": "jaxgan.schedules.Constant"},
+    {"type": "jaxgan.data.crops.Crops"},
+    {"type": "jaxgan.methods.dcgan.DCGAN"},
+    {"type": "os.system"},
+    {"type": None},
+    {"type": "jaxgan"},
+]
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 21))]
+
+
+def use(config):
+    """Do what every command does with a config, without compiling its networks."""
+    resolved = resolve(config)
+    if config.data.crops.crop_size < 64:  # larger networks take seconds
+        jax.eval_shape(make_init(resolved), jax.random.key(0))
+
+
+def is_one_line(error):
+    return "\n" not in str(error) and len(str(error)) < 1000
+
+
+def leaves(value, path=()):
+    """Return the paths of all values in a config, those of whole parts too."""
+    found = [path] if path else []
+    children = value.items() if isinstance(value, dict) else ()
+    return found + [leaf for name, part in children for leaf in leaves(part, (*path, name))]
+
+
+def mutate(random, plain):
+    mutated = copy.deepcopy(plain)
+    *parents, name = random.choice(leaves(mutated))
+    part = mutated
+    for parent in parents:
+        part = part[parent]
+    match random.randrange(10):
+        case 0:
+            del part[name]
+        case 1:
+            part["unknown"] = random.choice(VALUES)
+        case _:
+            part[name] = random.choice(VALUES)
+    return mutated
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_edited_config_is_used_or_refused_in_one_line(seed):
+    chosen = random.Random(seed)
+    plain = [to_json(load(file)) for file in FILES]
+    refused = 0
+    for case in range(150):
+        mutated = mutate(chosen, chosen.choice(plain))
+        try:
+            use(from_json(json.loads(json.dumps(mutated))))
+        except UserError as error:
+            assert is_one_line(error), (case, str(error))
+            refused += 1
+    assert refused > 50
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nonsense_on_the_command_line_is_refused_in_one_line(seed, capsys):
+    chosen = random.Random(seed)
+    refused = 0
+    for case in range(40):
+        file = chosen.choice(FILES)
+        fields = [path for path in leaves(to_json(load(file))) if path[-1] != "type"]
+        arguments = [
+            f"--config.{'.'.join(n for n in path if n not in ('source', 'crops', 'compute'))}"
+            f"={chosen.choice(VALUES)}"
+            for path in chosen.sample(fields, chosen.randrange(1, 3))
+        ]
+        try:
+            _, parsed = command_line.parse([f"--config={file}", *arguments])
+            use(parsed.config)
+        except UserError as error:
+            assert is_one_line(error), (case, arguments, str(error))
+            refused += 1
+    assert refused > 10
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "part"),
+    [
+        (["method"], None, "method must be Method, not None"),
+        (["method", "features"], 1.5, "features must be int, not 1.5"),
+        (["method", "features"], 10**20, "features must be at most 65536"),
+        (["method", "schedule"], -1, "schedule must be Schedule, not -1"),
+        (["method", "norm"], "layer", "norm must be Literal['batch', 'instance'], not 'layer'"),
+        (["method", "learning_rate"], float("nan"), "learning_rate must be finite, not nan"),
+        (["train", "steps"], 2**31, "steps must be at most 2147483647"),
+        (["data"], {"type": "jaxgan.data.crops.Crops"}, "data must be Dataset, not Crops("),
+    ],
+)
+def test_the_field_that_does_not_fit_is_named(path, value, part):
+    plain = to_json(tiny.get_config())
+    *parents, name = path
+    edited = plain
+    for parent in parents:
+        edited = edited[parent]
+    edited[name] = value
+    with pytest.raises(UserError) as raised:
+        from_json(plain)
+    assert part in str(raised.value)
