@@ -4,7 +4,6 @@ Nothing here imports JAX before it has to, so that help and typing errors take n
 """
 
 import contextlib
-import errno
 import io
 import os
 import re
@@ -17,6 +16,7 @@ import tyro
 
 from jaxgan import __version__
 from jaxgan.errors import UserError
+from jaxgan.files import is_full
 
 
 def print_version(arguments: Sequence[str]) -> None:
@@ -58,7 +58,7 @@ def run(main: Callable[[], int]) -> int:
         return main()
     except (UserError, OSError) as error:
         message = str(error)
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        if is_full(error):
             message += ": make room, and run the same command again"
     except RuntimeError as error:
         message = _explain(error)

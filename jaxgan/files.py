@@ -1,11 +1,19 @@
 """Files that are either whole or not there, and locks."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def is_full(error: Exception) -> bool:
+    """Return whether an error says that a disk, a quota or a limit on files is exhausted."""
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 def write_text(file: Path, text: str) -> None:

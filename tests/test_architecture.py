@@ -80,7 +80,7 @@ ALLOWED = {
         "model",
         *("networks", "pixels", "programs", "types"),
     ],
-    "console": ["__version__", "errors", "processes"],
+    "console": ["__version__", "errors", "files", "processes"],
     "arguments": ["config", "processes"],
     "command_line": ["arguments", "config", "console", "errors"],
     "interop": [

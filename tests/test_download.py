@@ -72,7 +72,7 @@ def test_a_whole_archive_is_downloaded_once(server, tmp_path):
     assert sizes(source.prepare(tmp_path / "data")) == expected
     (folder / "facades.tar.gz").unlink()
     assert sizes(source.prepare(tmp_path / "data")) == expected
-    assert not list((tmp_path / "data").glob(".extracted-*"))
+    assert not list((tmp_path / "data").glob("*.extracted"))
 
 
 def test_a_missing_file_ends_in_a_line_that_says_what_to_do(server, tmp_path):
