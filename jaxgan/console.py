@@ -53,6 +53,8 @@ def run(main: Callable[[], int]) -> int:
 
     Compiled programs are kept in the user's cache folder, or in JAX_COMPILATION_CACHE_DIR.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: names of files may be bytes
     _keep_compiled_programs()
     try:
         return main()
@@ -68,6 +70,7 @@ def run(main: Callable[[], int]) -> int:
         print("interrupted", file=sys.stderr)
         _leave(130)
         return 130
+    message = message.replace("\n", r"\n")  # the name of a file may hold one
     print(f"error: {message}", file=sys.stderr)
     _leave(2)
     return 2

@@ -26,6 +26,11 @@ def write_text(file: Path, text: str) -> None:
     partial.replace(file)
 
 
+def printable(name: str) -> str:
+    """Return the name of a file as text: bytes that are not UTF-8 are escaped."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 @contextlib.contextmanager
 def lock(file: Path, when_busy: Callable[[], None]) -> Iterator[None]:
     """Hold a lock, which other processes wait for; it ends with the process.

@@ -10,7 +10,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from jaxgan.errors import UserError
 from jaxgan.files import is_full
@@ -29,13 +29,13 @@ class Member(NamedTuple):
 
     name: str
     size: int
-    content: IO[bytes]
+    content: Any
 
 
 class _Bounded:
     """A stream that returns at most MAX_HEADER bytes at once: tarfile trusts sizes in headers."""
 
-    def __init__(self, stream: IO[bytes]):
+    def __init__(self, stream: Any):
         self._stream = stream
         self.seek, self.tell = stream.seek, stream.tell
         self.last = b""

@@ -52,6 +52,7 @@ class TFDSImages:
         splits = {
             split: Records(
                 builder.as_data_source(split, decoders=decoders),  # pyright: ignore[reportCallIssue]
+                f"prepare {self.name} with TFDS again",
                 f"{builder.info.full_name}, {int(info.num_bytes)} bytes",  # there is no checksum
             )
             for split, info in builder.info.splits.items()
