@@ -66,7 +66,7 @@ class Prepared(Sequence[Any]):
 
     def damaged(self, index: int, error: Exception) -> UserError:
         """Return what to raise where a record cannot be used."""
-        return _unreadable(f"record {index} of the data", error, self.remedy)
+        return unreadable(f"record {index} of the data", error, self.remedy)
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def open_or_prepare(
         raise
     except Exception as error:  # readers raise anything on damaged files
         what = f"the prepared data in {directory}"
-        raise _unreadable(what, error, _remedy(directory)) from error
+        raise unreadable(what, error, _remedy(directory)) from error
     print(*lines, sep="\n")
     return splits
 
@@ -238,7 +238,7 @@ def _remedy(directory: Path) -> str:
     return f"delete the folder {directory}, and run the same command again"
 
 
-def _unreadable(what: str, error: Exception, remedy: str) -> UserError:
+def unreadable(what: str, error: Exception, remedy: str) -> UserError:
     """Return what to raise where prepared data cannot be read."""
     reason = (str(error) or type(error).__name__).splitlines()[0]
     if any(os.strerror(code) in reason for code in BLAMELESS):
