@@ -2,9 +2,9 @@
 
 import json
 import os
-import resource
 import shutil
 
+import disks
 import numpy as np
 import pytest
 
@@ -146,7 +146,6 @@ def test_what_killed_preparations_left_is_removed(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_full_disk_leaves_nothing_and_ends_in_one_line(tmp_path, monkeypatch, form):
-    """A limit on the size of files fails writes as a full disk does."""
     monkeypatch.setattr(builder, "file_format", lambda: form)
 
     def examples():
@@ -158,13 +157,11 @@ def test_a_full_disk_leaves_nothing_and_ends_in_one_line(tmp_path, monkeypatch, 
         splits = {"train": Split(9, examples)}
         write(name="noise", data_dir=tmp_path, image_names=["image"], splits=splits)
 
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, before[1]))
-    try:
-        with pytest.raises((UserError, OSError), match="File too large") as error:
-            open_or_prepare(build, tmp_path, "noise")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with (
+        disks.full_at(2**16),
+        pytest.raises((UserError, OSError), match="File too large") as error,
+    ):
+        open_or_prepare(build, tmp_path, "noise")
     assert "\n" not in str(error.value)
     assert not [*tmp_path.rglob("*noise-train*"), *tmp_path.rglob("incomplete.*")]
     assert len(open_or_prepare(build, tmp_path, "noise")["train"]) == 9
