@@ -7,6 +7,7 @@ other threads: from loggers, and from TensorStore as exceptions that nobody can 
 import functools
 import logging
 import sys
+from typing import Any
 
 
 @functools.cache
@@ -16,7 +17,7 @@ def silence_failed_writes() -> None:
         logging.getLogger(name).addFilter(_is_not_of_orbax)
     show = sys.unraisablehook
 
-    def show_others(unraisable: "sys.UnraisableHookArgs") -> None:
+    def show_others(unraisable: Any) -> None:
         # A write ends after the event loop that waited for it, which the first error has ended.
         if unraisable.object or str(unraisable.exc_value) != "Event loop is closed":
             show(unraisable)

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from methods import METHODS, init
 from jaxgan.checkpoint import all_finite, digest, open_checkpoints, restore, save
 from jaxgan.errors import UserError
 from jaxgan.partition import Placed, mesh_of
+from jaxgan.quiet import silence_failed_writes
 
 CASE = METHODS["pix2pix"]
 
@@ -146,6 +148,19 @@ def test_all_finite_sees_a_single_nan():
     assert all_finite({"a": jnp.ones(3), "b": jnp.ones(())})
     assert not all_finite({"a": jnp.ones(3).at[1].set(jnp.nan), "b": jnp.ones(())})
     assert not all_finite({"a": jnp.ones(3), "b": jnp.array(jnp.inf)})
+
+
+def test_only_failed_writes_are_left_out_of_what_nobody_can_catch(monkeypatch):
+    shown = []
+    monkeypatch.setattr(sys, "unraisablehook", shown.append)
+    silence_failed_writes.__wrapped__()
+    closed, other = (
+        SimpleNamespace(object=None, exc_value=RuntimeError(text))
+        for text in ("Event loop is closed", "another error")
+    )
+    sys.unraisablehook(closed)
+    sys.unraisablehook(other)
+    assert shown == [other]
 
 
 FULL_DISK = """

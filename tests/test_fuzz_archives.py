@@ -280,6 +280,15 @@ def test_an_archive_that_is_damaged_in_the_middle_is_not_taken_for_a_short_one(t
         extract(archive, tmp_path / "folder")
 
 
+def test_members_that_lead_back_do_not_go_on_for_ever(tmp_path, monkeypatch):
+    """CVE-2025-8194: after a negative size, tarfile finds the same header again."""
+    monkeypatch.setattr(archives, "MAX_MEMBERS", 50)
+    header = entry("a.png", size=-1024).tobuf(tarfile.GNU_FORMAT)
+    (tmp_path / "x.tar").write_bytes(entry("b", tarfile.DIRTYPE).tobuf() + header + bytes(1024))
+    with pytest.raises(UserError, match=r"is damaged .*(members overlap|header|offset)"):
+        extract(tmp_path / "x.tar", tmp_path / "folder")
+
+
 @pytest.mark.parametrize("mtime", ["nan", "1e400", "-1e400"])
 def test_times_of_members_do_not_matter(tmp_path, mtime):
     file = entry("a.png", size=10)
