@@ -13,6 +13,7 @@ import orbax.checkpoint as ocp
 from jaxtyping import Array, Bool, UInt32
 
 from jaxgan.errors import UserError
+from jaxgan.quiet import silence_failed_writes
 from jaxgan.types import PyTree, TrainState
 
 MARGIN = 16 * 2**20  # bytes to leave free for all that is written beside the arrays
@@ -32,6 +33,7 @@ def open_checkpoints(
     Raises:
         UserError: On leaving, if a checkpoint could not be written.
     """
+    silence_failed_writes()
     options = ocp.CheckpointManagerOptions(
         max_to_keep=keep_last, keep_period=keep_every or None, cleanup_tmp_directories=True
     )

@@ -4,7 +4,6 @@ Nothing here imports JAX before it has to, so that help and typing errors take n
 """
 
 import contextlib
-import errno
 import io
 import os
 import re
@@ -18,6 +17,7 @@ import tyro
 
 from jaxgan import __version__
 from jaxgan.errors import UserError
+from jaxgan.files import is_full
 
 
 def print_version(arguments: Sequence[str]) -> None:
@@ -82,7 +82,7 @@ def run(main: Callable[[], int]) -> int:
         return 1
     except (UserError, OSError) as error:
         message = str(error)
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        if is_full(error):
             message += ": make room (on the disk, or in /dev/shm) and run the same command again"
     except RuntimeError as error:
         message = _explain(error)
@@ -92,6 +92,7 @@ def run(main: Callable[[], int]) -> int:
         print("interrupted", file=sys.stderr)
         _leave(130)
         return 130
+    message = message.replace("\n", r"\n")  # the name of a file may hold one
     print(f"error: {message}", file=sys.stderr)
     _leave(2)
     return 2

@@ -1,6 +1,7 @@
 """Files that are either whole or not there, their names in print, and locks."""
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -8,6 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 
 from filelock import FileLock, Timeout
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def is_full(error: Exception) -> bool:
+    """Return whether an error says that a disk, a quota or a limit on files is exhausted."""
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 @contextlib.contextmanager

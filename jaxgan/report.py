@@ -13,8 +13,8 @@ import numpy as np
 import plotly.graph_objects
 import plotly.offline
 import plotly.subplots
-import tensorboardX
 
+from jaxgan.events import Events
 from jaxgan.files import printable, replacing, write_text
 from jaxgan.images import grid
 from jaxgan.progress import warnings_in
@@ -41,9 +41,7 @@ class Report:
         (workdir / "samples").mkdir(exist_ok=True)
         _forget_after(workdir, step)
         self._metrics = (workdir / "metrics.jsonl").open("a", encoding="utf-8")
-        self._events = tensorboardX.SummaryWriter(
-            str(workdir / "tensorboard"), purge_step=step + 1, flush_secs=10
-        )
+        self._events = Events(workdir / "tensorboard", step + 1)
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Write down the values of one step."""
@@ -57,7 +55,7 @@ class Report:
         picture = grid(columns)
         with replacing(self._workdir / "samples" / f"step_{step:08}.png") as opened:
             picture.save(opened, "png")
-        self._events.add_image("samples", np.asarray(picture), step, dataformats="HWC")
+        self._events.add_image("samples", np.asarray(picture), step)
         self.write_page()
 
     def write_page(self) -> None:

@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +12,7 @@ from methods import METHODS, init
 from jaxgan.checkpoint import all_finite, digest, open_checkpoints, restore, save
 from jaxgan.errors import UserError
 from jaxgan.partition import Placed, mesh_of
+from jaxgan.quiet import silence_failed_writes
 
 CASE = METHODS["pix2pix"]
 
@@ -143,3 +148,48 @@ def test_all_finite_sees_a_single_nan():
     assert all_finite({"a": jnp.ones(3), "b": jnp.ones(())})
     assert not all_finite({"a": jnp.ones(3).at[1].set(jnp.nan), "b": jnp.ones(())})
     assert not all_finite({"a": jnp.ones(3), "b": jnp.array(jnp.inf)})
+
+
+def test_only_failed_writes_are_left_out_of_what_nobody_can_catch(monkeypatch):
+    shown = []
+    monkeypatch.setattr(sys, "unraisablehook", shown.append)
+    silence_failed_writes.__wrapped__()
+    closed, other = (
+        SimpleNamespace(object=None, exc_value=RuntimeError(text))
+        for text in ("Event loop is closed", "another error")
+    )
+    sys.unraisablehook(closed)
+    sys.unraisablehook(other)
+    assert shown == [other]
+
+
+FULL_DISK = """
+import sys
+from pathlib import Path
+import jax, numpy as np
+from jaxgan import console
+from jaxgan.checkpoint import open_checkpoints, save
+from jaxgan.types import TrainState
+
+def main():
+    rng = np.random.default_rng(0)
+    params = {str(name): jax.numpy.asarray(rng.random(10_000, np.float32)) for name in range(30)}
+    state = TrainState(jax.numpy.int32(1), params, {}, {}, {})
+    with open_checkpoints(Path(sys.argv[1]), keep_last=1, keep_every=0) as checkpoints:
+        save(checkpoints, state, {})
+    return 0
+
+sys.exit(console.run(main))
+"""
+
+
+def test_a_disk_that_is_full_during_a_save_ends_in_one_line(tmp_path):
+    """A limit on the size of files fails writes as a full disk does."""
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "checkpoints")]
+    limited = ["bash", "-c", 'ulimit -f 50; exec "$@"', "bash", *command]
+    failed = subprocess.run(limited, capture_output=True, text=True, check=False)
+    assert failed.returncode == 2
+    (line,) = failed.stderr.splitlines()
+    assert line.startswith(f"error: cannot write a checkpoint to {tmp_path / 'checkpoints'} (File")
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["1"]

@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -5,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxgan import command_line
+from jaxgan import command_line, console
 from jaxgan.dry_run import describe
 from jaxgan.errors import UserError
 
@@ -154,3 +155,14 @@ def test_exit_codes_of_the_program(arguments, code):
     assert done.returncode == code
     assert bool(done.stdout) is (code == 0)
     assert len(done.stderr.splitlines()) == (1 if code else 0)
+
+
+def test_names_of_files_do_not_break_lines_or_prints(capsys):
+    def main():
+        print(os.fsdecode(b"caf\xe9"))
+        raise UserError("there is no folder a\nb")
+
+    assert console.run(main) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "caf\\udce9\n"
+    assert printed.err == "error: there is no folder a\\nb\n"

@@ -1,5 +1,6 @@
 """The papers' data sets, served by a real server on localhost."""
 
+import contextlib
 import functools
 import http.server
 import io
@@ -8,6 +9,7 @@ import tarfile
 import threading
 import time
 import zipfile
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -32,9 +34,31 @@ def make_archive(counts=(("train", 3), ("val", 2), ("test", 1))):
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder; below /broken-off/ it closes the connection half way."""
+    """Serves a folder.
+
+    Below /broken-off/ it closes the connection half way, below /slow/ and /slow-header/ it sends
+    a byte every 50 ms, and below /steady/ a kilobyte.
+    """
 
     def do_GET(self):
+        if self.path.startswith("/slow"):
+            content = b"HTTP/1.0 200 OK\r\nX: " + b"y" * 1000
+            if not self.path.startswith("/slow-header/"):
+                self.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Length: 9999\r\n\r\n")
+            with contextlib.suppress(OSError):  # until the other side goes away
+                for byte in content:
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(0.05)
+            return None
+        if self.path.startswith("/steady/"):
+            content = (Path(self.directory) / Path(self.path).name).read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            for start in range(0, len(content), 2**10):
+                self.wfile.write(content[start : start + 2**10])
+                time.sleep(0.05)
+            return None
         if not self.path.startswith("/broken-off/"):
             return super().do_GET()
         content = make_archive()
@@ -72,7 +96,7 @@ def test_a_whole_archive_is_downloaded_once(server, tmp_path):
     assert sizes(source.prepare(tmp_path / "data")) == expected
     (folder / "facades.tar.gz").unlink()
     assert sizes(source.prepare(tmp_path / "data")) == expected
-    assert not list((tmp_path / "data").glob(".extracted-*"))
+    assert not list((tmp_path / "data").glob("*.extracted"))
 
 
 def test_a_missing_file_ends_in_a_line_that_says_what_to_do(server, tmp_path):
@@ -117,6 +141,58 @@ def test_a_server_that_never_answers_is_given_up_within_a_minute(tmp_path, monke
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(UserError, match="no answer for 1 seconds"):
             Pix2pixDownload(mirror=address).prepare(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["slow", "slow-header"])
+def test_a_server_that_sends_a_byte_at_a_time_is_given_up(server, tmp_path, monkeypatch, path):
+    monkeypatch.setattr("jaxgan.data.download.WINDOW", 0.5)
+    monkeypatch.setattr("jaxgan.data.download.SLOWEST", 2**10)
+    start = time.monotonic()
+    with pytest.raises(UserError, match=r"less than 1 KiB came in 0\.5 seconds.: get facades"):
+        Pix2pixDownload(mirror=f"{server[1]}/{path}").prepare(tmp_path)
+    assert time.monotonic() - start < 20
+    assert not [file for file in (tmp_path / "downloads").rglob("*") if file.is_file()]
+
+
+def test_a_download_that_takes_long_but_goes_on_is_whole(server, tmp_path, monkeypatch):
+    """A kilobyte every 50 ms, for several windows."""
+    monkeypatch.setattr("jaxgan.data.download.WINDOW", 0.5)
+    monkeypatch.setattr("jaxgan.data.download.SLOWEST", 2**10)
+    (server[0] / "facades.tar.gz").write_bytes(make_archive((("train", 40),)))
+    assert (server[0] / "facades.tar.gz").stat().st_size > 40 * 2**10
+    source = Pix2pixDownload(mirror=f"{server[1]}/steady")
+    assert sizes(source.prepare(tmp_path / "data")) == {"train": 40}
+
+
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
+def test_an_unusable_download_is_removed(server, tmp_path, kind):
+    """A hard link to a member that is not there, and a symbolic link."""
+    folder, address = server
+    link = tarfile.TarInfo("facades/train/1.jpg")
+    link.type, link.linkname = kind, "missing"
+    with tarfile.open(folder / "facades.tar.gz", "w:gz") as archive:
+        archive.addfile(link)
+    source = Pix2pixDownload(mirror=address)
+    with pytest.raises(UserError, match=r"1\.jpg' is not a regular file"):
+        source.prepare(tmp_path / "data")
+    assert not list((tmp_path / "data").rglob("facades.tar.gz"))
+    (folder / "facades.tar.gz").write_bytes(make_archive())
+    assert sizes(source.prepare(tmp_path / "data"))["train"] == 3
+
+
+def test_what_a_killed_process_left_is_removed(server, tmp_path):
+    folder, address = server
+    (folder / "facades.tar.gz").write_bytes(make_archive())
+    left = [
+        tmp_path / "data" / "downloads" / "pix2pix_facades" / "tmpabcdefgh",
+        tmp_path / "data" / ".pix2pix_facades.extracted" / "facades" / "train" / "9.jpg",
+    ]
+    for file in left:
+        file.parent.mkdir(parents=True)
+        file.touch()
+    expected = {"train": 3, "val": 2, "test": 1}
+    assert sizes(Pix2pixDownload(mirror=address).prepare(tmp_path / "data")) == expected
+    assert not [file for file in left if file.exists()]
 
 
 def test_a_local_archive_or_its_extracted_folder_stand_in(tmp_path):

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.data.folder import domain_folders, visible_files
+from jaxgan.data import paired_folder
+from jaxgan.data.folder import domain_folders, prepare_folder, visible_files
+from jaxgan.data.image_folder import ImageFolder
 from jaxgan.data.paired_folder import PairedFolder
+from jaxgan.data.unpaired_folder import UnpairedFolder
 from jaxgan.errors import UserError
 from jaxgan.image_files import read_image
 
@@ -206,6 +209,61 @@ def test_names_are_equal_in_either_normal_form_of_unicode(tmp_path, data_dir, ca
     assert pair["id"].decode() == f"{composed}/{composed}"
     assert colors(pair) == [list(RED), list(BLUE)]
     assert "left out" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("layout", [PairedFolder, UnpairedFolder, ImageFolder])
+def test_names_that_are_not_utf8_are_read_and_shown_escaped(tmp_path, data_dir, capsys, layout):
+    """As zips from Windows leave them."""
+    root, name = tmp_path / os.fsdecode(b"r\xe9"), os.fsdecode(b"caf\xe9")
+    sides = ["train"] if layout is ImageFolder else ["trainA", "trainB"]
+    for side in sides:
+        single(root / side / name / f"{name}.png", RED)
+        (root / side / f"{name}.txt").touch()
+    (root / f"tset{name}").mkdir()
+    splits = layout(root=str(root)).prepare(data_dir)
+    ids = [record["id"].decode() for records in splits.values() for record in records]
+    escaped = "caf\\xe9/caf\\xe9"
+    assert {name.removesuffix(".png") for name in ids} == {escaped}
+    printed = capsys.readouterr().out
+    assert "caf\\xe9.txt: " in printed
+    assert "not used: tsetcaf\\xe9" in printed
+    printed.encode()
+    for side in sides:
+        (root / side / name / f"{name}.png").write_bytes(b"no image")
+    with pytest.raises(UserError, match=r"has no usable image for train.*caf.*: not an image"):
+        layout(root=str(root)).prepare(data_dir)
+
+
+def test_classes_whose_names_are_not_utf8_are_shown_escaped(tmp_path, data_dir, capsys):
+    single(tmp_path / os.fsdecode(b"caf\xe9") / "1.png", RED)
+    ImageFolder(root=str(tmp_path)).prepare(data_dir)
+    assert "1 train (all images, of classes caf\\xe9)" in capsys.readouterr().out
+
+
+def test_images_may_be_removed_at_any_time(tmp_path, data_dir, monkeypatch, capsys):
+    for name in "123":
+        combined(tmp_path / "train" / f"{name}.png")
+    layout = paired_folder.pairs(PairedFolder().pixels())
+
+    def find(root):
+        """Find all images, of which one is removed then."""
+        found = layout.find(root)
+        (tmp_path / "train" / "3.png").unlink(missing_ok=True)
+        return found
+
+    racing = layout._replace(find=find)
+    with pytest.raises(UserError, match=r"3\.png was removed just now: run the same command again"):
+        prepare_folder(str(tmp_path), data_dir, racing)
+    assert len(prepare_folder(str(tmp_path), data_dir, racing)["train"]) == 2
+
+    def read(item):
+        (tmp_path / "train" / "2.png").unlink(missing_ok=True)
+        return layout.read(item)
+
+    combined(tmp_path / "train" / "4.png")
+    splits = prepare_folder(str(tmp_path), data_dir, layout._replace(read=read))
+    assert [record["id"] for record in splits["train"]] == [b"1", b"4"]
+    assert "train/2.png: [Errno 2] No such file" in capsys.readouterr().out
 
 
 def test_links_to_folders_are_followed_but_not_in_circles(tmp_path):

@@ -1,4 +1,4 @@
-"""Configs that were edited by hand, and nonsense on the command line: an error is always one line."""
+"""Configs edited by hand, and nonsense on the command line: an error is always one line."""
 
 import copy
 import json
@@ -43,8 +43,13 @@ def use(config):
         jax.eval_shape(make_init(resolved), jax.random.key(0))
 
 
-def is_one_line(error):
-    return "\n" not in str(error) and len(str(error)) < 1000
+def error_of(call):
+    """Return the message of the error that a user gets, or an empty string."""
+    try:
+        call()
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def leaves(value, path=()):
@@ -77,11 +82,9 @@ def test_an_edited_config_is_used_or_refused_in_one_line(seed):
     refused = 0
     for case in range(150):
         mutated = mutate(chosen, chosen.choice(plain))
-        try:
-            use(from_json(json.loads(json.dumps(mutated))))
-        except UserError as error:
-            assert is_one_line(error), (case, str(error))
-            refused += 1
+        error = error_of(lambda mutated=mutated: use(from_json(json.loads(json.dumps(mutated)))))
+        assert "\n" not in error, (case, error)
+        refused += error != ""
     assert refused > 50
 
 
@@ -97,12 +100,10 @@ def test_nonsense_on_the_command_line_is_refused_in_one_line(seed, capsys):
             f"={chosen.choice(VALUES)}"
             for path in chosen.sample(fields, chosen.randrange(1, 3))
         ]
-        try:
-            _, parsed = command_line.parse([f"--config={file}", *arguments])
-            use(parsed.config)
-        except UserError as error:
-            assert is_one_line(error), (case, arguments, str(error))
-            refused += 1
+        arguments = [f"--config={file}", *arguments]
+        error = error_of(lambda arguments=arguments: use(command_line.parse(arguments)[1].config))
+        assert "\n" not in error, (case, arguments, error)
+        refused += error != ""
     assert refused > 10
 
 

@@ -163,6 +163,16 @@ def test_a_disk_that_takes_no_more_ends_in_one_line(tmp_path, data_dir, kibibyte
     assert "continuing after step" in output or "already trained" in output
 
 
+def test_a_disk_that_is_full_while_data_is_prepared_ends_in_one_line(tmp_path):
+    limited = ["bash", "-c", 'ulimit -f 8; exec "$@"', "bash"]
+    code, _, errors = run(tmp_path / "run", tmp_path / "data", prefix=limited)
+    assert code == 2
+    assert "Traceback" not in errors
+    assert errors.splitlines()[-1].startswith("error: ")
+    assert errors.endswith("run the same command again\n")
+    assert not (tmp_path / "run").exists()
+
+
 def test_compiled_programs_are_kept_for_the_next_start(tmp_path, data_dir, monkeypatch):
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
     monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")

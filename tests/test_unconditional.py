@@ -7,6 +7,7 @@ import os
 import shutil
 import tarfile
 import threading
+import tracemalloc
 import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -88,6 +89,16 @@ def test_a_download_of_fashion_mnist_is_checked(fashion, tmp_path_factory):
         with pytest.raises(UserError, match=r"SHA-256 is not the one on record.*data.root=DIR"):
             gray(source, tmp_path_factory.mktemp("data")).prepare()
         server.shutdown()
+
+
+def test_a_file_of_fashion_mnist_that_would_fill_the_memory_is_damaged(fashion, data_dir):
+    folder, _ = fashion
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(bytes(2**28), 1))
+    tracemalloc.start()
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte\.gz is damaged"):
+        gray(FashionMNIST(root=str(folder)), data_dir).prepare()
+    assert tracemalloc.get_traced_memory()[1] < 2**27
+    tracemalloc.stop()
 
 
 def cifar(folder, records):

@@ -1,6 +1,5 @@
 """CIFAR-10: small photos of ten classes, 32x32 (Krizhevsky 2009)."""
 
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from jaxgan.data.download import DAMAGED, download, recorded_sha256
+from jaxgan.data.archive import open_archive
+from jaxgan.data.download import download, recorded_sha256
 from jaxgan.data.folder import fingerprint
 from jaxgan.data.prepared import open_or_prepare, write_arrays
 from jaxgan.errors import UserError
@@ -22,6 +22,7 @@ BATCHES = {
     "test": ["test_batch.bin"],
 }
 RECORD = 1 + 3 * 32 * 32  # bytes: the label, then the planes of red, green and blue
+MOST = 10_000 * RECORD  # bytes of a file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +71,9 @@ def _build(archive: Path, data_dir: Path, name: str) -> None:
 
 def _read(archive: Path, names: list[str]) -> UInt8[np.ndarray, "count bytes"]:
     """Return the records of some of the archive's files, one a row."""
-    content = b""
-    try:
-        with tarfile.open(archive) as opened:
-            for name in names:
-                file = opened.extractfile(f"cifar-10-batches-bin/{name}")
-                content += file.read() if file else b""
+    contents = {}
+    with open_archive(archive, FILE) as members:
+        for member in members:
+            contents[member.name.rpartition("/")[2]] = member.content.read(MOST + 1)
+        content = b"".join(contents[name] for name in names)
         return np.frombuffer(content, np.uint8).reshape(-1, RECORD)
-    except (*DAMAGED, KeyError, ValueError, OSError) as error:
-        raise UserError(f"{archive} is damaged or not {FILE} ({error}): get it again") from error

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray, Shaped
 from PIL import Image, ImageOps
 
+from jaxgan.errors import ImageError
 from jaxgan.image_files import Pixelated, change, read_as
 from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, RawBatch
@@ -67,16 +68,16 @@ class Crops:
 
     def load(
         self,
-        encoded: bytes,
+        file: bytes | Path,
         pixels: Pixels,
         side: int,
     ) -> Pixelated:
-        """Return a prepared image at its size, where `side` takes the place of `load_size`.
+        """Return an image of a record at its size, where `side` takes the place of `load_size`.
 
         Raises:
             ImageError: If the image is damaged, or not of this kind.
         """
-        return self.fit(read_as(encoded, pixels), side)
+        return self.fit(read_as(file, pixels), side)
 
     def fit(
         self,
@@ -122,6 +123,24 @@ class Crops:
             name: pixels[name].normalize(jax.vmap(transform)(images, offsets, mirrored))
             for name, images in raw.items()
         }
+
+
+def encoded(record: Any, name: str) -> bytes | Path:
+    """Return the file of an image in a record, or its content.
+
+    Raises:
+        ImageError: If the record has none; data sources may be anyone's.
+    """
+    if not isinstance(record, Mapping) or name not in record:
+        raise ImageError(
+            f"it is of type {type(record).__name__}, not a mapping that holds {name!r}"
+        )
+    image = record[name]
+    if not isinstance(image, (bytes, Path)):
+        raise ImageError(
+            f"{name!r} is of type {type(image).__name__}, not the bytes of an image file"
+        )
+    return image
 
 
 def normalize(raw: RawBatch, pixels: Mapping[str, Pixels]) -> Batch:

@@ -1,28 +1,28 @@
 """Data sets from an archive, which is downloaded or lies on disk already."""
 
-import gzip
-import lzma
+import contextlib
 import shutil
-import tarfile
-import tempfile
-import zipfile
-import zlib
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pooch
 import requests
 
+from jaxgan.data.archive import extract
 from jaxgan.data.folder import Layout, build_from_folder, fingerprint
 from jaxgan.data.prepared import open_or_prepare
 from jaxgan.errors import UserError
 from jaxgan.types import Splits
 
-DAMAGED = (  # what readers of archives raise; an encrypted zip gives RuntimeError
-    *(tarfile.TarError, shutil.ReadError, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError),
-    *(zlib.error, EOFError, RuntimeError, NotImplementedError),
-)
 TIMEOUT = 20  # seconds without an answer after which a download is given up
+WINDOW = 60  # seconds in which SLOWEST bytes have to come, or it is given up, too
+SLOWEST = 2**16  # far less than any line that is used for data sets brings
+
+
+class _TooSlow(requests.Timeout):
+    """A server sends so little that a download would take for ever."""
 
 
 def prepare_archive(
@@ -89,7 +89,9 @@ def download(url: str, sha256: str | None, folder: Path, instead: str) -> Path:
         UserError: If it cannot be had.
     """
     file = url.rpartition("/")[2]
-    downloader: Any = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
+    for partial in folder.glob("tmp*"):  # pooch's, of a process that was killed
+        partial.unlink()
+    downloader: Any = _fetch
     known_hash = sha256 and f"sha256:{sha256}"
     try:
         path = pooch.retrieve(url, known_hash, fname=file, path=folder, downloader=downloader)
@@ -101,14 +103,41 @@ def download(url: str, sha256: str | None, folder: Path, instead: str) -> Path:
     return Path(path)
 
 
+def _fetch(url: str, file: str, _: Any) -> None:
+    """Download a file, as pooch's downloaders do, unless that would take for ever.
+
+    The timeouts of sockets are between bytes, so that another thread has to watch.
+    """
+    errors: list[Exception] = []
+
+    def download():
+        try:
+            pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)(url, opened, None)
+        except Exception as error:
+            errors.append(error)
+
+    with open(file, "wb") as opened:
+        thread = threading.Thread(target=download, daemon=True)
+        thread.start()
+        size = 0
+        while True:
+            thread.join(WINDOW)
+            if not thread.is_alive():
+                break
+            before, size = size, opened.tell()
+            if size - before < SLOWEST:
+                raise _TooSlow
+    if errors:
+        raise errors[0]
+
+
 def _build(archive: Path, data_dir: Path, name: str, layout: Layout) -> None:
     """Write the data set in an archive; the folder it is extracted to is removed again."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".extracted-", dir=data_dir) as folder:
-        _extract(archive, Path(folder))
-        found = (path for name in ("train", "trainA") for path in Path(folder).rglob(name))
+    with _new_folder(data_dir / f".{name}.extracted") as folder:
+        extract(archive, folder)
+        found = (path for name in ("train", "trainA") for path in folder.rglob(name))
         roots = sorted(path.parent for path in found if "__MACOSX" not in path.parts)
-        root = roots[0] if roots else Path(folder)
+        root = roots[0] if roots else folder
         if others := [path for path in roots if not path.is_relative_to(root)]:
             one, other = (path.relative_to(folder) for path in (root, others[0]))
             raise UserError(
@@ -118,22 +147,22 @@ def _build(archive: Path, data_dir: Path, name: str, layout: Layout) -> None:
         build_from_folder(root, data_dir, name, layout)
 
 
-def _extract(archive: Path, folder: Path) -> None:
+@contextlib.contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """Make a folder, in place of one that a killed process left, and remove it in the end."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     try:
-        if tarfile.is_tarfile(archive):
-            with tarfile.open(archive) as opened:
-                opened.extractall(folder, filter="data")
-        else:
-            shutil.unpack_archive(archive, folder, "zip")
-    except DAMAGED as error:
-        raise UserError(
-            f"{archive} is damaged or not a tar or zip archive ({_reason(error)}): get it again"
-        ) from error
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"the server answers {error.response.status_code} {error.response.reason}"
+    if isinstance(error, _TooSlow):
+        return f"less than {SLOWEST >> 10} KiB came in {WINDOW} seconds"
     if isinstance(error, requests.Timeout):
         return f"no answer for {TIMEOUT} seconds"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):

@@ -20,6 +20,7 @@ from jaxgan.types import Splits
 
 HOST = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
 GRAY_IMAGE = {"image": Pixels(channels=1)}
+MOST = 16 + 60_000 * 28 * 28  # bytes of a file
 SPLITS = {"train": "train", "test": "t10k"}  # by name of the split, the beginning of its files
 
 
@@ -82,7 +83,8 @@ def _read_idx(file: Path) -> UInt8[np.ndarray, "*shape"]:
         UserError: If it is damaged.
     """
     try:
-        content = gzip.decompress(file.read_bytes())
+        with gzip.open(file) as opened:
+            content = opened.read(MOST + 1)
         axes = content[3]
         shape = tuple(map(int, np.frombuffer(content, ">u4", count=axes, offset=4)))
         if content[:3] != b"\0\0\x08" or len(content) != 4 + 4 * axes + math.prod(shape):

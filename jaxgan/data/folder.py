@@ -12,6 +12,7 @@ from typing import NamedTuple
 from jaxgan.data.levels import Levels
 from jaxgan.data.prepared import Examples, Split, open_or_prepare, shorten, write
 from jaxgan.errors import ImageError, UserError
+from jaxgan.files import printable
 from jaxgan.image_files import Pixelated, read_image, read_size
 from jaxgan.pixels import Pixels
 from jaxgan.types import Splits
@@ -52,7 +53,7 @@ class Found(NamedTuple):
         files = [file for split in self.items.values() for item in split for file in item.files]
         used = {file.relative_to(root).parts[0] for file in (*files, *self.left_out)}
         return sorted(
-            entry.name
+            printable(entry.name)
             for entry in root.iterdir()
             if entry.name not in used and not entry.name.startswith(".")
         )
@@ -108,7 +109,10 @@ def build_from_folder(root: Path, data_dir: Path, name: str, layout: Layout) -> 
         UserError: If a split has no usable example.
     """
     found = layout.find(root)
-    left_out = [f"{file.relative_to(root)}: {reason}" for file, reason in found.left_out.items()]
+    left_out = [
+        f"{printable(str(file.relative_to(root)))}: {reason}"
+        for file, reason in found.left_out.items()
+    ]
     levels = Levels()
     warnings: list[str] = []
 
@@ -120,7 +124,7 @@ def build_from_folder(root: Path, data_dir: Path, name: str, layout: Layout) -> 
                 files = item.files * (len(as_read) // len(item.files))  # one may hold all images
                 images = [*map(_convert, files, item.pixels, as_read)]
             except ImageError as error:
-                left_out.append(str(error).removeprefix(os.path.join(root, "")))
+                left_out.append(printable(str(error).removeprefix(os.path.join(root, ""))))
             else:
                 used += 1
                 for image_name, kind, image in zip(
@@ -151,13 +155,20 @@ def build_from_folder(root: Path, data_dir: Path, name: str, layout: Layout) -> 
 
 
 def fingerprint(files: Iterable[Path], use: str = "") -> str:
-    """Return a short text that changes with the names, sizes or times of files, and their use."""
+    """Return a short text that changes with the names, sizes or times of files, and their use.
+
+    Raises:
+        UserError: If a file is not there.
+    """
     digest = hashlib.sha256(use.encode())
     for file in files:
-        status = file.stat()
+        try:
+            status = file.stat()
+        except FileNotFoundError as error:
+            raise UserError(f"{file} was removed just now: run the same command again") from error
         # A copy may keep the time of its content, but not that of its change (ctime).
         times = f"{status.st_mtime_ns}\0{status.st_ctime_ns}"
-        digest.update(f"{file.resolve()}\0{status.st_size}\0{times}\0".encode())
+        digest.update(os.fsencode(file.resolve()) + f"\0{status.st_size}\0{times}\0".encode())
     return digest.hexdigest()[:16]
 
 
@@ -188,8 +199,9 @@ def relative_name(file: Path, folder: Path) -> str:
     """Return a file's path below a folder, equal on all systems: with slashes, and in NFC.
 
     macOS may write an accented letter as two characters (NFD), where other systems write one.
+    Bytes that are not UTF-8 are escaped.
     """
-    return unicodedata.normalize("NFC", file.relative_to(folder).as_posix())
+    return unicodedata.normalize("NFC", printable(file.relative_to(folder).as_posix()))
 
 
 def domain_folders(root: Path, split: str) -> tuple[Path, Path]:

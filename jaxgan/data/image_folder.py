@@ -18,6 +18,7 @@ from jaxgan.data.folder import (
 )
 from jaxgan.data.prepared import shorten
 from jaxgan.errors import UserError
+from jaxgan.files import printable
 from jaxgan.pixels import RGB, Pixels
 from jaxgan.types import Splits
 
@@ -59,7 +60,7 @@ def _find(root: Path, pixels: tuple[Pixels, ...]) -> Found:
         read_as = {}
     else:
         splits, found = {"train": root}, {"train": files}
-        classes = [*dict.fromkeys(place[0] for place in places.values() if place)]
+        classes = [*dict.fromkeys(printable(place[0]) for place in places.values() if place)]
         of_classes = f", of classes {shorten(classes, ', ')}" if classes else ""
         read_as = {"train": f"all images{of_classes}"}
     items = {

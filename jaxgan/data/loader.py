@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
+from jaxgan.data.prepared import Prepared
 from jaxgan.errors import ImageError, UserError
 from jaxgan.types import Example, RawBatch, Splits
 
@@ -32,17 +33,17 @@ class DecodedRecords:
         """Return a decoded record.
 
         Raises:
-            UserError: If the prepared data was damaged since it was written.
+            UserError: If it cannot be used.
         """
         if kept := self._kept.get(index):
             return kept
+        record = self._records[index]
         try:
-            decoded = self._decode(self._records[index])
-        except (RuntimeError, ImageError) as error:
-            raise UserError(
-                f"record {index} of the prepared data is damaged ({error}): "
-                "delete the data's folder, named above, and run again"
-            ) from error
+            decoded = self._decode(record)
+        except ImageError as error:
+            if isinstance(self._records, Prepared):
+                raise self._records.damaged(index, error) from error
+            raise UserError(f"record {index} of the data cannot be used: {error}") from error
         size = sum(image.nbytes for image in decoded.values())
         if size <= self._room:
             self._room -= size

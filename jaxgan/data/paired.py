@@ -10,7 +10,7 @@ import tyro
 from jaxtyping import PRNGKeyArray
 from PIL import Image
 
-from jaxgan.data.crops import Crops, normalize
+from jaxgan.data.crops import Crops, encoded, normalize
 from jaxgan.data.loader import DecodedRecords, batches, choose_split, stack, subset
 from jaxgan.image_files import change, read_as
 from jaxgan.pixels import Pixels
@@ -102,9 +102,10 @@ class Paired:
         """See `Dataset.preprocess`."""
         return normalize(raw, self.pixels())
 
-    def _decode(self, record: Mapping[str, Any], side: int) -> Example:
+    def _decode(self, record: Any, side: int) -> Example:
         images = {
-            domain: read_as(record[domain], kind) for domain, kind in self.source.pixels().items()
+            domain: read_as(encoded(record, domain), kind)
+            for domain, kind in self.source.pixels().items()
         }
         height, width, _ = images["a"].shape
         if images["b"].shape[:2] != (height, width):

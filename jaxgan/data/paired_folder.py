@@ -19,6 +19,7 @@ from jaxgan.data.folder import (
 )
 from jaxgan.data.prepared import shorten
 from jaxgan.errors import ImageError, UserError
+from jaxgan.files import printable
 from jaxgan.image_files import Pixelated
 from jaxgan.pixels import RGB, Pixels
 from jaxgan.types import Splits
@@ -75,7 +76,9 @@ def _find(root: Path, pixels: tuple[Pixels, ...]) -> Found:
         if items:
             found.items[split], found.read_as[split] = items, read_as
     if "train" not in found.items:
-        reasons = [f"{file.relative_to(root)}: {reason}" for file, reason in found.left_out.items()]
+        reasons = [
+            f"{relative_name(file, root)}: {reason}" for file, reason in found.left_out.items()
+        ]
         raise UserError(
             f"{root} has no pairs to train on: put pictures with A left and B right into "
             f"{root / 'train'}, or A and B under the same names into {root / 'trainA'} and "
@@ -101,7 +104,7 @@ def _by_name(folder: Path, files: Iterable[Path], left_out: dict[Path, str]) -> 
     for file in files:
         name = relative_name(file.with_suffix(""), folder)
         if name in named:
-            left_out[file] = f"has the same name as {named[name].name}"
+            left_out[file] = f"has the same name as {printable(named[name].name)}"
         else:
             named[name] = file
     return named

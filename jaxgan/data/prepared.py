@@ -4,8 +4,11 @@ TFDS is imported when a data set is opened, not before: that takes longer than a
 """
 
 import contextlib
+import errno
 import importlib.util
 import io
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,12 +18,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from jaxgan.errors import UserError
 from jaxgan.files import lock
 from jaxgan.image_files import Pixelated
 from jaxgan.types import Splits
 
 VERSION = "1.0.0"
 SHOWN = 5  # of a list that may be long
+# Errors that do not mean that a file is damaged; array_record reports them in words alone.
+BLAMELESS = (errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 Examples = Iterator[tuple[str, Mapping[str, Pixelated]]]
 
 
@@ -33,20 +39,41 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Records(Sequence[Any]):
-    """Records of a split, and a fingerprint that changes with their content."""
+class Prepared(Sequence[Any]):
+    """Records of a split on disk, and what to do if they are damaged."""
 
     source: Sequence[Any]
-    fingerprint: str
+    remedy: str
 
     def __len__(self) -> int:
         return len(self.source)
 
     def __getitem__(self, index: Any) -> Any:
-        return self.source[index]
+        """Return a record.
+
+        Raises:
+            UserError: If it was damaged since it was written.
+        """
+        try:
+            return self.source[index]
+        except MemoryError:
+            raise
+        except Exception as error:  # readers raise anything on damaged files
+            raise self.damaged(index, error) from error
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.source)
+        return (self[index] for index in range(len(self)))
+
+    def damaged(self, index: int, error: Exception) -> UserError:
+        """Return what to raise where a record cannot be used."""
+        return unreadable(f"record {index} of the data", error, self.remedy)
+
+
+@dataclass(frozen=True)
+class Records(Prepared):
+    """Records of a split on disk, and a fingerprint that changes with their content."""
+
+    fingerprint: str
 
 
 def file_format() -> str:
@@ -69,14 +96,24 @@ def write(
     """Write a data set; see `jaxgan.data.builder.ImageBuilder` for the arguments."""
     from jaxgan.data.builder import ImageBuilder
 
-    ImageBuilder(
+    builder = ImageBuilder(
         name=name,
         data_dir=data_dir,
         image_names=image_names,
         splits=splits,
         png=png,
         metadata=metadata,
-    ).download_and_prepare()
+    )
+    try:
+        builder.download_and_prepare()
+    except RuntimeError as error:  # array_record's, for a full disk too
+        reason, writing, _ = str(error).partition("; writing ")
+        if not writing:
+            raise
+        raise UserError(
+            f"cannot write to {data_dir / name} ({reason.rpartition(': ')[2]}): once it can be "
+            "written to, run the same command again"
+        ) from error
 
 
 def write_arrays(
@@ -119,51 +156,114 @@ def open_or_prepare(
         unused: Files and folders of the source that belong to no split; None takes those that were
             there when the data set was written.
     """
+    directory = data_dir / name / VERSION
+    if not directory.exists():  # it is renamed to this when it is complete
+        _prepare(build, data_dir, name)
+    try:
+        splits, metadata = _open(directory)
+        lines = _describe(splits, directory, metadata, unused)
+    except MemoryError:
+        raise
+    except Exception as error:  # readers raise anything on damaged files
+        what = f"the prepared data in {directory}"
+        raise unreadable(what, error, _remedy(directory)) from error
+    print(*lines, sep="\n")
+    return splits
+
+
+def _prepare(build: Callable[[], None], data_dir: Path, name: str) -> None:
+    """Write a data set, unless another process does; see `open_or_prepare`."""
     import tensorflow_datasets as tfds
 
-    directory = data_dir / name / VERSION
-    if not (directory / "dataset_info.json").exists():
-        tfds.disable_progress_bar()  # ours counts examples, and says of which split
-        data_dir.mkdir(parents=True, exist_ok=True)
-        busy = partial(print, f"waiting for another process that prepares {data_dir / name}")
-        with lock(data_dir / f".{name}.lock", busy):
-            if not (directory / "dataset_info.json").exists():
-                # TFDS announces sizes it does not know.
-                with contextlib.redirect_stdout(io.StringIO()):
-                    build()
+    try:
+        str(data_dir).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"the name of {str(data_dir)!a} is not UTF-8: choose another folder for prepared "
+            "data by --config.data.data_dir=DIR"
+        ) from error
+    tfds.disable_progress_bar()  # ours counts examples, and says of which split
+    data_dir.mkdir(parents=True, exist_ok=True)
+    _remove_unfinished(data_dir)
+    busy = partial(print, f"waiting for another process that prepares {data_dir / name}")
+    with lock(data_dir / f".{name}.lock", busy):
+        if not (data_dir / name / VERSION).exists():
+            # TFDS announces sizes it does not know.
+            with contextlib.redirect_stdout(io.StringIO()):
+                build()
+
+
+def _remove_unfinished(data_dir: Path) -> None:
+    """Remove what killed processes left, which is what no process holds the lock of."""
+
+    def skip():
+        raise BlockingIOError
+
+    for folder in data_dir.glob(f"*/incomplete.*_{VERSION}"):  # TFDS names them so
+        file = data_dir / f".{folder.parent.name}.lock"
+        if file.exists():
+            with contextlib.suppress(BlockingIOError), lock(file, skip):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _open(directory: Path) -> tuple[Splits, Mapping[str, Any]]:
+    """Return the splits of a prepared data set, and what was kept with them."""
+    import tensorflow_datasets as tfds
+
     builder = tfds.builder_from_directory(directory)
     features = builder.info.features
     assert isinstance(features, tfds.features.FeaturesDict)
     image_names = [name for name in features.keys() if name != "id"]  # noqa: SIM118
     skip = dict.fromkeys(image_names, tfds.decode.SkipDecoding())
-    splits = {
-        split: builder.as_data_source(split, decoders=skip)  # pyright: ignore[reportCallIssue]
-        for split, info in builder.info.splits.items()
-        if info.num_examples
-    }
     metadata = builder.info.metadata or {}  # version 0.1 wrote `left_out` alone
-    _describe(splits, directory, metadata, metadata.get("unused", ()) if unused is None else unused)
     fingerprints = metadata.get("fingerprints", {})
-    return {
-        split: Records(source, fingerprints[split]) if split in fingerprints else source
-        for split, source in splits.items()
-    }
+    splits = {}
+    for split, info in builder.info.splits.items():
+        if info.num_examples:
+            source = builder.as_data_source(split, decoders=skip)  # pyright: ignore[reportCallIssue]
+            if len(source) != info.num_examples:
+                raise ValueError(f"{len(source)} in place of {info.num_examples} of {split}")
+            remedy = _remedy(directory)
+            splits[split] = (
+                Records(source, remedy, fingerprints[split])
+                if split in fingerprints
+                else Prepared(source, remedy)
+            )
+    if missing := fingerprints.keys() - splits.keys():
+        raise ValueError(f"{min(missing)} is missing")
+    return splits, metadata
+
+
+def _remedy(directory: Path) -> str:
+    return f"delete the folder {directory}, and run the same command again"
+
+
+def unreadable(what: str, error: Exception, remedy: str) -> UserError:
+    """Return what to raise where prepared data cannot be read."""
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    if any(os.strerror(code) in reason for code in BLAMELESS):
+        return UserError(f"{what} cannot be read ({reason})")
+    return UserError(f"{what} is damaged ({reason}): {remedy}")
 
 
 def _describe(
-    splits: Splits, directory: Path, metadata: Mapping[str, Any], unused: Sequence[str]
-) -> None:
-    """Print how each split was read, and what was left out."""
+    splits: Splits,
+    directory: Path,
+    metadata: Mapping[str, Any],
+    unused: Sequence[str] | None,
+) -> list[str]:
+    """Return lines that say how each split was read, and what was left out."""
     read_as = metadata.get("read_as", {})
     counts = ", ".join(
         f"{len(source)} {split}" + (f" ({read_as[split]})" if split in read_as else "")
         for split, source in splits.items()
     )
-    print(f"data: {counts}, in {directory}")
+    lines = [f"data: {counts}, in {directory}"]
     if left_out := list(metadata.get("left_out", ())):
         more = f" (all in {directory / 'metadata.json'})" if len(left_out) > SHOWN else ""
-        print(f"data: {len(left_out)} files left out: {shorten(left_out)}{more}")
-    for warning in metadata.get("warnings", ()):
-        print(f"warning: {warning}")
+        lines.append(f"data: {len(left_out)} files left out: {shorten(left_out)}{more}")
+    lines += [f"warning: {warning}" for warning in metadata.get("warnings", ())]
+    unused = metadata.get("unused", ()) if unused is None else unused
     if unused:
-        print(f"data: in no split, and not used: {shorten(unused)}")
+        lines.append(f"data: in no split, and not used: {shorten(unused)}")
+    return lines

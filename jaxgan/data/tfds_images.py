@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxgan.data.prepared import Records, file_format
+from jaxgan.data.prepared import Records, file_format, unreadable
 from jaxgan.errors import UserError
 from jaxgan.pixels import RGB, Pixels
 from jaxgan.types import Splits
@@ -26,6 +26,10 @@ class TFDSImages:
         """See `ImageSource.pixels`."""
         return {"image": self.image}
 
+    @property
+    def _remedy(self) -> str:
+        return f"prepare {self.name} with TFDS again"
+
     def prepare(self, data_dir: Path) -> Splits:
         """See `ImageSource.prepare`."""
         import tensorflow_datasets as tfds  # takes longer to import than a command line
@@ -36,6 +40,8 @@ class TFDSImages:
         except (tfds.core.DatasetNotFoundError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"TFDS has no data set {self.name} ({reason})") from error
+        except Exception as error:  # TFDS raises anything on damaged files
+            raise unreadable(f"{self.name} in {data_dir}", error, self._remedy) from error
         features = builder.info.features
         if not isinstance(features, tfds.features.FeaturesDict) or "image" not in features:
             raise UserError(f"the records of {self.name} hold no image")
@@ -52,6 +58,7 @@ class TFDSImages:
         splits = {
             split: Records(
                 builder.as_data_source(split, decoders=decoders),  # pyright: ignore[reportCallIssue]
+                self._remedy,
                 f"{builder.info.full_name}, {int(info.num_bytes)} bytes",  # there is no checksum
             )
             for split, info in builder.info.splits.items()

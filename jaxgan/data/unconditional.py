@@ -9,7 +9,7 @@ from typing import Annotated, Any, Protocol, runtime_checkable
 import tyro
 from jaxtyping import PRNGKeyArray
 
-from jaxgan.data.crops import Crops, normalize
+from jaxgan.data.crops import Crops, encoded, normalize
 from jaxgan.data.loader import DecodedRecords, batches, choose_split, stack, subset
 from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, HeldOut, RawBatch, Spec, Splits
@@ -90,5 +90,5 @@ class Unconditional:
         """See `Dataset.preprocess`."""
         return normalize(raw, self.pixels())
 
-    def _decode(self, record: Mapping[str, Any], side: int) -> Example:
-        return {"image": self.crops.load(record["image"], self.pixels()["image"], side)}
+    def _decode(self, record: Any, side: int) -> Example:
+        return {"image": self.crops.load(encoded(record, "image"), self.pixels()["image"], side)}

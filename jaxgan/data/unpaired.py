@@ -10,7 +10,7 @@ import jax
 import tyro
 from jaxtyping import PRNGKeyArray
 
-from jaxgan.data.crops import Crops, normalize
+from jaxgan.data.crops import Crops, encoded, normalize
 from jaxgan.data.loader import DecodedRecords, batches, choose_split, merge, stack, subset
 from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, HeldOut, RawBatch, Spec, Splits
@@ -116,5 +116,5 @@ class Unpaired:
         """See `Dataset.preprocess`."""
         return normalize(raw, self.pixels())
 
-    def _decode(self, record: Mapping[str, Any], name: str, side: int) -> Example:
-        return {name: self.crops.load(record["image"], self.pixels()[name], side)}
+    def _decode(self, record: Any, name: str, side: int) -> Example:
+        return {name: self.crops.load(encoded(record, "image"), self.pixels()[name], side)}
