@@ -159,7 +159,7 @@ def from_json(value: Any) -> Any:
         return kind(**fields)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise UserError(
-            f"the config does not fit this version of jaxgan: {name}: {error}"
+            f"the config does not fit this version of jaxgan: {name!r:.99}: {error}"
         ) from error
 
 

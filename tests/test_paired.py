@@ -197,5 +197,5 @@ def test_damaged_data_says_what_to_do(tmp_path, facades):
         for place in range(1000, len(content) - 1000, 1000):
             content[place] ^= 255
         file.write_bytes(content)
-    with pytest.raises(UserError, match=r"damaged .* delete the data's folder"):
+    with pytest.raises(UserError, match=r"damaged .*: delete the folder"):
         take(data, 6)
