@@ -61,7 +61,7 @@ def load(file: io.BytesIO) -> tuple[Any, list[Storage]]:
 def _load(file: io.BytesIO) -> tuple[Any, list[Storage]]:
     stack: list[Any] = []
     below: list[list[Any]] = []  # the stack, in parts, below each mark
-    memo: dict[int, Any] = {}
+    memo: dict[Any, Any] = {}
     storages: dict[str, Storage] = {}
 
     def items() -> list[Any]:
@@ -118,7 +118,7 @@ def _load(file: io.BytesIO) -> tuple[Any, list[Storage]]:
             case "BINGET" | "LONG_BINGET":
                 stack.append(memo[argument])
             case "GLOBAL":
-                stack.append(_named(argument))
+                stack.append(_named(str(argument)))
             case "STACK_GLOBAL":
                 name, module = stack.pop(), stack.pop()
                 if not isinstance(name, str) or not isinstance(module, str):
