@@ -11,7 +11,7 @@ import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import safetensors
@@ -25,7 +25,7 @@ Tensors = dict[str, np.ndarray]
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # PyTorch before 1.6 wrote pickles one after the other
 MAX_NAME = 1000
 MAX_REASON = 200
-BYTE_ORDERS = {b"little": "<", b"big": ">"}
+BYTE_ORDERS: dict[bytes, Literal["<", ">"]] = {b"little": "<", b"big": ">"}
 
 
 def read_tensors(file: Path) -> Tensors:
@@ -125,7 +125,9 @@ def _read_legacy(content: bytes) -> Tensors:
     return {name: _array(view, numbers[view.storage.key]) for name, view in views.items()}
 
 
-def _numbers(content: bytes | memoryview, dtype: np.dtype, byte_order: str) -> np.ndarray:
+def _numbers(
+    content: bytes | memoryview, dtype: np.dtype, byte_order: Literal["<", ">"]
+) -> np.ndarray:
     return np.frombuffer(content, dtype.newbyteorder(byte_order)).astype(dtype, copy=False)
 
 
