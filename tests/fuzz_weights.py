@@ -117,7 +117,7 @@ def damage(rng, files):
 
 def damage_bytes(rng, content):
     """Cut, change, add or leave out bytes, most of them at the beginning or end."""
-    content = bytearray(content)
+    content = bytearray(content or b"\0")
     edge = min(len(content), 600)
     at = int(rng.choice([rng.integers(edge), len(content) - 1 - rng.integers(edge)]))
     match rng.integers(5):
@@ -166,6 +166,8 @@ def damage_opcodes(rng, pickled):
     """Put something before an opcode, in its place, or change the number that it loads."""
     found = list(pickletools.genops(pickled))
     for _ in range(rng.integers(1, 4)):
+        if len(found) < 3:
+            break
         index = int(rng.integers(1, len(found) - 1))
         start, end = found[index][2], found[index + 1][2]
         match rng.integers(4):
@@ -177,6 +179,7 @@ def damage_opcodes(rng, pickled):
                 part = b""
             case 3:
                 numbers = [at for at, (code, *_) in enumerate(found[:-1]) if "INT" in code.name]
+                numbers = numbers or [0]
                 at = numbers[rng.integers(len(numbers))]
                 start, end = found[at][2], found[at + 1][2]
                 number = NUMBERS[rng.integers(len(NUMBERS))] * int(rng.choice([1, 1, -1]))
