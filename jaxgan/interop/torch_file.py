@@ -1,57 +1,31 @@
 """Reads and writes files of PyTorch tensors without PyTorch.
 
-A `.pth` file is a pickle, which may ask to run any code. The reader here knows the few names that a
-dictionary of tensors needs and refuses every other.
+A `.pth` file is a pickle, which may ask to run any code, and may be damaged in any way. The reader
+here runs nothing, and takes no more memory than a few times the size of the file.
 """
 
 import io
+import math
 import pickle
 import struct
 import zipfile
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, Literal
 
-import ml_dtypes
 import numpy as np
 import safetensors
 import safetensors.numpy
 
 from jaxgan.errors import UserError
+from jaxgan.interop.torch_pickle import STORAGES, View, load
 
 Tensors = dict[str, np.ndarray]
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # PyTorch before 1.6 wrote pickles one after the other
-STORAGES = {
-    "DoubleStorage": np.dtype(np.float64),
-    "FloatStorage": np.dtype(np.float32),
-    "HalfStorage": np.dtype(np.float16),
-    "BFloat16Storage": np.dtype(ml_dtypes.bfloat16),
-    "LongStorage": np.dtype(np.int64),
-    "IntStorage": np.dtype(np.int32),
-    "ShortStorage": np.dtype(np.int16),
-    "CharStorage": np.dtype(np.int8),
-    "ByteStorage": np.dtype(np.uint8),
-    "BoolStorage": np.dtype(np.bool_),
-}
-
-
-class _Storage(NamedTuple):
-    """A run of numbers, by the name under which the file holds them."""
-
-    dtype: np.dtype
-    key: str
-    size: int
-
-
-class _Tensor(NamedTuple):
-    """A view of a storage."""
-
-    storage: _Storage
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
+MAX_NAME = 1000
+MAX_REASON = 200
+BYTE_ORDERS: dict[bytes, Literal["<", ">"]] = {b"little": "<", b"big": ">"}
 
 
 def read_tensors(file: Path) -> Tensors:
@@ -64,16 +38,19 @@ def read_tensors(file: Path) -> Tensors:
     """
     try:
         if file.suffix == ".safetensors":
-            tensors = safetensors.numpy.load_file(file)
+            tensors = _read_safetensors(file)
         else:
-            with file.open("rb") as opened:
-                is_zip = zipfile.is_zipfile(opened)
-                opened.seek(0)
-                tensors = _read_zip(opened) if is_zip else _read_legacy(opened)
+            content = file.read_bytes()
+            is_zip = zipfile.is_zipfile(io.BytesIO(content))
+            tensors = _read_zip(content) if is_zip else _read_legacy(content)
+        for name in tensors:
+            if not name.isprintable() or len(name) > MAX_NAME:
+                raise ValueError("the name of a tensor is too long or not printable")
     except OSError:
         raise
-    except Exception as error:  # a damaged pickle can raise anything
+    except Exception as error:  # a damaged file can raise anything
         reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = reason.encode("unicode_escape").decode()[:MAX_REASON]
         raise UserError(f"{file} cannot be read as PyTorch's tensors: {reason}") from error
     if not tensors:
         raise UserError(f"{file} holds no tensors")
@@ -93,81 +70,90 @@ def write_tensors(file: Path | io.BufferedIOBase, tensors: Mapping[str, np.ndarr
         archive.writestr("archive/version", "3\n")
 
 
-class _Unpickler(pickle.Unpickler):
-    """Builds tensors and ordered dictionaries, and nothing else."""
+def _read_safetensors(file: Path) -> Tensors:
+    try:
+        return safetensors.numpy.load_file(file)
+    except (AttributeError, KeyError) as error:
+        raise ValueError("NumPy lacks a type of its numbers: save them as float32") from error
 
-    def find_class(self, module: str, name: str) -> Any:
-        if module == "torch" and name in STORAGES:
-            return STORAGES[name]
-        known = {
-            ("collections", "OrderedDict"): OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2"): lambda *view_and_more: _Tensor(
-                *view_and_more[:4]
-            ),
-            ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
+
+def _read_zip(content: bytes) -> Tensors:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = {entry.filename: entry for entry in archive.infolist()}
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries.values()):
+            raise ValueError("it is compressed, which PyTorch's files are not")
+        if sum(entry.file_size for entry in entries.values()) > len(content):
+            raise ValueError("its parts are larger than the file")
+        pickled = [name for name in entries if name.endswith("/data.pkl")]
+        if len(pickled) != 1:
+            raise ValueError("it is a zip archive without tensors")
+        folder = pickled[0].removesuffix("data.pkl")
+        named = archive.read(f"{folder}byteorder") if f"{folder}byteorder" in entries else b"little"
+        if named not in BYTE_ORDERS:
+            raise ValueError("its byteorder is neither little nor big")
+        loaded, _ = load(io.BytesIO(archive.read(pickled[0])))
+        views = dict(_views(loaded))
+        storages = {view.storage for view in views.values()}
+        numbers = {
+            key: _numbers(archive.read(f"{folder}data/{key}"), dtype, BYTE_ORDERS[named])
+            for key, dtype in storages
         }
-        if (module, name) not in known:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no tensor")
-        return known[module, name]
-
-    def persistent_load(self, pid: Any) -> _Storage:
-        kind, dtype, key, _, size = pid[:5]
-        if kind != "storage" or (len(pid) > 5 and pid[5] is not None):
-            raise pickle.UnpicklingError("it refers to something that is no storage")
-        return _Storage(dtype, str(key), int(size))
-
-
-def _read_zip(file: IO[bytes]) -> Tensors:
-    with zipfile.ZipFile(file) as archive:
-        (pickled,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
-        folder = pickled.removesuffix("data.pkl")
-        views = dict(_views(_Unpickler(io.BytesIO(archive.read(pickled))).load()))
-        numbers: dict[str, np.ndarray] = {}
-        for view in views.values():
-            dtype, key, _ = view.storage
-            if key not in numbers:
-                entry = archive.getinfo(f"{folder}data/{key}")
-                if entry.compress_type != zipfile.ZIP_STORED:
-                    raise ValueError("it is compressed")
-                numbers[key] = np.frombuffer(archive.read(entry), dtype.newbyteorder("<"))
     return {name: _array(view, numbers[view.storage.key]) for name, view in views.items()}
 
 
-def _read_legacy(file: IO[bytes]) -> Tensors:
-    if _Unpickler(file).load() != LEGACY_MAGIC:
+def _read_legacy(content: bytes) -> Tensors:
+    file = io.BytesIO(content)
+    if load(file)[0] != LEGACY_MAGIC:
         raise ValueError("it is no file of PyTorch's")
     for _ in ("version of the format", "the writing machine's sizes"):
-        _Unpickler(file).load()
-    views = dict(_views(_Unpickler(file).load()))
-    dtypes = {view.storage.key: view.storage.dtype for view in views.values()}
+        load(file)
+    loaded, storages = load(file)
+    views = dict(_views(loaded))
+    dtypes = {storage.key: storage.dtype for storage in storages}
     numbers = {}
-    for key in _Unpickler(file).load():
+    keys, _ = load(file)
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise ValueError("it does not list its storages")
+    for key in keys:
         (size,) = struct.unpack("<q", file.read(8))
-        dtype = dtypes[key].newbyteorder("<")
-        numbers[key] = np.frombuffer(file.read(size * dtype.itemsize), dtype, count=size)
+        end = file.tell() + size * dtypes[key].itemsize
+        if size < 0 or end > len(content):
+            raise ValueError("it is cut off or damaged")
+        # PyTorch writes these in little-endian order on every machine.
+        numbers[key] = _numbers(memoryview(content)[file.tell() : end], dtypes[key], "<")
+        file.seek(end)
     return {name: _array(view, numbers[view.storage.key]) for name, view in views.items()}
 
 
-def _views(loaded: Any) -> Iterator[tuple[str, _Tensor]]:
+def _numbers(
+    content: bytes | memoryview, dtype: np.dtype, byte_order: Literal["<", ">"]
+) -> np.ndarray:
+    return np.frombuffer(content, dtype.newbyteorder(byte_order)).astype(dtype, copy=False)
+
+
+def _views(loaded: Any) -> Iterator[tuple[str, View]]:
     if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
         loaded = loaded["state_dict"]
     if not isinstance(loaded, dict):
         raise ValueError("it holds no dictionary of tensors")
     for name, value in loaded.items():
-        if not isinstance(name, str) or not isinstance(value, _Tensor):
+        if not isinstance(name, str) or not isinstance(value, View):
             raise ValueError(f"its entry {name} is no tensor")
         yield name, value
 
 
-def _array(view: _Tensor, numbers: np.ndarray) -> np.ndarray:
-    """Return a copy of the part of a storage that a tensor shows."""
+def _array(view: View, numbers: np.ndarray) -> np.ndarray:
+    """Return the part of a storage that a tensor shows, which takes no memory of its own."""
     if any(n < 0 for n in (view.offset, *view.shape, *view.strides)):
         raise ValueError("a tensor has a negative size")
     steps = sum((n - 1) * s for n, s in zip(view.shape, view.strides, strict=True))
     if 0 not in view.shape and view.offset + steps >= numbers.size:
         raise ValueError("a tensor is larger than its storage: the file is cut off or damaged")
+    if math.prod(view.shape) > numbers.size:
+        raise ValueError("a tensor repeats the numbers of its storage, as no network's weights do")
     strides = [stride * numbers.itemsize for stride in view.strides]
-    return np.lib.stride_tricks.as_strided(numbers[view.offset :], view.shape, strides).copy()
+    part = numbers[view.offset :]
+    return np.lib.stride_tricks.as_strided(part, view.shape, strides, writeable=False)
 
 
 def _pickle(tensors: Mapping[str, np.ndarray]) -> bytes:
