@@ -35,7 +35,9 @@ def check(holds: bool, message: str) -> None:
 
 
 def check_fields(kind: type, values: Mapping[str, Any]) -> None:
-    """Check values of a dataclass's fields: their types, and that numbers are not absurd.
+    """Check values of a dataclass's fields: their types, and that none is empty or absurd.
+
+    An empty path would mean the current folder.
 
     Raises:
         ValueError: If one does not fit; the message names the field.
@@ -44,6 +46,7 @@ def check_fields(kind: type, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         hint = hints.get(name, Any)  # unknown names are for the constructor to report
         check(_fits(value, hint), f"{name} must be {_name(hint)}, not {reprlib.repr(value)}")
+        check(value != "", f"{name} is empty: set it, or leave it out")
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, int):
                 limit = LIMITS.get(name, MOST)

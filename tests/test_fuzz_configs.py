@@ -117,6 +117,7 @@ def test_nonsense_on_the_command_line_is_refused_in_one_line(seed, capsys):
         (["method", "norm"], "layer", "norm must be Literal['batch', 'instance'], not 'layer'"),
         (["method", "learning_rate"], float("nan"), "learning_rate must be finite, not nan"),
         (["train", "steps"], 2**31, "steps must be at most 2147483647"),
+        (["train", "init_from"], "", "init_from is empty: set it, or leave it out"),
         (["data"], {"type": "jaxgan.data.crops.Crops"}, "data must be Dataset, not Crops("),
     ],
 )
