@@ -204,6 +204,16 @@ def test_bad_files_are_one_line_and_nothing_is_written(tmp_path, capsys, kind):
     assert not (tmp_path / "run").exists()
 
 
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    tensors = read_tensors(REFERENCE / "G_resnet_6blocks_ngf8.pth")
+    first = next(iter(tensors))
+    tensors[first] = np.full_like(tensors[first], np.nan)
+    write_tensors(tmp_path / "latest_net_G.pth", tensors)
+    with pytest.raises(UserError, match=rf"latest_net_G\.pth: {first} is not finite"):
+        import_torch(tmp_path, tmp_path / "run", None)
+    assert not (tmp_path / "run").exists()
+
+
 def test_folders_without_a_generator_are_told(tmp_path):
     with pytest.raises(UserError, match=r"has no generator: no file latest_net_G\.pth"):
         import_torch(tmp_path, tmp_path / "run", None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import flax.linen as nn
 import jax
+import numpy as np
 
 from jaxgan.checkpoint import open_checkpoints, save
 from jaxgan.config import Config, to_json
@@ -60,6 +61,12 @@ def import_torch(folder: Path, workdir: Path, config: Config | None) -> None:
         if is_resnet(alone):  # CycleGAN's generators are published one by one
             files["latest_net_G_A"] = files.pop("latest_net_G")
     tensors = {name: read_tensors(file) for name, file in files.items()}
+    for name, values in tensors.items():
+        if broken := next((key for key, x in values.items() if not np.isfinite(x).all()), None):
+            raise UserError(
+                f"{files[name]}: {broken} is not finite, as after a training that diverged: take "
+                "the files of an earlier epoch"
+            )
     if config is None:
         config = recognize(tensors, folder)
     config = resolve(config)
