@@ -1,8 +1,7 @@
-"""Gradients over a batch that is worked through in parts, to need the memory of a part alone.
+"""Gradient accumulation: processes a batch in micro-batches to save memory.
 
-A loss is a mean over images, so that of a batch is the mean of those of its parts. The parts are
-interleaved: a batch that is split over devices stays where it is. With a single part all of this is
-`jax.grad` and `jax.vjp`.
+A loss is a mean over images, so its gradient over a batch is the mean of those over its parts. The
+parts are interleaved: a batch that is split over devices stays where it is.
 """
 
 from collections.abc import Callable
@@ -10,18 +9,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxgan.loops import scan
 from jaxgan.types import PyTree
-
-Output = Float[Array, "batch *_"]
-Number = Int[Array, ""] | None  # of a part; None if there is one alone
-
-
-def part_key(key: PRNGKeyArray, number: Number) -> PRNGKeyArray:
-    """Return the randomness of a part; that of an only part is the batch's own."""
-    return key if number is None else jax.random.fold_in(key, number)
 
 
 def split(batch: PyTree, parts: int) -> PyTree:
@@ -36,127 +26,66 @@ def merge(parts: PyTree) -> PyTree:
     return jax.tree.map(lambda x: x.swapaxes(0, 1).reshape(-1, *x.shape[2:]), parts)
 
 
-def gradient(
-    loss: Callable[[PyTree, PyTree, PyTree, Number], tuple[Any, tuple]],
-    params: PyTree,
-    batch_stats: PyTree,
-    batch: PyTree,
-    parts: int,
-) -> tuple[PyTree, PyTree, PyTree, PyTree]:
-    """Return the gradient of a loss with respect to parameters.
+def grad(loss: Callable[..., tuple[Any, tuple]], parts: int) -> Callable[..., tuple[PyTree, tuple]]:
+    """Return `jax.grad(loss, has_aux=True)` that processes the batch in parts.
 
     Args:
-        loss: Of parameters, running statistics, a part of the batch, and the number of the part;
-            returns the loss, and a tuple of metrics, new running statistics, and images.
-        params: Parameters.
-        batch_stats: Running statistics, which one part hands on to the next.
-        batch: Arrays with a batch axis.
-        parts: In how many parts to work through them.
-
-    Returns:
-        The gradient, metrics, new running statistics, and the images of the whole batch.
+        loss: `loss(params, batch_stats, batch, key)` returns a scalar and, as auxiliary data,
+            `(aux, batch_stats)`. Each part gets the running statistics that the previous one
+            returned, and keys of its own, made of all those in the pytree `key`. In `aux`, scalars
+            are averaged over the parts and arrays are merged along their batch axis.
+        parts: Number of parts; with one this is `jax.grad`.
     """
-    grad = jax.grad(loss, has_aux=True)
+    gradient = jax.grad(loss, has_aux=True)
     if parts == 1:
-        total, (metrics, batch_stats, images) = grad(params, batch_stats, batch, None)
-        return total, metrics, batch_stats, images
+        return gradient
 
-    def add(carry, params, part, number):
-        total, batch_stats = carry
-        found, (metrics, batch_stats, images) = grad(params, batch_stats, part, number)
-        return (jax.tree.map(jnp.add, total, found), batch_stats), (metrics, images)
+    def accumulated(params, batch_stats, batch, key):
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        total, others = _in_turn(gradient, zeros, params, batch_stats, batch, key, parts)
+        return jax.tree.map(lambda total: total / parts, total), others
 
-    zeros = jax.tree.map(jnp.zeros_like, params)
-    (total, batch_stats), (metrics, images) = _in_turn(
-        add, (zeros, batch_stats), params, batch, parts
-    )
-    mean = jax.tree.map(lambda total: total / parts, total)
-    return mean, _mean(metrics), batch_stats, merge(images)
+    return accumulated
 
 
-def image_gradient(
-    loss: Callable[[Output, PyTree, Number], tuple[Float[Array, ""], Any]],
-    images: Output,
-    others: PyTree,
-    parts: int,
-) -> tuple[Output, Any]:
-    """Return the gradient of a loss with respect to images, and its metrics.
+def forward(function: Callable[..., tuple], parts: int) -> Callable[..., tuple]:
+    """Return a function `(params, batch_stats, batch, key)` that processes the batch in parts.
 
     Args:
-        loss: Of a part of the images and of the others, and the number of the part; returns the
-            loss, and metrics.
-        images: Images.
-        others: Other arrays with a batch axis.
-        parts: In how many parts to work through them.
-    """
-    grad = jax.grad(loss, has_aux=True)
-    if parts == 1:
-        return grad(images, others, None)
-
-    def judge(carry, _, part, number):
-        return carry, grad(*part, number)
-
-    _, (gradients, metrics) = _in_turn(judge, (), (), (images, others), parts)
-    return merge(gradients) / parts, _mean(metrics)
-
-
-def vjp(
-    forward: Callable[[PyTree, PyTree, PyTree, Number], tuple[Output, PyTree]],
-    params: PyTree,
-    batch_stats: PyTree,
-    batch: PyTree,
-    parts: int,
-) -> tuple[Output, PyTree, Callable[[Output], PyTree]]:
-    """Return what a network makes, its running statistics, and the pullback to its parameters.
-
-    In several parts, the pullback makes it again.
-
-    Args:
-        forward: Of what `gradient` asks of a loss; returns images and new running statistics.
-        params: Parameters.
-        batch_stats: Running statistics, which one part hands on to the next.
-        batch: Arrays with a batch axis.
-        parts: In how many parts to work through them.
+        function: Of these arguments; returns `(aux, batch_stats)`, as a loss of `grad` does.
+        parts: Number of parts.
     """
     if parts == 1:
-        output, pullback, batch_stats = jax.vjp(
-            lambda params: forward(params, batch_stats, batch, None), params, has_aux=True
-        )
-        return output, batch_stats, lambda cotangent: pullback(cotangent)[0]
+        return function
 
-    def advance(batch_stats, params, part, number):
-        output, batch_stats = forward(params, batch_stats, part, number)
-        return batch_stats, output
+    def in_parts(params, batch_stats, batch, key):
+        nothing = ()
+        without_gradient = lambda *part: (nothing, function(*part))  # noqa: E731
+        return _in_turn(without_gradient, nothing, params, batch_stats, batch, key, parts)[1]
 
-    after, outputs = _in_turn(advance, batch_stats, params, batch, parts)
-
-    def pull_back(cotangent):
-        def product(params, batch_stats, part, number):
-            images, cotangent = part
-            output, _ = forward(params, batch_stats, images, number)
-            return parts * jnp.vdot(cotangent, output), ({}, batch_stats, ())
-
-        return gradient(product, params, batch_stats, (batch, cotangent), parts)[0]
-
-    return merge(outputs), after, pull_back
+    return in_parts
 
 
 def _in_turn(
-    function: Callable[[PyTree, PyTree, PyTree, Number], tuple[PyTree, PyTree]],
-    carry: PyTree,
+    function: Callable[..., tuple[PyTree, tuple]],
+    zeros: PyTree,
     params: PyTree,
+    batch_stats: PyTree,
     batch: PyTree,
+    key: PyTree,
     parts: int,
-) -> tuple[PyTree, PyTree]:
-    """Scan the parts of a batch, with what is handed on and with parameters."""
+) -> tuple[PyTree, tuple]:
+    """Return the sum of a function's first result over the parts, and `(aux, batch_stats)`."""
 
     def step(carry, numbered):
-        # One part after the other, even where the loop is unrolled.
-        carry, held = jax.lax.optimization_barrier((carry, params))
-        return function(carry, held, *numbered)
+        # The barrier keeps one part after the other, even where the loop is unrolled.
+        (total, batch_stats), held = jax.lax.optimization_barrier((carry, params))
+        part, number = numbered
+        keys = jax.tree.map(lambda key: jax.random.fold_in(key, number), key)
+        found, (aux, batch_stats) = function(held, batch_stats, part, keys)
+        return (jax.tree.map(jnp.add, total, found), batch_stats), aux
 
-    return scan(step, carry, (split(batch, parts), jnp.arange(parts)))
-
-
-def _mean(metrics: PyTree) -> PyTree:
-    return jax.tree.map(lambda values: values.mean(axis=0), metrics)
+    inputs = (split(batch, parts), jnp.arange(parts))
+    (total, batch_stats), aux = scan(step, (zeros, batch_stats), inputs)
+    merged = jax.tree.map(lambda x: x.mean(axis=0) if x.ndim == 1 else merge(x), aux)
+    return total, (merged, batch_stats)
