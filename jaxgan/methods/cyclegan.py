@@ -171,7 +171,7 @@ class CycleGAN:
                 {ab: to_b.stats, ba: to_a.stats},
             )
 
-        gradients, ((losses, fake_a, fake_b), batch_stats) = accumulate.grad(
+        gradients, ((metrics, fake_a, fake_b), batch_stats) = accumulate.grad(
             generators_loss, parts
         )(_pick(state.params), _pick(state.batch_stats), (a, b), (key_ab, key_ba))
 
@@ -181,24 +181,21 @@ class CycleGAN:
             memory["pool_a"], old_a = query(pools["pool_a"], fake_a, jax.random.fold_in(key_ba, 3))
             memory["pool_b"], old_b = query(pools["pool_b"], fake_b, jax.random.fold_in(key_ab, 3))
 
-        logits = {}
         for domain, real, fake in (("a", a, old_a), ("b", b, old_b)):
-            name = f"discriminator_{domain}"
-            gradients[name], ((loss, *logits[domain]), batch_stats[name]) = accumulate.grad(
-                self.discriminator_loss, parts
-            )(state.params[name], state.batch_stats[name], (real, fake), None)
-            losses[f"loss/{name}"] = loss
+            name, loss = f"discriminator_{domain}", partial(self.discriminator_loss, domain)
+            gradients[name], (measured, batch_stats[name]) = accumulate.grad(loss, parts)(
+                state.params[name], state.batch_stats[name], (real, fake), None
+            )
+            metrics |= measured
 
         params, opt_state = update_all(self.make_optimizer(), gradients, state)
-        after = TrainState(state.step + 1, params, batch_stats, opt_state, memory)
-        watched_ab = self.watch("ab", "b", a, fake_b, *logits["b"])
-        watched_ba = self.watch("ba", "a", b, fake_a, *logits["a"])
-        return after, losses | watched_ab | watched_ba
+        metrics |= self.watch("ab", a, fake_b) | self.watch("ba", b, fake_a)
+        return TrainState(state.step + 1, params, batch_stats, opt_state, memory), metrics
 
     def discriminator_loss(
-        self, params: PyTree, stats: PyTree, images: tuple[Domain, Domain], key: None
-    ) -> tuple[Float[Array, ""], tuple]:
-        """Return the loss of one discriminator on real and generated images, and its logits."""
+        self, domain: str, params: PyTree, stats: PyTree, images: tuple[Domain, Domain], key: None
+    ) -> tuple[Float[Array, ""], tuple[Metrics, PyTree]]:
+        """Return the loss of a domain's discriminator on real and generated images."""
         gan = ADVERSARIAL_LOSSES[self.adversarial_loss]
         network, (real, fake) = self.make_discriminator(), images
         if self.norm == "instance":
@@ -209,20 +206,13 @@ class CycleGAN:
             real_logits, stats = run(network, params, stats, real)
             fake_logits, stats = run(network, params, stats, fake)
         loss = (gan.real(real_logits) + gan.fake(fake_logits)) / 2
-        return loss, ((loss, real_logits, fake_logits), stats)
+        accuracy = gan.accuracy(f"discriminator_{domain}", real_logits, fake_logits)
+        return loss, ({f"loss/discriminator_{domain}": loss} | accuracy, stats)
 
-    def watch(
-        self,
-        direction: str,
-        target: str,
-        x: Domain,
-        fake: Domain,
-        real_logits: Logits,
-        fake_logits: Logits,
-    ) -> Metrics:
-        """Return metrics that no network learns from: accuracies and the correlation of colors."""
-        gan, similarity = ADVERSARIAL_LOSSES[self.adversarial_loss], correlation(x, fake)
-        return gan.accuracy(f"discriminator_{target}", real_logits, fake_logits) | {
+    def watch(self, direction: str, x: Domain, fake: Domain) -> Metrics:
+        """Return the correlation of an input and its translation, and whether it is a warning."""
+        similarity = correlation(x, fake)
+        return {
             f"correlation/{direction}": similarity,
             f"warning/colors_inverted_{direction}": (similarity < INVERTED).astype(jnp.float32),
         }

@@ -6,6 +6,7 @@ back, cross between the halves.
 """
 
 import dataclasses
+from functools import partial
 from typing import TYPE_CHECKING
 
 import jax
@@ -141,7 +142,7 @@ def _update(
         return sum(losses.values()), ((losses, fake), generator.stats)
 
     gradients, batch_stats, memory = {}, {}, {}
-    gradients["generator"], ((losses, fake), batch_stats["generator"]) = accumulate.grad(
+    gradients["generator"], ((metrics, fake), batch_stats["generator"]) = accumulate.grad(
         generator_loss, parts
     )(half.params["generator"], half.batch_stats["generator"], (x, y), key)
 
@@ -150,14 +151,14 @@ def _update(
         pool_key = jax.random.fold_in(key, 3)
         memory["pool"], old_fake = query(half.memory["pool"], fake, pool_key)
 
-    gradients["discriminator"], ((loss, *logits), batch_stats["discriminator"]) = accumulate.grad(
-        method.discriminator_loss, parts
+    loss = partial(method.discriminator_loss, "{target}")
+    gradients["discriminator"], (measured, batch_stats["discriminator"]) = accumulate.grad(
+        loss, parts
     )(half.params["discriminator"], half.batch_stats["discriminator"], (y, old_fake), None)
-    losses["loss/discriminator_{target}"] = loss
 
     params, opt_state = update_all(method.make_optimizer(), gradients, half)
-    watched = method.watch("{direction}", "{target}", x, fake, *logits)
-    return TrainState(half.step, params, batch_stats, opt_state, memory), losses | watched
+    metrics |= measured | method.watch("{direction}", x, fake)
+    return TrainState(half.step, params, batch_stats, opt_state, memory), metrics
 
 
 def _exchange(images: Domain) -> Domain:

@@ -138,9 +138,10 @@ class DCGAN:
             loss_real = (1 - self.label_smoothing) * gan.real(real_logits) + smoothed
             loss_fake = gan.fake(fake_logits)
             losses = {"loss/discriminator_real": loss_real, "loss/discriminator_fake": loss_fake}
-            return loss_real + loss_fake, ((losses, real_logits, fake_logits), stats)
+            accuracy = gan.accuracy("discriminator", real_logits, fake_logits)
+            return loss_real + loss_fake, (losses | accuracy, stats)
 
-        d_gradient, ((d_losses, *logits), d_stats) = accumulate.grad(discriminator_loss, parts)(
+        d_gradient, (d_metrics, d_stats) = accumulate.grad(discriminator_loss, parts)(
             d, d_stats, (real, fake), (real_key, fake_key)
         )
         d, d_opt = update(self.make_optimizer(), d_gradient, state.opt_state["discriminator"], d)
@@ -151,7 +152,7 @@ class DCGAN:
             loss = gan.generator(logits)
             return loss, ({"loss/generator": loss}, None)
 
-        fake_gradient, (g_losses, _) = accumulate.image_grad(generator_loss, parts)(
+        fake_gradient, (g_metrics, _) = accumulate.image_grad(generator_loss, parts)(
             fake, None, (), judge_key
         )
         g_gradient = pull_back(fake_gradient)
@@ -167,8 +168,7 @@ class DCGAN:
         if self.ema:
             averaged = average(state.memory["average"], _generator_of(after), self.ema, state.step)
             after = dataclasses.replace(after, memory={"average": averaged})
-        watched = gan.accuracy("discriminator", *logits) | _watch_diversity(fake, real)
-        return after, d_losses | g_losses | watched
+        return after, d_metrics | g_metrics | _watch_diversity(fake, real)
 
     def sample(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray

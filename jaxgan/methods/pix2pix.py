@@ -116,9 +116,10 @@ class Pix2pix:
             real_logits, stats = judge(d, stats, x, y)
             loss_real, loss_fake = gan.real(real_logits), gan.fake(fake_logits)
             losses = {"loss/discriminator_real": loss_real, "loss/discriminator_fake": loss_fake}
-            return (loss_real + loss_fake) / 2, ((losses, real_logits, fake_logits), stats)
+            accuracy = gan.accuracy("discriminator", real_logits, fake_logits)
+            return (loss_real + loss_fake) / 2, (losses | accuracy, stats)
 
-        d_gradient, ((d_losses, *logits), d_stats) = accumulate.grad(discriminator_loss, parts)(
+        d_gradient, (d_metrics, d_stats) = accumulate.grad(discriminator_loss, parts)(
             d, d_stats, (x, y, fake), None
         )
         d, d_opt = update(self.make_optimizer(), d_gradient, state.opt_state["discriminator"], d)
@@ -131,7 +132,7 @@ class Pix2pix:
             losses = {"loss/generator_gan": loss_gan, "loss/generator_l1": loss_l1}
             return loss_gan + loss_l1, (losses, None)
 
-        fake_gradient, (g_losses, _) = accumulate.image_grad(generator_loss, parts)(
+        fake_gradient, (g_metrics, _) = accumulate.image_grad(generator_loss, parts)(
             fake, None, (x, y), None
         )
         g_gradient = pull_back(fake_gradient)
@@ -143,7 +144,7 @@ class Pix2pix:
             batch_stats={"generator": g_stats, "discriminator": d_stats},
             opt_state={"generator": g_opt, "discriminator": d_opt},
             memory=state.memory,
-        ), d_losses | g_losses | gan.accuracy("discriminator", *logits)
+        ), d_metrics | g_metrics
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
         """Translate `input`; show the `target`, where there is one, beside it.
