@@ -106,9 +106,11 @@ def _forward(function: Callable[..., tuple], parts: int) -> Callable[..., tuple]
     if parts == 1:
         return function
 
-    def in_parts(*arguments):
-        without_gradient = lambda *part: ((), function(*part))  # noqa: E731
-        return _in_turn(without_gradient, (), *arguments, parts)[1]
+    def without_gradient(*arguments):
+        return (), function(*arguments)
+
+    def in_parts(params, batch_stats, batch, key):
+        return _in_turn(without_gradient, (), params, batch_stats, batch, key, parts)[1]
 
     return in_parts
 
