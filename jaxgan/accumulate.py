@@ -1,8 +1,7 @@
-"""Gradients over a batch that is worked through in parts, to need the memory of a part alone.
+"""Gradient accumulation: processes a batch in micro-batches to save memory.
 
-A loss is a mean over images, so that of a batch is the mean of those of its parts. The parts are
-interleaved: a batch that is split over devices stays where it is. With a single part all of this is
-`jax.grad` and `jax.vjp`.
+A loss is a mean over images, so its gradient over a batch is the mean of those over its parts. The
+parts are interleaved: a batch that is split over devices stays where it is.
 """
 
 from collections.abc import Callable
@@ -10,18 +9,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxgan.loops import scan
-from jaxgan.types import PyTree
+from jaxgan.types import Images, PyTree
 
-Output = Float[Array, "batch *_"]
-Number = Int[Array, ""] | None  # of a part; None if there is one alone
-
-
-def part_key(key: PRNGKeyArray, number: Number) -> PRNGKeyArray:
-    """Return the randomness of a part; that of an only part is the batch's own."""
-    return key if number is None else jax.random.fold_in(key, number)
+Loss = Callable[[PyTree, PyTree, PyTree, PyTree], tuple[Any, tuple[PyTree, PyTree]]]
+Forward = Callable[[PyTree, PyTree, PyTree, PyTree], tuple[Images, PyTree]]
+Pullback = Callable[[Images], PyTree]
 
 
 def split(batch: PyTree, parts: int) -> PyTree:
@@ -36,127 +30,111 @@ def merge(parts: PyTree) -> PyTree:
     return jax.tree.map(lambda x: x.swapaxes(0, 1).reshape(-1, *x.shape[2:]), parts)
 
 
-def gradient(
-    loss: Callable[[PyTree, PyTree, PyTree, Number], tuple[Any, tuple]],
-    params: PyTree,
-    batch_stats: PyTree,
-    batch: PyTree,
-    parts: int,
-) -> tuple[PyTree, PyTree, PyTree, PyTree]:
-    """Return the gradient of a loss with respect to parameters.
+def grad(loss: Loss, parts: int) -> Callable[..., tuple[PyTree, tuple]]:
+    """Return `jax.grad(loss, has_aux=True)` that processes the batch in parts.
 
     Args:
-        loss: Of parameters, running statistics, a part of the batch, and the number of the part;
-            returns the loss, and a tuple of metrics, new running statistics, and images.
-        params: Parameters.
-        batch_stats: Running statistics, which one part hands on to the next.
-        batch: Arrays with a batch axis.
-        parts: In how many parts to work through them.
+        loss: `loss(params, batch_stats, batch, key)` returns a scalar and, as auxiliary data,
+            `(aux, batch_stats)`. Each part gets the running statistics that the previous one
+            returned, and keys of its own, made of all those in the pytree `key`. In `aux`, scalars
+            are averaged over the parts and arrays are merged along their batch axis.
+        parts: Number of parts; with one this is `jax.grad`.
+    """
+    gradient = jax.grad(loss, has_aux=True)
+    if parts == 1:
+        return gradient
+
+    def accumulated(params, batch_stats, batch, key):
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        total, others = _in_turn(gradient, zeros, params, batch_stats, batch, key, parts)
+        return jax.tree.map(lambda total: total / parts, total), others
+
+    return accumulated
+
+
+def image_grad(loss: Loss, parts: int) -> Callable[..., tuple[Images, tuple]]:
+    """Do as `grad` with respect to images, which take the place of parameters and go in parts."""
+    gradient = jax.grad(loss, has_aux=True)
+
+    def of_part(_, batch_stats, images_and_batch, key):
+        images, batch = images_and_batch
+        found, (aux, batch_stats) = gradient(images, batch_stats, batch, key)
+        return (found, aux), batch_stats
+
+    def accumulated(images, batch_stats, batch, key):
+        (found, aux), batch_stats = _forward(of_part, parts)((), batch_stats, (images, batch), key)
+        return found / parts, (aux, batch_stats)
+
+    return accumulated
+
+
+def vjp(function: Forward, parts: int) -> Callable[..., tuple[Images, PyTree, Pullback]]:
+    """Return `jax.vjp` with respect to parameters that processes the batch in parts.
+
+    Args:
+        function: `function(params, batch_stats, batch, key)` returns images and running statistics.
+        parts: Number of parts. If there are several, the pullback computes the images again.
 
     Returns:
-        The gradient, metrics, new running statistics, and the images of the whole batch.
+        A function of the same arguments, which returns the images, the running statistics, and the
+        pullback from the gradient of the images to that of the parameters.
     """
-    grad = jax.grad(loss, has_aux=True)
+
+    def with_pullback(params, batch_stats, batch, key):
+        if parts == 1:
+            images, pullback, after = jax.vjp(
+                lambda params: function(params, batch_stats, batch, key), params, has_aux=True
+            )
+            return images, after, lambda gradient: pullback(gradient)[0]
+
+        def pull_back(gradient):
+            def product(params, batch_stats, batch_and_gradient, key):
+                batch, gradient = batch_and_gradient
+                images, batch_stats = function(params, batch_stats, batch, key)
+                return parts * jnp.vdot(gradient, images), ((), batch_stats)
+
+            return grad(product, parts)(params, batch_stats, (batch, gradient), key)[0]
+
+        images, after = _forward(function, parts)(params, batch_stats, batch, key)
+        return images, after, pull_back
+
+    return with_pullback
+
+
+def _forward(function: Callable[..., tuple], parts: int) -> Callable[..., tuple]:
+    """Return a function from four arguments, as a loss has, to `(aux, batch_stats)`, in parts."""
     if parts == 1:
-        total, (metrics, batch_stats, images) = grad(params, batch_stats, batch, None)
-        return total, metrics, batch_stats, images
+        return function
 
-    def add(carry, params, part, number):
-        total, batch_stats = carry
-        found, (metrics, batch_stats, images) = grad(params, batch_stats, part, number)
-        return (jax.tree.map(jnp.add, total, found), batch_stats), (metrics, images)
+    def without_gradient(*arguments):
+        return (), function(*arguments)
 
-    zeros = jax.tree.map(jnp.zeros_like, params)
-    (total, batch_stats), (metrics, images) = _in_turn(
-        add, (zeros, batch_stats), params, batch, parts
-    )
-    mean = jax.tree.map(lambda total: total / parts, total)
-    return mean, _mean(metrics), batch_stats, merge(images)
+    def in_parts(params, batch_stats, batch, key):
+        return _in_turn(without_gradient, (), params, batch_stats, batch, key, parts)[1]
 
-
-def image_gradient(
-    loss: Callable[[Output, PyTree, Number], tuple[Float[Array, ""], Any]],
-    images: Output,
-    others: PyTree,
-    parts: int,
-) -> tuple[Output, Any]:
-    """Return the gradient of a loss with respect to images, and its metrics.
-
-    Args:
-        loss: Of a part of the images and of the others, and the number of the part; returns the
-            loss, and metrics.
-        images: Images.
-        others: Other arrays with a batch axis.
-        parts: In how many parts to work through them.
-    """
-    grad = jax.grad(loss, has_aux=True)
-    if parts == 1:
-        return grad(images, others, None)
-
-    def judge(carry, _, part, number):
-        return carry, grad(*part, number)
-
-    _, (gradients, metrics) = _in_turn(judge, (), (), (images, others), parts)
-    return merge(gradients) / parts, _mean(metrics)
-
-
-def vjp(
-    forward: Callable[[PyTree, PyTree, PyTree, Number], tuple[Output, PyTree]],
-    params: PyTree,
-    batch_stats: PyTree,
-    batch: PyTree,
-    parts: int,
-) -> tuple[Output, PyTree, Callable[[Output], PyTree]]:
-    """Return what a network makes, its running statistics, and the pullback to its parameters.
-
-    In several parts, the pullback makes it again.
-
-    Args:
-        forward: Of what `gradient` asks of a loss; returns images and new running statistics.
-        params: Parameters.
-        batch_stats: Running statistics, which one part hands on to the next.
-        batch: Arrays with a batch axis.
-        parts: In how many parts to work through them.
-    """
-    if parts == 1:
-        output, pullback, batch_stats = jax.vjp(
-            lambda params: forward(params, batch_stats, batch, None), params, has_aux=True
-        )
-        return output, batch_stats, lambda cotangent: pullback(cotangent)[0]
-
-    def advance(batch_stats, params, part, number):
-        output, batch_stats = forward(params, batch_stats, part, number)
-        return batch_stats, output
-
-    after, outputs = _in_turn(advance, batch_stats, params, batch, parts)
-
-    def pull_back(cotangent):
-        def product(params, batch_stats, part, number):
-            images, cotangent = part
-            output, _ = forward(params, batch_stats, images, number)
-            return parts * jnp.vdot(cotangent, output), ({}, batch_stats, ())
-
-        return gradient(product, params, batch_stats, (batch, cotangent), parts)[0]
-
-    return merge(outputs), after, pull_back
+    return in_parts
 
 
 def _in_turn(
-    function: Callable[[PyTree, PyTree, PyTree, Number], tuple[PyTree, PyTree]],
-    carry: PyTree,
+    function: Callable[..., tuple[PyTree, tuple]],
+    zeros: PyTree,
     params: PyTree,
+    batch_stats: PyTree,
     batch: PyTree,
+    key: PyTree,
     parts: int,
-) -> tuple[PyTree, PyTree]:
-    """Scan the parts of a batch, with what is handed on and with parameters."""
+) -> tuple[PyTree, tuple]:
+    """Return the sum of a function's first result over the parts, and `(aux, batch_stats)`."""
 
     def step(carry, numbered):
-        # One part after the other, even where the loop is unrolled.
-        carry, held = jax.lax.optimization_barrier((carry, params))
-        return function(carry, held, *numbered)
+        # The barrier keeps one part after the other, even where the loop is unrolled.
+        (total, batch_stats), held = jax.lax.optimization_barrier((carry, params))
+        part, number = numbered
+        keys = jax.tree.map(lambda key: jax.random.fold_in(key, number), key)
+        found, (aux, batch_stats) = function(held, batch_stats, part, keys)
+        return (jax.tree.map(jnp.add, total, found), batch_stats), aux
 
-    return scan(step, carry, (split(batch, parts), jnp.arange(parts)))
-
-
-def _mean(metrics: PyTree) -> PyTree:
-    return jax.tree.map(lambda values: values.mean(axis=0), metrics)
+    inputs = (split(batch, parts), jnp.arange(parts))
+    (total, batch_stats), aux = scan(step, (zeros, batch_stats), inputs)
+    merged = jax.tree.map(lambda x: x.mean(axis=0) if x.ndim == 1 else merge(x), aux)
+    return total, (merged, batch_stats)

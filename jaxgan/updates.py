@@ -74,6 +74,33 @@ def run(
     return y, updated.get("batch_stats", {})
 
 
+class Passes:
+    """The passes of one network in training mode that a loss needs.
+
+    Each pass gets the running statistics that the previous one left, and a dropout key of its own.
+
+    Attributes:
+        stats: Running statistics after the passes so far.
+    """
+
+    def __init__(self, network: nn.Module, params: PyTree, stats: PyTree, key: PRNGKeyArray):
+        self.network, self.params, self.stats, self.key = network, params, stats, key
+        self.count = 0
+
+    def __call__(self, x: Float[Array, "batch *input"]) -> Float[Array, "batch *output"]:
+        """Return the network's output."""
+        dropout_key = jax.random.fold_in(self.key, self.count)
+        self.count += 1
+        y, self.stats = run(self.network, self.params, self.stats, x, dropout_key)
+        return y
+
+    def both(
+        self, x: Float[Array, "batch *input"], y: Float[Array, "batch *input"]
+    ) -> Float[Array, "2 batch *output"]:
+        """Return the outputs of two batches, made in one pass."""
+        return apart(self(together(x, y)))
+
+
 def together(*batches: Float[Array, "batch *_"]) -> Float[Array, "images *_"]:
     """Return one batch of several, interleaved: what is split over devices stays where it is."""
     return accumulate.merge(jnp.stack(batches))
@@ -173,3 +200,15 @@ def update(
     """Return one network's new parameters and optimizer state."""
     updates, opt_state = optimizer.update(gradients, opt_state, params)
     return optax.apply_updates(params, updates), opt_state
+
+
+def update_all(
+    optimizer: optax.GradientTransformation, gradients: Mapping[str, PyTree], state: TrainState
+) -> tuple[dict[str, PyTree], dict[str, PyTree]]:
+    """Return the new parameters and optimizer states of the networks that have gradients."""
+    params, opt_state = {}, {}
+    for name, gradient in gradients.items():
+        params[name], opt_state[name] = update(
+            optimizer, gradient, state.opt_state[name], state.params[name]
+        )
+    return params, opt_state

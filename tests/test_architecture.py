@@ -17,7 +17,6 @@ ALLOWED = {
     "loops": ["types"],
     "image_pool": ["types"],
     "accumulate": ["loops", "types"],
-    "directions": ["types"],
     "diff_augment": ["types"],
     "processes": ["config", "errors"],
     "stopping": [],
@@ -30,9 +29,9 @@ ALLOWED = {
         *(
             "accumulate",
             "diff_augment",
-            "directions",
             "image_pool",
             "images",
+            "methods",
             "networks",
             "losses",
             "schedules",

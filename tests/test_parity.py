@@ -194,7 +194,7 @@ def cyclegan(dtype):
     cast = partial(jnp.asarray, dtype=dtype)
     state = state.replace(params=jax.tree.map(cast, state.params))
     state = state.replace(
-        opt_state={n: method._optimizer().init(p) for n, p in state.params.items()}
+        opt_state={n: method.make_optimizer().init(p) for n, p in state.params.items()}
     )
     return method, state, batch, numbers
 

@@ -1,5 +1,6 @@
 from functools import partial
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from jaxgan.networks.resnet import ResNetGenerator
 from jaxgan.networks.unet import UNetGenerator
 from jaxgan.types import Translator
-from jaxgan.updates import average, translate
+from jaxgan.updates import Passes, average, run, translate
 
 KEY = jax.random.key(0)
 
@@ -29,6 +30,32 @@ def test_images_are_mirrored_to_what_a_network_needs_and_cut_back(generator, mir
     padding = ((0, 0), (0, mirrored[0] - 33), (0, mirrored[1] - 50), (0, 0))
     whole = jax.jit(generator.apply)({"params": params}, jnp.pad(images, padding, "reflect"))
     np.testing.assert_allclose(translated, whole[:, :33, :50], atol=1e-5)
+
+
+class Noisy(nn.Module):
+    """Adds noise, and counts how often it did."""
+
+    @nn.compact
+    def __call__(self, x):
+        count = self.variable("batch_stats", "count", lambda: jnp.zeros(()))
+        count.value += 1
+        return x + jax.random.normal(self.make_rng("dropout"), x.shape)
+
+
+def test_passes_hand_on_statistics_and_draw_noise_by_their_number():
+    """Runs continue bit for bit only if the keys stay as they are."""
+    x, y = jnp.zeros((2, 3)), jnp.ones((2, 3))
+    passes = Passes(Noisy(), {}, {"count": jnp.zeros(())}, KEY)
+    first, (second, third) = passes(x), passes.both(x, y)
+
+    def expected(x, number):
+        return run(Noisy(), {}, {"count": jnp.zeros(())}, x, jax.random.fold_in(KEY, number))[0]
+
+    np.testing.assert_array_equal(first, expected(x, 0))
+    interleaved = expected(jnp.stack([x[0], y[0], x[1], y[1]]), 1)
+    np.testing.assert_array_equal(second, interleaved[::2])
+    np.testing.assert_array_equal(third, interleaved[1::2])
+    assert passes.stats["count"] == 2
 
 
 def test_a_moving_average_forgets_where_it_started():

@@ -1,8 +1,10 @@
-"""CycleGAN: image-to-image translation without pairs (Zhu et al. 2017, arXiv 1703.10593)."""
+"""CycleGAN: image-to-image translation without pairs (Zhu et al. 2017, arXiv 1703.10593).
+
+The loss of the generators is gan + 10 cycle + 5 identity: see `CycleGAN.train_step`.
+"""
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Literal
@@ -13,32 +15,34 @@ import jax.numpy as jnp
 import optax
 import tyro
 from jax.sharding import Mesh
-from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxgan import accumulate
-from jaxgan.directions import (
-    DIRECTIONS,
-    name_metrics,
-    put_together,
-    stack,
-    take_apart,
-    unstack,
-)
 from jaxgan.image_pool import empty_pool, query
-from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, correlation, l1
+from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, Logits, correlation, l1
+from jaxgan.methods import cyclegan_directions
+from jaxgan.methods.cyclegan_directions import DIRECTIONS, Domain
 from jaxgan.networks.compute import Compute
 from jaxgan.networks.layers import INITIALIZERS, InitializerName, NormName
 from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.resnet import ResNetGenerator, UpsampleName
 from jaxgan.networks.unet import UNetGenerator, choose_depth
 from jaxgan.schedules import Constant, Schedule
-from jaxgan.types import Batch, Images, Metrics, Spec, TrainState, Translator
-from jaxgan.updates import apart, init_state, represent, run, together, translate, update
+from jaxgan.types import Batch, Images, Metrics, PyTree, Spec, TrainState, Translator
+from jaxgan.updates import (
+    Passes,
+    apart,
+    init_state,
+    represent,
+    run,
+    together,
+    translate,
+    update_all,
+)
 from jaxgan.validation import check
 
 INVERTED = -0.5  # correlation of input and output below which colors are likely inverted
-Domain = Float[Array, "batch height width _"]  # images of either domain
+GENERATORS = ("generator_ab", "generator_ba")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +123,7 @@ class CycleGAN:
             "discriminator_a": (self.make_discriminator(), a),
             "discriminator_b": (self.make_discriminator(), b),
         }
-        state = init_state(key, self._optimizer(), networks, self.compute.accumulate)
+        state = init_state(key, self.make_optimizer(), networks, self.compute.accumulate)
         if not self.pool_size:
             return state
         pools = {
@@ -132,181 +136,106 @@ class CycleGAN:
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
     ) -> tuple[TrainState, Metrics]:
         """See `Method.train_step`."""
-        halves, metrics = self._update(
-            take_apart(state),
-            [batch["a"], batch["b"]],
-            [batch["b"], batch["a"]],
-            list(jax.random.split(key)),
-            exchange=lambda ab_and_ba: ab_and_ba[::-1],
-        )
-        return put_together(state.step + 1, halves), name_metrics(metrics)
+        a, b = batch["a"], batch["b"]
+        gan, parts = ADVERSARIAL_LOSSES[self.adversarial_loss], self.compute.accumulate
+        identity = self.lambda_identity > 0 and a.shape[-1] == b.shape[-1]
+        key_ab, key_ba = jax.random.split(key)
+
+        def generators_loss(params, stats, images, keys):
+            a, b = images
+            (ab, ba), (key_ab, key_ba) = GENERATORS, keys
+            to_b = Passes(self.make_generator(b.shape[-1]), params[ab], stats[ab], key_ab)
+            to_a = Passes(self.make_generator(a.shape[-1]), params[ba], stats[ba], key_ba)
+            if identity and self.norm == "instance":  # no image affects another: one pass for two
+                fake_b, same_b = to_b.both(a, b)
+                fake_a, same_a = to_a.both(b, a)
+                cycled_a, cycled_b = to_a(fake_b), to_b(fake_a)
+            else:
+                fake_b, fake_a = to_b(a), to_a(b)
+                cycled_a, cycled_b = to_a(fake_b), to_b(fake_a)
+                same_a, same_b = (to_a(a), to_b(b)) if identity else (a, b)
+
+            # loss_G = gan + 10 cycle + 5 identity, in both directions
+            losses = {
+                "loss/generator_ab_gan": gan.generator(self._judge(state, "b", fake_b)),
+                "loss/generator_ba_gan": gan.generator(self._judge(state, "a", fake_a)),
+                "loss/cycle_a": self.lambda_cycle * l1(cycled_a, a),
+                "loss/cycle_b": self.lambda_cycle * l1(cycled_b, b),
+            }
+            if identity:
+                weight = self.lambda_identity * self.lambda_cycle
+                losses["loss/identity_a"] = weight * l1(same_a, a)
+                losses["loss/identity_b"] = weight * l1(same_b, b)
+            return sum(losses.values()), (
+                (losses, fake_a, fake_b),
+                {ab: to_b.stats, ba: to_a.stats},
+            )
+
+        gradients, ((metrics, fake_a, fake_b), batch_stats) = accumulate.grad(
+            generators_loss, parts
+        )(_pick(state.params), _pick(state.batch_stats), (a, b), (key_ab, key_ba))
+
+        memory, old_a, old_b = {}, fake_a, fake_b
+        if self.pool_size:
+            pools = state.memory
+            memory["pool_a"], old_a = query(pools["pool_a"], fake_a, jax.random.fold_in(key_ba, 3))
+            memory["pool_b"], old_b = query(pools["pool_b"], fake_b, jax.random.fold_in(key_ab, 3))
+
+        for domain, real, fake in (("a", a, old_a), ("b", b, old_b)):
+            name, loss = f"discriminator_{domain}", partial(self.discriminator_loss, domain)
+            gradients[name], (measured, batch_stats[name]) = accumulate.grad(loss, parts)(
+                state.params[name], state.batch_stats[name], (real, fake), None
+            )
+            metrics |= measured
+
+        params, opt_state = update_all(self.make_optimizer(), gradients, state)
+        metrics |= self.watch("ab", a, fake_b) | self.watch("ba", b, fake_a)
+        return TrainState(state.step + 1, params, batch_stats, opt_state, memory), metrics
+
+    def discriminator_loss(
+        self, domain: str, params: PyTree, stats: PyTree, images: tuple[Domain, Domain], key: None
+    ) -> tuple[Float[Array, ""], tuple[Metrics, PyTree]]:
+        """Return the loss of a domain's discriminator on real and generated images."""
+        gan = ADVERSARIAL_LOSSES[self.adversarial_loss]
+        network, (real, fake) = self.make_discriminator(), images
+        if self.norm == "instance":
+            logits, stats = run(network, params, stats, together(real, fake))
+            real_logits, fake_logits = apart(logits)
+        else:
+            # Real before fake: each has batch statistics of its own.
+            real_logits, stats = run(network, params, stats, real)
+            fake_logits, stats = run(network, params, stats, fake)
+        loss = (gan.real(real_logits) + gan.fake(fake_logits)) / 2
+        accuracy = gan.accuracy(f"discriminator_{domain}", real_logits, fake_logits)
+        return loss, ({f"loss/discriminator_{domain}": loss} | accuracy, stats)
+
+    def watch(self, direction: str, x: Domain, fake: Domain) -> Metrics:
+        """Return the correlation of an input and its translation, and whether it is a warning."""
+        similarity = correlation(x, fake)
+        return {
+            f"correlation/{direction}": similarity,
+            f"warning/colors_inverted_{direction}": (similarity < INVERTED).astype(jnp.float32),
+        }
+
+    def _judge(self, state: TrainState, domain: str, images: Domain) -> Logits:
+        """Return a discriminator's logits; its statistics stay as its own update leaves them."""
+        name = f"discriminator_{domain}"
+        network = self.make_discriminator()
+        return run(network, state.params[name], state.batch_stats[name], images)[0]
 
     def split(self, state: TrainState) -> TrainState:
         """See `Splittable.split`."""
-        return stack(state)
+        return cyclegan_directions.stack(state)
 
     def join(self, state: TrainState) -> TrainState:
         """See `Splittable.join`."""
-        return unstack(state)
+        return cyclegan_directions.unstack(state)
 
     def split_train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray, mesh: Mesh
     ) -> tuple[TrainState, Metrics]:
-        """See `Splittable.split_train_step`. What crosses between the halves is images."""
-
-        def exchange(own):
-            return [jax.lax.ppermute(own[0], "direction", ((0, 1), (1, 0)))]
-
-        def update_half(half, a, b, keys):
-            is_ab = jax.lax.axis_index("direction") == 0
-            half, key = jax.tree.map(lambda leaf: leaf[0], (half, keys))
-            source, target = jnp.where(is_ab, a, b), jnp.where(is_ab, b, a)
-            (half,), (metrics,) = self._update([half], [source], [target], [key], exchange)
-            return jax.tree.map(lambda leaf: leaf[None], (half, metrics))
-
-        # The other axes of the mesh are left to the partitioner.
-        half, both = P("direction"), P()
-        update = jax.shard_map(
-            update_half,
-            mesh=mesh,
-            in_specs=(half, both, both, half),
-            out_specs=half,
-            axis_names={"direction"},
-        )
-        stepless = dataclasses.replace(state, step=())
-        halves, metrics = update(stepless, batch["a"], batch["b"], jax.random.split(key))
-        by_direction = [
-            {name: value[half] for name, value in metrics.items()}
-            for half in range(len(DIRECTIONS))
-        ]
-        return dataclasses.replace(halves, step=state.step + 1), name_metrics(by_direction)
-
-    def _update(
-        self,
-        halves: Sequence[TrainState],
-        sources: Sequence[Domain],
-        targets: Sequence[Domain],
-        keys: Sequence[PRNGKeyArray],
-        exchange: Callable[[Sequence[Domain]], Sequence[Domain]],
-    ) -> tuple[list[TrainState], list[Metrics]]:
-        """Update the networks of the directions given: of both, or of one on its half of devices.
-
-        Args:
-            halves: Of each direction, its generator and the discriminator of that one's images.
-            sources: What each direction translates.
-            targets: Images of the domain that each translates to.
-            keys: Fresh randomness for each direction.
-            exchange: Gives each direction the other one's images.
-        """
-        loss = ADVERSARIAL_LOSSES[self.adversarial_loss]
-        identity = self.lambda_identity > 0 and all(
-            x.shape[-1] == y.shape[-1] for x, y in zip(sources, targets, strict=True)
-        )
-        # Images pass a network at once, if it normalizes each by itself.
-        at_once = self.norm == "instance"
-        parts = self.compute.accumulate
-
-        def generators_loss(params, batch_stats, images, part):
-            (sources, targets), stats = images, list(batch_stats)
-
-            def translate_all(images, number):
-                translated = []
-                for i, (x, y, key) in enumerate(zip(images, targets, keys, strict=True)):
-                    dropout_key = jax.random.fold_in(accumulate.part_key(key, part), number)
-                    generator = self.make_generator(y.shape[-1])
-                    image, stats[i] = run(generator, params[i], stats[i], x, dropout_key)
-                    translated.append(image)
-                return translated
-
-            if identity and at_once:
-                translated = translate_all(map(together, sources, targets), 0)
-                fakes, sames = zip(*map(apart, translated), strict=True)
-                cycled = translate_all(exchange(fakes), 1)
-            else:
-                fakes = translate_all(sources, 0)
-                cycled = translate_all(exchange(fakes), 1)
-                sames = translate_all(targets, 2) if identity else ()
-            losses = []
-            for half, fake, reconstructed, y in zip(halves, fakes, cycled, targets, strict=True):
-                # The discriminator's statistics stay as its own update leaves them.
-                judged, _ = run(
-                    self.make_discriminator(),
-                    half.params["discriminator"],
-                    half.batch_stats["discriminator"],
-                    fake,
-                )
-                losses.append(
-                    {
-                        "loss/generator_{direction}_gan": loss.generator(judged),
-                        "loss/cycle_{target}": self.lambda_cycle * l1(reconstructed, y),
-                    }
-                )
-            if identity:
-                weight = self.lambda_identity * self.lambda_cycle
-                for terms, same, y in zip(losses, sames, targets, strict=True):
-                    terms["loss/identity_{target}"] = weight * l1(same, y)
-            return sum(sum(terms.values()) for terms in losses), (losses, stats, fakes)
-
-        gradients, metrics, generator_stats, fakes = accumulate.gradient(
-            generators_loss,
-            [half.params["generator"] for half in halves],
-            [half.batch_stats["generator"] for half in halves],
-            (sources, targets),
-            parts,
-        )
-
-        def discriminator_loss(params, stats, images, part):
-            network, (real, fake) = self.make_discriminator(), images
-            if at_once:
-                logits, stats = run(network, params, stats, together(real, fake))
-                real_logits, fake_logits = apart(logits)
-            else:
-                # Real before fake: each has batch statistics of its own.
-                real_logits, stats = run(network, params, stats, real)
-                fake_logits, stats = run(network, params, stats, fake)
-            accuracy = loss.accuracy("discriminator_{target}", real_logits, fake_logits)
-            total = (loss.real(real_logits) + loss.fake(fake_logits)) / 2
-            return total, (accuracy | {"loss/discriminator_{target}": total}, stats, ())
-
-        updated = []
-        for half, source, target, fake, key, gradient, stats, measured in zip(
-            halves, sources, targets, fakes, keys, gradients, generator_stats, metrics, strict=True
-        ):
-            memory, old_fake = {}, fake
-            if self.pool_size:
-                pool_key = jax.random.fold_in(key, 3)
-                memory["pool"], old_fake = query(half.memory["pool"], fake, pool_key)
-            gradient = {"generator": gradient}
-            batch_stats = {"generator": stats}
-            gradient["discriminator"], judged, batch_stats["discriminator"], _ = (
-                accumulate.gradient(
-                    discriminator_loss,
-                    half.params["discriminator"],
-                    half.batch_stats["discriminator"],
-                    (target, old_fake),
-                    parts,
-                )
-            )
-            similarity = correlation(source, fake)
-            measured |= judged | {
-                "correlation/{direction}": similarity,
-                "warning/colors_inverted_{direction}": (similarity < INVERTED).astype(jnp.float32),
-            }
-            params, opt_state = {}, {}
-            for role in gradient:
-                params[role], opt_state[role] = update(
-                    self._optimizer(), gradient[role], half.opt_state[role], half.params[role]
-                )
-            updated.append(
-                TrainState(
-                    step=(),
-                    params=params,
-                    batch_stats=batch_stats,
-                    opt_state=opt_state,
-                    memory=memory,
-                )
-            )
-        return updated, metrics
+        """See `Splittable.split_train_step`."""
+        return cyclegan_directions.train_step(self, state, batch, key, mesh)
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
         """Translate both ways and back, as at the reference's test time.
@@ -388,5 +317,11 @@ class CycleGAN:
             compute=self.compute,
         )
 
-    def _optimizer(self) -> optax.GradientTransformation:
+    def make_optimizer(self) -> optax.GradientTransformation:
+        """Return the optimizer of every network."""
         return optax.adam(self.schedule.scale(self.learning_rate), b1=self.beta1, b2=0.999)
+
+
+def _pick(networks: PyTree) -> PyTree:
+    """Return the entries of the generators."""
+    return {name: networks[name] for name in GENERATORS}

@@ -100,7 +100,7 @@ class DCGAN:
             "generator": (self.make_generator(channels), (batch_size, self.latent_dim)),
             "discriminator": (self.make_discriminator(), (batch_size, height, width, channels)),
         }
-        state = init_state(key, self._optimizer(), networks, self.compute.accumulate)
+        state = init_state(key, self.make_optimizer(), networks, self.compute.accumulate)
         return (
             dataclasses.replace(state, memory={"average": _generator_of(state)})
             if self.ema
@@ -112,84 +112,63 @@ class DCGAN:
     ) -> tuple[TrainState, Metrics]:
         """See `Method.train_step`."""
         real = batch["image"]
-        loss = ADVERSARIAL_LOSSES[self.adversarial_loss]
+        gan, parts = ADVERSARIAL_LOSSES[self.adversarial_loss], self.compute.accumulate
         generator, discriminator = self.make_generator(real.shape[-1]), self.make_discriminator()
-        parts = self.compute.accumulate
-        latent_key, *augment_keys = jax.random.split(key, 4)
+        latent_key, real_key, fake_key, judge_key = jax.random.split(key, 4)
         latents = self.draw_latents(latent_key, len(real))
 
-        def generate(params, batch_stats, latents, part):
-            return run(generator, params, batch_stats, latents)
+        def generate(params, stats, latents, key):
+            return run(generator, params, stats, latents)
 
-        def judge(params, batch_stats, images, part, number):
-            if self.diff_augment:
-                augment_key = accumulate.part_key(augment_keys[number], part)
-                images = diff_augment(images, augment_key)
-            return run(discriminator, params, batch_stats, images)
+        def judge(params, stats, images, key):
+            seen = diff_augment(images, key) if self.diff_augment else images
+            return run(discriminator, params, stats, seen)
 
-        fake, generator_stats, generator_vjp = accumulate.vjp(
-            generate, state.params["generator"], state.batch_stats["generator"], latents, parts
-        )
+        g, g_stats = state.params["generator"], state.batch_stats["generator"]
+        d, d_stats = state.params["discriminator"], state.batch_stats["discriminator"]
+        # One pass of the generator serves both losses, as in `Pix2pix.train_step`.
+        fake, g_stats, pull_back = accumulate.vjp(generate, parts)(g, g_stats, latents, None)
 
-        def discriminator_loss(params, stats, images, part):
+        def discriminator_loss(d, stats, images, keys):
+            (real, fake), (real_key, fake_key) = images, keys
             # Real before fake, in separate passes: each has batch statistics of its own.
-            real, fake = images
-            real_logits, stats = judge(params, stats, real, part, 0)
-            fake_logits, stats = judge(params, stats, fake, part, 1)
-            smoothed = self.label_smoothing * loss.fake(real_logits)
-            metrics = {
-                "loss/discriminator_real": (1 - self.label_smoothing) * loss.real(real_logits)
-                + smoothed,
-                "loss/discriminator_fake": loss.fake(fake_logits),
-            }
-            total = metrics["loss/discriminator_real"] + metrics["loss/discriminator_fake"]
-            return total, (
-                metrics | loss.accuracy("discriminator", real_logits, fake_logits),
-                stats,
-                (),
-            )
+            real_logits, stats = judge(d, stats, real, real_key)
+            fake_logits, stats = judge(d, stats, fake, fake_key)
+            smoothed = self.label_smoothing * gan.fake(real_logits)
+            loss_real = (1 - self.label_smoothing) * gan.real(real_logits) + smoothed
+            loss_fake = gan.fake(fake_logits)
+            losses = {"loss/discriminator_real": loss_real, "loss/discriminator_fake": loss_fake}
+            accuracy = gan.accuracy("discriminator", real_logits, fake_logits)
+            return loss_real + loss_fake, (losses | accuracy, stats)
 
-        gradients, metrics, discriminator_stats, _ = accumulate.gradient(
-            discriminator_loss,
-            state.params["discriminator"],
-            state.batch_stats["discriminator"],
-            (real, fake),
-            parts,
+        d_gradient, (d_metrics, d_stats) = accumulate.grad(discriminator_loss, parts)(
+            d, d_stats, (real, fake), (real_key, fake_key)
         )
-        discriminator_params, discriminator_opt = update(
-            self._optimizer(),
-            gradients,
-            state.opt_state["discriminator"],
-            state.params["discriminator"],
+        d, d_opt = update(self.make_optimizer(), d_gradient, state.opt_state["discriminator"], d)
+
+        def generator_loss(fake, _, images, key):
+            # The updated discriminator, whose running statistics this pass leaves alone.
+            logits, _ = judge(d, d_stats, fake, key)
+            loss = gan.generator(logits)
+            return loss, ({"loss/generator": loss}, None)
+
+        fake_gradient, (g_metrics, _) = accumulate.image_grad(generator_loss, parts)(
+            fake, None, (), judge_key
         )
+        g_gradient = pull_back(fake_gradient)
+        g, g_opt = update(self.make_optimizer(), g_gradient, state.opt_state["generator"], g)
 
-        def generator_loss(fake, others, part):
-            # The discriminator's running statistics stay as its own update left them.
-            logits, _ = judge(discriminator_params, discriminator_stats, fake, part, 2)
-            return (total := loss.generator(logits)), {"loss/generator": total}
-
-        # Only with respect to the image: the discriminator's gradients are not wanted here.
-        fake_gradient, measured = accumulate.image_gradient(generator_loss, fake, (), parts)
-        metrics |= measured
-        gradients = generator_vjp(fake_gradient)
-        generator_params, generator_opt = update(
-            self._optimizer(), gradients, state.opt_state["generator"], state.params["generator"]
-        )
-
-        if len(real) > 1:
-            metrics["diversity"] = diversity(fake, real)
-            metrics["warning/collapsed"] = (metrics["diversity"] < COLLAPSED).astype(jnp.float32)
         after = TrainState(
             step=state.step + 1,
-            params={"generator": generator_params, "discriminator": discriminator_params},
-            batch_stats={"generator": generator_stats, "discriminator": discriminator_stats},
-            opt_state={"generator": generator_opt, "discriminator": discriminator_opt},
+            params={"generator": g, "discriminator": d},
+            batch_stats={"generator": g_stats, "discriminator": d_stats},
+            opt_state={"generator": g_opt, "discriminator": d_opt},
             memory={},
         )
         if self.ema:
             averaged = average(state.memory["average"], _generator_of(after), self.ema, state.step)
             after = dataclasses.replace(after, memory={"average": averaged})
-        return after, metrics
+        return after, d_metrics | g_metrics | _watch_diversity(fake, real)
 
     def sample(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
@@ -240,8 +219,17 @@ class DCGAN:
             compute=self.compute,
         )
 
-    def _optimizer(self) -> optax.GradientTransformation:
+    def make_optimizer(self) -> optax.GradientTransformation:
+        """Return the optimizer of every network."""
         return optax.adam(self.schedule.scale(self.learning_rate), b1=self.beta1, b2=0.999)
+
+
+def _watch_diversity(fake: Images, real: Images) -> Metrics:
+    """Return how far generated images lie apart, and whether that is a sign of collapse."""
+    if len(real) == 1:
+        return {}
+    found = diversity(fake, real)
+    return {"diversity": found, "warning/collapsed": (found < COLLAPSED).astype(jnp.float32)}
 
 
 def _generator_of(state: TrainState) -> PyTree:

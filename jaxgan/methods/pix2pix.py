@@ -81,7 +81,7 @@ class Pix2pix:
         x, y = batch_spec["input"].shape, batch_spec["target"].shape
         return init_state(
             key,
-            self._optimizer(),
+            self.make_optimizer(),
             {
                 "generator": (self.make_generator(y[-1]), x),
                 "discriminator": (self.make_discriminator(), (*x[:-1], x[-1] + y[-1])),
@@ -94,73 +94,57 @@ class Pix2pix:
     ) -> tuple[TrainState, Metrics]:
         """See `Method.train_step`."""
         x, y = batch["input"], batch["target"]
-        loss = ADVERSARIAL_LOSSES[self.adversarial_loss]
-        generator, judging = self.make_generator(y.shape[-1]), self.make_discriminator()
-        parts = self.compute.accumulate
+        gan, parts = ADVERSARIAL_LOSSES[self.adversarial_loss], self.compute.accumulate
+        generator, discriminator = self.make_generator(y.shape[-1]), self.make_discriminator()
 
-        def generate(params, batch_stats, x, part):
-            return run(generator, params, batch_stats, x, accumulate.part_key(key, part))
+        def generate(params, stats, x, key):
+            return run(generator, params, stats, x, key)
 
-        def judge(params, batch_stats, x, images):
-            return run(judging, params, batch_stats, concat_channels(x, images))
+        def judge(params, stats, x, images):
+            return run(discriminator, params, stats, concat_channels(x, images))
 
-        fake, generator_stats, generator_vjp = accumulate.vjp(
-            generate, state.params["generator"], state.batch_stats["generator"], x, parts
-        )
+        g, g_stats = state.params["generator"], state.batch_stats["generator"]
+        d, d_stats = state.params["discriminator"], state.batch_stats["discriminator"]
+        # One pass of the generator serves both losses. With a second pass, a step at 64x64 takes
+        # 7% more operations with `remat`, and 8% more memory with `accumulate`.
+        fake, g_stats, pull_back = accumulate.vjp(generate, parts)(g, g_stats, x, key)
 
-        def discriminator_loss(params, batch_stats, images, part):
-            # Fake before real, in separate passes: each has batch statistics of its own.
+        def discriminator_loss(d, stats, images, key):
             x, y, fake = images
-            fake_logits, batch_stats = judge(params, batch_stats, x, fake)
-            real_logits, batch_stats = judge(params, batch_stats, x, y)
-            metrics = {
-                "loss/discriminator_real": loss.real(real_logits),
-                "loss/discriminator_fake": loss.fake(fake_logits),
-            }
-            metrics |= loss.accuracy("discriminator", real_logits, fake_logits)
-            total = metrics["loss/discriminator_real"] + metrics["loss/discriminator_fake"]
-            return total / 2, (metrics, batch_stats, ())
+            # Fake before real, in separate passes: each has batch statistics of its own.
+            fake_logits, stats = judge(d, stats, x, fake)
+            real_logits, stats = judge(d, stats, x, y)
+            loss_real, loss_fake = gan.real(real_logits), gan.fake(fake_logits)
+            losses = {"loss/discriminator_real": loss_real, "loss/discriminator_fake": loss_fake}
+            accuracy = gan.accuracy("discriminator", real_logits, fake_logits)
+            return (loss_real + loss_fake) / 2, (losses | accuracy, stats)
 
-        gradients, metrics, discriminator_stats, _ = accumulate.gradient(
-            discriminator_loss,
-            state.params["discriminator"],
-            state.batch_stats["discriminator"],
-            (x, y, fake),
-            parts,
+        d_gradient, (d_metrics, d_stats) = accumulate.grad(discriminator_loss, parts)(
+            d, d_stats, (x, y, fake), None
         )
-        discriminator_params, discriminator_opt = update(
-            self._optimizer(),
-            gradients,
-            state.opt_state["discriminator"],
-            state.params["discriminator"],
-        )
+        d, d_opt = update(self.make_optimizer(), d_gradient, state.opt_state["discriminator"], d)
 
-        def generator_loss(fake, others, part):
-            # The discriminator's running statistics stay as its own update left them.
-            x, y = others
-            logits, _ = judge(discriminator_params, discriminator_stats, x, fake)
-            gan, distance = loss.generator(logits), self.lambda_l1 * l1(fake, y)
-            return gan + distance, (gan, distance)
+        def generator_loss(fake, _, images, key):
+            x, y = images
+            # The updated discriminator, whose running statistics this pass leaves alone.
+            logits, _ = judge(d, d_stats, x, fake)
+            loss_gan, loss_l1 = gan.generator(logits), self.lambda_l1 * l1(fake, y)
+            losses = {"loss/generator_gan": loss_gan, "loss/generator_l1": loss_l1}
+            return loss_gan + loss_l1, (losses, None)
 
-        # Only with respect to the image: the discriminator's gradients are not wanted here.
-        fake_gradient, (gan, distance) = accumulate.image_gradient(
-            generator_loss, fake, (x, y), parts
+        fake_gradient, (g_metrics, _) = accumulate.image_grad(generator_loss, parts)(
+            fake, None, (x, y), None
         )
-        gradients = generator_vjp(fake_gradient)
-        generator_params, generator_opt = update(
-            self._optimizer(), gradients, state.opt_state["generator"], state.params["generator"]
-        )
+        g_gradient = pull_back(fake_gradient)
+        g, g_opt = update(self.make_optimizer(), g_gradient, state.opt_state["generator"], g)
 
         return TrainState(
             step=state.step + 1,
-            params={"generator": generator_params, "discriminator": discriminator_params},
-            batch_stats={
-                "generator": generator_stats,
-                "discriminator": discriminator_stats,
-            },
-            opt_state={"generator": generator_opt, "discriminator": discriminator_opt},
+            params={"generator": g, "discriminator": d},
+            batch_stats={"generator": g_stats, "discriminator": d_stats},
+            opt_state={"generator": g_opt, "discriminator": d_opt},
             memory=state.memory,
-        ), metrics | {"loss/generator_gan": gan, "loss/generator_l1": distance}
+        ), d_metrics | g_metrics
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
         """Translate `input`; show the `target`, where there is one, beside it.
@@ -219,5 +203,6 @@ class Pix2pix:
             compute=self.compute,
         )
 
-    def _optimizer(self) -> optax.GradientTransformation:
+    def make_optimizer(self) -> optax.GradientTransformation:
+        """Return the optimizer of every network."""
         return optax.adam(self.schedule.scale(self.learning_rate), b1=self.beta1, b2=0.999)

@@ -1,0 +1,166 @@
+"""CycleGAN with each direction on its own half of the devices: A to B on one, B to A on the other.
+
+A half holds one generator, and the discriminator and the pool of the domain it translates to. The
+steps are those of `CycleGAN.train_step`; only generated images, and their gradients on the way
+back, cross between the halves.
+"""
+
+import dataclasses
+from functools import partial
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from jaxgan import accumulate
+from jaxgan.image_pool import query
+from jaxgan.losses import ADVERSARIAL_LOSSES, l1
+from jaxgan.types import Batch, Metrics, TrainState
+from jaxgan.updates import Passes, run, update_all
+
+if TYPE_CHECKING:
+    import jaxgan.methods.cyclegan
+
+DIRECTIONS = ("ab", "ba")
+Domain = Float[Array, "batch height width _"]  # images of either domain
+PARTS = ("params", "batch_stats", "opt_state", "memory")
+
+
+def _names(direction: str) -> dict[str, str]:
+    """Return the names of a direction's networks and pool by their role in it."""
+    return {
+        "generator": f"generator_{direction}",
+        "discriminator": f"discriminator_{direction[1]}",
+        "pool": f"pool_{direction[1]}",
+    }
+
+
+def stack(state: TrainState) -> TrainState:
+    """Return a state by role, every array with a first axis of directions.
+
+    Raises:
+        ValueError: If the directions differ in their shapes.
+    """
+
+    def pick(part, direction):
+        return {role: part[name] for role, name in _names(direction).items() if name in part}
+
+    ab, ba = (
+        {part: pick(getattr(state, part), direction) for part in PARTS} for direction in DIRECTIONS
+    )
+    if jax.tree.map(jnp.shape, ab) != jax.tree.map(jnp.shape, ba):
+        raise ValueError("the directions can only be split if A and B have the same channels")
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), ab, ba)
+    return TrainState(step=state.step, **stacked)
+
+
+def unstack(state: TrainState) -> TrainState:
+    """Undo `stack`."""
+
+    def name(part):
+        return {
+            _names(direction)[role]: jax.tree.map(lambda leaf, half=half: leaf[half], value)
+            for half, direction in enumerate(DIRECTIONS)
+            for role, value in part.items()
+        }
+
+    return TrainState(step=state.step, **{part: name(getattr(state, part)) for part in PARTS})
+
+
+def train_step(
+    method: "jaxgan.methods.cyclegan.CycleGAN",
+    state: TrainState,
+    batch: Batch,
+    key: PRNGKeyArray,
+    mesh: Mesh,
+) -> tuple[TrainState, Metrics]:
+    """Do as `CycleGAN.train_step` with a stacked state, its first axis split over the mesh."""
+
+    def update_half(half, a, b, keys):
+        is_ab = jax.lax.axis_index("direction") == 0
+        x, y = jnp.where(is_ab, a, b), jnp.where(is_ab, b, a)
+        half, key = jax.tree.map(lambda leaf: leaf[0], (half, keys))
+        half, metrics = _update(method, half, x, y, key)
+        return jax.tree.map(lambda leaf: leaf[None], (half, metrics))
+
+    # The other axes of the mesh are left to the partitioner.
+    half, both = P("direction"), P()
+    update_halves = jax.shard_map(
+        update_half,
+        mesh=mesh,
+        in_specs=(half, both, both, half),
+        out_specs=half,
+        axis_names={"direction"},
+    )
+    stepless = dataclasses.replace(state, step=())
+    after, metrics = update_halves(stepless, batch["a"], batch["b"], jax.random.split(key))
+    named = {
+        name.format(direction=direction, target=direction[1]): values[half]
+        for half, direction in enumerate(DIRECTIONS)
+        for name, values in metrics.items()
+    }
+    return dataclasses.replace(after, step=state.step + 1), named
+
+
+def _update(
+    method: "jaxgan.methods.cyclegan.CycleGAN",
+    half: TrainState,
+    x: Domain,
+    y: Domain,
+    key: PRNGKeyArray,
+) -> tuple[TrainState, Metrics]:
+    """Update the networks of one direction, which translates `x` to the domain of `y`."""
+    gan, parts = ADVERSARIAL_LOSSES[method.adversarial_loss], method.compute.accumulate
+    identity = method.lambda_identity > 0  # both domains have the same channels
+
+    def generator_loss(params, stats, images, key):
+        x, y = images
+        generator = Passes(method.make_generator(y.shape[-1]), params, stats, key)
+        if identity and method.norm == "instance":
+            fake, same = generator.both(x, y)
+            cycled = generator(_exchange(fake))
+        else:
+            fake = generator(x)
+            cycled = generator(_exchange(fake))
+            same = generator(y) if identity else y
+        judged, _ = run(
+            method.make_discriminator(),
+            half.params["discriminator"],
+            half.batch_stats["discriminator"],
+            fake,
+        )
+        losses = {
+            "loss/generator_{direction}_gan": gan.generator(judged),
+            "loss/cycle_{target}": method.lambda_cycle * l1(cycled, y),
+        }
+        if identity:
+            weight = method.lambda_identity * method.lambda_cycle
+            losses["loss/identity_{target}"] = weight * l1(same, y)
+        return sum(losses.values()), ((losses, fake), generator.stats)
+
+    gradients, batch_stats, memory = {}, {}, {}
+    gradients["generator"], ((metrics, fake), batch_stats["generator"]) = accumulate.grad(
+        generator_loss, parts
+    )(half.params["generator"], half.batch_stats["generator"], (x, y), key)
+
+    old_fake = fake
+    if method.pool_size:
+        pool_key = jax.random.fold_in(key, 3)
+        memory["pool"], old_fake = query(half.memory["pool"], fake, pool_key)
+
+    loss = partial(method.discriminator_loss, "{target}")
+    gradients["discriminator"], (measured, batch_stats["discriminator"]) = accumulate.grad(
+        loss, parts
+    )(half.params["discriminator"], half.batch_stats["discriminator"], (y, old_fake), None)
+
+    params, opt_state = update_all(method.make_optimizer(), gradients, half)
+    metrics |= measured | method.watch("{direction}", x, fake)
+    return TrainState(half.step, params, batch_stats, opt_state, memory), metrics
+
+
+def _exchange(images: Domain) -> Domain:
+    """Return the images that the other half gives."""
+    return jax.lax.ppermute(images, "direction", ((0, 1), (1, 0)))
