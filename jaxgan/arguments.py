@@ -12,13 +12,14 @@ from jaxgan.processes import Processes
 
 @dataclass(frozen=True)
 class TrainArguments:
-    """Trains an experiment, or continues it if the run's folder holds one already."""
+    """Trains an experiment, or continues it if the folder of the run already holds one."""
 
     config: Annotated[Config, tyro.conf.FlagConversionOff]
     workdir: Path | None = None
-    """Folder of the run, by default the next free runs/NNNNN-NAME after the config's name."""
+    """Folder of the run; by default the next free runs/NNNNN-NAME, with the name of the config."""
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Only print the config, the parameters of each network, and the memory of a train step."""
+    """Print the config, the parameters of each network and the memory of a train step, then
+    exit."""
     processes: Annotated[Processes, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(name="")] = field(
         default_factory=Processes
     )

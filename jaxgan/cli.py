@@ -34,30 +34,31 @@ class Translate:
     run: Path
     """Folder of the run, or one of its checkpoints."""
     input: Path
-    """An image, or a folder of them."""
+    """An image or a folder of images."""
     output: Path
-    """Folder to write to, under the same names, with a page index.html of all."""
+    """Folder to write to. Images keep their names; index.html shows all of them."""
     direction: Literal["ab", "ba"] | None = None
-    """For a CycleGAN: ab (the default) makes B of A, ba A of B."""
+    """For a CycleGAN: ab (the default) translates A to B, ba translates B to A."""
     format: Literal["png", "jpg", "webp", "tiff", "npy"] | None = None
-    """Format to write; that of each input by default, if it holds what is to be written."""
+    """Format to write; by default the format of each input, if it can hold the output."""
     value_range: tuple[float, float] | None = None
-    """Values of floating-point files that are black and white, if the model does not know any."""
+    """Values of floating-point files that mean black and white, if the model has no range."""
     tile: int = 0
-    """Translate larger images in overlapping tiles of so many pixels a side; 0 for none."""
+    """Translate larger images in overlapping tiles of this many pixels a side; 0 disables tiles."""
     tile_statistics: Literal["image", "tile"] = "image"
-    """Statistics of instance norm (and of batch norm, unless running) in tiles: of the whole image,
-    which takes one more pass over it for each norm, or of each tile, which takes one pass, and
-    contrast and color change from tile to tile."""
+    """Statistics of instance norm (and of batch norm, unless running) in tiles: those of the whole
+    image, which takes one more pass over it for each norm; or those of each tile, which takes one
+    pass, but contrast and color change from tile to tile."""
     dropout: Literal["on", "off"] | None = None
-    """Whether dropout stays on; by default as in the method's paper."""
+    """Whether dropout stays on; by default as in the paper of the method."""
     norm_statistics: Literal["image", "running"] | None = None
-    """What batch norm uses: each image's statistics, or the running averages of training; by
-    default as in the method's paper."""
+    """Statistics that batch norm uses: those of each image, or the running averages of training; by
+    default as in the paper of the method."""
     max_pixels: int = 2**28
-    """Most pixels of an image: a small file can stand for a huge image that fills the memory."""
+    """Maximum number of pixels of an image, because a small file can hold an image that fills the
+    memory."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Replace files that jaxgan did not write, too."""
+    """Also replace files that jaxgan did not write."""
 
     def __post_init__(self):
         check(self.tile >= 0, "tile must not be negative")
@@ -92,20 +93,20 @@ class Translate:
 
 @dataclass(frozen=True)
 class Generate:
-    """Make images with a trained DCGAN."""
+    """Generate images with a trained DCGAN."""
 
     run: Path
     """Folder of the run, or one of its checkpoints."""
     output: Path
-    """Folder to write to: 00000.png, ..., or .tiff if PNG does not hold them; all in grid.png."""
+    """Folder to write to: 00000.png, ... (.tiff if PNG cannot hold them), and all in grid.png."""
     count: int = 64
-    """How many images."""
+    """Number of images."""
     seed: int = 0
-    """Seed of the latent vectors."""
+    """Seed for the latent vectors."""
     interpolate: bool = False
-    """Walk from one latent vector to the next, eight images each, in place of unrelated images."""
+    """Interpolate from one latent vector to the next, with eight images each."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Replace files that jaxgan did not write, too."""
+    """Also replace files that jaxgan did not write."""
 
     def __post_init__(self):
         check(self.count >= 1, "count must be at least 1")
@@ -138,43 +139,44 @@ class Generate:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure a trained model on a split of its data set."""
+    """Evaluate a trained model on a split of its data set."""
 
     run: Path
     """Folder of the run, or one of its checkpoints."""
     metrics: str
-    """What to measure, by commas: fid, kid; of pairs also l1, psnr, ssim, lpips, fcn-score; of a
-    DCGAN on classes linear-probe."""
+    """Metrics, separated by commas: fid, kid; for pairs also l1, psnr, ssim, lpips, fcn-score; for
+    a DCGAN on classes linear-probe."""
     split: str | None = None
-    """Images to measure on: test, val or train; by default the first of these that there is."""
+    """Images to measure on: test, val or train; by default the first of these that exists."""
     count: int = 10_000
-    """Most images to measure on."""
+    """Maximum number of images to measure on."""
     direction: Literal["ab", "ba"] | None = None
-    """For a CycleGAN: ab (the default) measures its B, ba its A."""
+    """For a CycleGAN: ab (the default) measures generated B, ba generated A."""
     features: str = "inception"
-    """What fid and kid see by: inception, or run:DIR for the discriminator of a run."""
+    """Feature extractor for fid and kid: inception, or run:DIR for the discriminator of that
+    run."""
     resize: Literal["clean", "original", "pytorch-fid"] = "clean"
-    """How images are resized for Inception: clean as clean-fid does, original as Heusel et al. and
-    torch-fidelity do, pytorch-fid as that library does."""
+    """How to resize images for Inception: clean as in clean-fid, original as in Heusel et al. and
+    torch-fidelity, pytorch-fid as in that library."""
     inception: Path | None = None
-    """File of Inception's weights; it is kept for the next time."""
+    """File of the weights of Inception; a copy is kept for later."""
     alexnet: Path | None = None
-    """File of AlexNet's weights, for lpips; it is kept for the next time."""
+    """File of the weights of AlexNet, for lpips; a copy is kept for later."""
     lpips: Path | None = None
-    """File of the weights of lpips; it is kept for the next time."""
+    """File of the weights of lpips; a copy is kept for later."""
     dropout: Literal["on", "off"] | None = None
-    """Whether dropout stays on; by default as in the method's paper."""
+    """Whether dropout stays on; by default as in the paper of the method."""
     norm_statistics: Literal["image", "running"] | None = None
-    """What batch norm uses: each image's statistics, or the running averages of training; by
-    default as in the method's paper."""
+    """Statistics that batch norm uses: those of each image, or the running averages of training; by
+    default as in the paper of the method."""
     untrained: bool = False
-    """Measure the model as it was before training, to see what training has changed."""
+    """Evaluate the model as it was before training, for comparison."""
     seed: int = 0
-    """Seed of latent vectors and dropout."""
+    """Seed for latent vectors and dropout."""
     output: Path | None = None
     """File to write, by default metrics.json (metrics_untrained.json) in the run's folder."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Replace a file that jaxgan did not write, too."""
+    """Also replace a file that jaxgan did not write."""
 
     def __post_init__(self):
         check(self.count >= 2, "count must be at least 2")
@@ -219,14 +221,14 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class ImportTorch:
-    """Make a run of files of the PyTorch references, to use it or to train on."""
+    """Import PyTorch checkpoints as a run, for inference or further training."""
 
     from_: Annotated[Path, tyro.conf.arg(name="from")]
-    """Folder that holds latest_net_G.pth and the like, or netG_epoch_N.pth."""
+    """Folder with latest_net_G.pth and the like, or netG_epoch_N.pth."""
     workdir: Path
-    """Folder of the run to make."""
+    """Folder of the new run."""
     config: Path | None = None
-    """Config file of the experiment; without one its architecture is read off the files."""
+    """Config file of the experiment; by default the architecture is inferred from the files."""
 
     def __call__(self) -> None:
         """Make the run."""
@@ -239,14 +241,14 @@ class ImportTorch:
 
 @dataclass(frozen=True)
 class ExportTorch:
-    """Write the networks of a run as files that the PyTorch references load."""
+    """Export the networks of a run as files that the PyTorch references load."""
 
     run: Path
     """Folder of the run, or one of its checkpoints."""
     output: Path
     """Folder to write to."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Replace files that jaxgan did not write, too."""
+    """Also replace files that jaxgan did not write."""
 
     def __call__(self) -> None:
         """Write the files."""

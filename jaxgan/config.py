@@ -17,51 +17,52 @@ UNNAMED = ("source", "facades", "crops", "compute")  # parts that the command li
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How long to train, and what to write down on the way."""
+    """How long to train, and what to log, sample, evaluate and save."""
 
     steps: int
-    """Steps to train in all, each an update of every network."""
+    """Total training steps. Each step updates every network once."""
     epochs: int = 0
-    """Passes through the training images, in place of steps; 0 counts steps. One epoch of a
-    CycleGAN is a pass through the larger domain."""
+    """Train for this many passes through the training images instead of `steps`; 0 uses `steps`.
+    For CycleGAN, an epoch is one pass through the larger domain."""
     batch_size: int = 1
-    """Images (or pairs) a step, over all devices."""
+    """Images (or pairs) per step, summed over all devices."""
     seed: int = 0
-    """Seed of initial weights, order of images, augmentation and dropout."""
+    """Seed for initial weights, image order, augmentation and dropout."""
     log_every: int = 100
-    """Steps between two entries of metrics.jsonl and lines of progress; 0 for none."""
+    """Steps between log entries (metrics.jsonl and the progress line); 0 disables logging."""
     sample_every: int = 1000
-    """Steps between two grids of held-out images; 0 for none."""
+    """Steps between sample grids of held-out images; 0 disables samples."""
     sample_count: int = 8
-    """Held-out images in a grid."""
+    """Number of held-out images in a sample grid."""
     eval_every: int = 0
-    """Steps between two evaluations on held-out images; 0 for none. The best model is kept in best,
-    beside the latest in checkpoints."""
+    """Steps between evaluations on held-out images; 0 disables them. The best model is saved in the
+    folder `best`, the latest ones in `checkpoints`."""
     eval_metrics: str = "kid"
-    """What to measure, by commas: fid, kid; of pairs also l1, psnr, ssim, lpips, fcn-score. The
-    first decides which model is the best."""
+    """Metrics, separated by commas: fid, kid; for pairs also l1, psnr, ssim, lpips, fcn-score. The
+    first one decides which model is the best."""
     eval_count: int = 256
-    """Most images to measure on."""
+    """Maximum number of images to measure on."""
     eval_features: str = "inception"
-    """What fid and kid see by: inception, or run:DIR for the discriminator of a run."""
+    """Feature extractor for fid and kid: inception, or run:DIR for the discriminator of that
+    run."""
     checkpoint_every: int = 1000
-    """Steps between two checkpoints; 0 for one at the end only."""
+    """Steps between checkpoints; 0 saves only one, at the end."""
     keep_last: int = 3
-    """Checkpoints to keep, the latest ones."""
+    """Number of latest checkpoints to keep."""
     keep_every: int = 0
-    """Checkpoints to keep besides: those at multiples of so many steps; 0 for none."""
+    """Also keep every checkpoint whose step is a multiple of this number; 0 keeps no others."""
     allow_new_data: bool = False
-    """Continue a run on other images than it was trained on. Resuming is then no longer exact: the
-    result differs from that of a run without a stop."""
+    """Allow a run to continue on different images. Resuming is then no longer exact: the result
+    differs from that of an uninterrupted run."""
     init_from: str | None = None
-    """Run (or import) whose weights to start from, with a fresh optimizer: fine-tuning."""
+    """Fine-tuning: a run (or an import) whose weights to start from, with a new optimizer."""
     steps_per_dispatch: int = 1
-    """Steps that the device is given at a time, of which all other counts of steps must be
-    multiples: for GPUs and TPUs that take a step in about the millisecond that calling it takes. A
-    CPU unrolls them, which takes longer to compile."""
+    """Training steps per call to the device. Other step counts must be multiples of it. More than
+    one helps GPUs and TPUs on which a step takes about as long as calling it, a millisecond. On a
+    CPU the steps are unrolled, which takes longer to compile."""
     mesh: str = "auto"
-    """Devices by axis, as data:4,spatial:2; the axes are data, fsdp, spatial and, for CycleGAN,
-    direction (docs/cloud.md). auto takes as many as can share a batch."""
+    """Number of devices per axis, such as data:4,spatial:2. The axes are data, fsdp, spatial and,
+    for CycleGAN, direction (docs/cloud.md). auto uses as many devices as divide the batch."""
 
     def __post_init__(self):
         sizes = ("batch_size", "sample_count", "eval_count", "keep_last", "steps_per_dispatch")

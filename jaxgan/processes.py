@@ -30,14 +30,14 @@ class Processes:
     """The processes that train together."""
 
     distributed: bool = False
-    """Train together with the other processes of this job, which JAX knows of on TPU pods and under
-    SLURM and Open MPI; elsewhere, say where they are with the three options below."""
+    """Train together with the other processes of this job. JAX finds them on TPU pods and under
+    SLURM and Open MPI; elsewhere, also pass the three options below."""
     coordinator_address: str | None = None
-    """HOST:PORT on which process 0 is to listen, the same for all processes."""
+    """HOST:PORT on which process 0 listens; the same for all processes."""
     num_processes: int | None = None
-    """How many processes there are."""
+    """Number of processes."""
     process_id: int | None = None
-    """Which of them this is, from 0 on."""
+    """Index of this process, starting at 0."""
 
 
 def join(processes: Processes) -> None:

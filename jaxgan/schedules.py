@@ -117,7 +117,7 @@ class StepDecay:
     """Steps between two reductions; by default a quarter of the run, the reference's 50 of 200
     epochs."""
     factor: float = 0.1
-    """What each reduction multiplies the learning rate by."""
+    """Factor by which each reduction multiplies the learning rate."""
 
     def __post_init__(self):
         check(self.interval is None or self.interval >= 1, "interval must be at least 1")

@@ -30,20 +30,20 @@ class Crops:
     """
 
     resize: Literal["square", "center", "shorter_side", "none"] = "square"
-    """Square makes images square, as in the papers; center cuts out the middle first;
-    shorter_side keeps their proportions, none their size, unless it is below load_size.
-    The last two train on random windows, and translate whole held-out images."""
+    """How to resize images: square makes them square, as in the papers; center first crops the
+    middle square; shorter_side keeps the proportions; none keeps the size, unless it is below
+    load_size. The last two train on random windows and translate whole held-out images."""
     load_size: int = 286
-    """Height and width to which training images, or their shorter sides, are resized, in pixels."""
+    """Height and width, or shorter side, that training images are resized to, in pixels."""
     crop_size: int = 256
-    """Height and width of the random crop that is trained on, in pixels."""
+    """Height and width of the random crops for training, in pixels."""
     flip: bool = True
-    """Whether to mirror half of the training images, at random."""
+    """Whether to flip training images horizontally with a probability of one half."""
     cache_gib: float = 4.0
-    """Decoded training images stay in memory as far as so many GiB hold them, in each of the
-    workers if there are any; 0 for never."""
+    """Memory for decoded training images, in GiB, in every worker if there are any; 0 disables the
+    cache."""
     workers: int = 0
-    """Processes that decode images; 0 decodes in threads. The batches are the same."""
+    """Number of processes that decode images; 0 uses threads. The batches are the same."""
     data_dir: str = DATA_DIR
     """Folder of prepared data sets."""
 

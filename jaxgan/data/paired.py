@@ -44,9 +44,9 @@ class Paired:
 
     source: Annotated[PairSource, tyro.conf.arg(name="")]
     direction: Literal["ab", "ba"] = "ab"
-    """Whether to translate A to B or B to A."""
+    """Translate A to B (ab) or B to A (ba)."""
     label_maps: Literal["none", "a", "b"] = "none"
-    """Which of A and B are label maps, to be resized without mixing the labels."""
+    """Which of A and B are label maps, which are resized without mixing labels."""
     crops: Annotated[Crops, tyro.conf.arg(name="")] = field(default_factory=Crops)
 
     def spec(self, batch_size: int) -> Spec:

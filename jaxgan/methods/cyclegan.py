@@ -59,20 +59,20 @@ class CycleGAN:
     discriminator_features: int = 64
     """Channels of the discriminators' first layer (the reference's ndf)."""
     generator: Literal["resnet", "unet"] = "resnet"
-    """Architecture of the generators; the paper's is the ResNet."""
+    """Architecture of the generators; the paper uses the ResNet."""
     blocks: int = 9
-    """Residual blocks of a ResNet: 9 for 256x256, 6 for 128x128 and below."""
+    """Number of residual blocks of a ResNet: 9 for 256x256, 6 for 128x128 and below."""
     upsample: UpsampleName = "transpose"
-    """Up-sampling of a ResNet; resize leaves no checkerboards, transpose is the paper's."""
+    """Up-sampling of a ResNet: transpose as in the paper; resize avoids checkerboard patterns."""
     depth: int = 0
-    """Levels of a U-Net, each of which halves the image; 0 chooses as many as the image size
+    """Number of levels of a U-Net, each of which halves the image; 0 uses as many as the image size
     allows, at most 8 (256x256 and multiples)."""
     discriminator_layers: int = 3
     """Strided layers of the PatchGANs: 3 judges 70x70 patches; 0 single pixels (PixelGAN)."""
     norm: NormName = "instance"
     """Norm of all networks."""
     dropout: float = 0.0
-    """Dropout probability in the generators; 0 for none, as in the paper."""
+    """Dropout probability in the generators; 0, as in the paper, disables dropout."""
     initializer: InitializerName = "normal"
     """Initial kernels: normal is N(0, 0.02), the paper's; the others are the reference's."""
     adversarial_loss: AdversarialLossName = "least_squares"

@@ -40,28 +40,29 @@ class DCGAN:
     """
 
     image_size: int = 64
-    """Height and width of the images, at least 8; 0 takes crop_size. The paper's is 64."""
+    """Height and width of the images, at least 8; 0 uses crop_size. The paper uses 64."""
     latent_dim: int = 100
-    """Numbers that an image is made of."""
+    """Size of the latent vectors."""
     latent: Literal["normal", "uniform"] = "normal"
-    """Latent vectors are N(0, 1), as in PyTorch's example, or U(-1, 1), as in the paper."""
+    """Distribution of latent vectors: N(0, 1), as in PyTorch's example, or U(-1, 1), as in the
+    paper."""
     features: int = 64
     """Channels of the generator's last hidden layer (the example's ngf); earlier ones have more."""
     discriminator_features: int = 64
     """Channels of the discriminator's first layer (the example's ndf); later ones have more."""
     discriminator_norm: DiscriminatorNormName = "batch"
-    """Norm of the discriminator: the paper's batch, spectral (Miyato et al. 2018), or none."""
+    """Norm of the discriminator: batch, as in the paper; spectral (Miyato et al. 2018); or none."""
     initializer: InitializerName = "normal"
-    """Initial kernels: normal is N(0, 0.02), the paper's."""
+    """Initializer of the kernels: normal, N(0, 0.02), as in the paper."""
     adversarial_loss: AdversarialLossName = "vanilla"
     """Formulation of the adversarial loss."""
     label_smoothing: float = 0.0
-    """How far the target for real images lies below 1 (Salimans et al. 2016 take 0.1)."""
+    """Subtracted from the target for real images, 1 (Salimans et al. 2016 use 0.1)."""
     diff_augment: bool = False
-    """Whether to augment what the discriminator sees, for few images (Zhao et al. 2020)."""
+    """Whether to augment the discriminator's inputs (Zhao et al. 2020), for small data sets."""
     ema: float = 0.0
-    """Per-step decay of the generator's moving average, which is used for sampling; 0 uses the
-    latest generator. Parameters and running batch-norm statistics are averaged."""
+    """Per-step decay of the generator's moving average, used for sampling; 0 disables it.
+    Parameters and running batch-norm statistics are averaged."""
     learning_rate: float = 2e-4
     """Adam's learning rate for both networks."""
     beta1: float = 0.5

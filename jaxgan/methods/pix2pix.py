@@ -34,16 +34,17 @@ class Pix2pix:
     discriminator_features: int = 64
     """Channels of the discriminator's first layer (the reference's ndf)."""
     depth: int = 0
-    """Levels of the U-Net, each of which halves the image; 0 chooses as many as the image size
-    allows, at most the paper's 8 (256x256 and multiples), 7 for 128x128, 6 for 64x64."""
+    """Number of levels of the U-Net, each of which halves the image; 0 uses as many as the image
+    size allows, at most the paper's 8 (256x256 and multiples), 7 for 128x128, 6 for 64x64."""
     discriminator_layers: int = 3
     """Strided layers of the PatchGAN: 3 judges 70x70 patches; 0 judges single pixels (PixelGAN)."""
     norm: NormName = "batch"
     """Norm of both networks."""
     dropout: float = 0.5
-    """Dropout probability in the generator's middle up blocks; 0 for none."""
+    """Dropout probability in the generator's middle up blocks; 0 disables dropout."""
     initializer: InitializerName = "normal"
-    """Initial kernels: normal is N(0, 0.02), the paper's; the others are the reference's."""
+    """Initializer of the kernels: normal, N(0, 0.02), as in the paper; the others as in the
+    reference."""
     adversarial_loss: AdversarialLossName = "vanilla"
     """Formulation of the adversarial loss."""
     lambda_l1: float = 100.0
@@ -56,10 +57,10 @@ class Pix2pix:
     """How the learning rate changes over the steps."""
     compute: Annotated[Compute, tyro.conf.arg(name="")] = field(default_factory=Compute)
     sample_dropout: bool = True
-    """Whether dropout stays on in use after training, as in the paper (section 3.2)."""
+    """Whether dropout stays on after training, as in the paper (section 3.2)."""
     sample_norm_statistics: Literal["image", "running"] = "image"
-    """Batch-norm statistics in use: each image's own, as in the paper (a test batch of one image),
-    or the running averages of training."""
+    """Batch-norm statistics after training: those of each image, as in the paper (a test batch of
+    one image), or the running averages of training."""
 
     def __post_init__(self):
         check(self.features >= 1, "features must be at least 1")

@@ -11,19 +11,19 @@ from jaxgan.validation import check
 
 @dataclass(frozen=True, kw_only=True)
 class Compute:
-    """Choices of speed and memory, none of which changes what a network means."""
+    """Trade-offs between speed and memory. None of them changes what a network computes."""
 
     compute_dtype: Literal["float32", "bfloat16"] = "float32"
-    """Type of the numbers in and between convolutions, for GPUs and TPUs; parameters, statistics,
-    losses and Adam are float32 either way."""
+    """Data type of the convolutions and the activations, for GPUs and TPUs. Parameters, statistics,
+    losses and the optimizer are always float32."""
     remat: bool = False
-    """Whether to compute the blocks of a network again for the backward pass instead of keeping
-    what they hold: less memory, up to a third more time."""
+    """Whether to recompute the blocks of a network in the backward pass instead of storing their
+    activations: saves memory, takes up to a third more time."""
     accumulate: int = 1
-    """Parts of a batch to work through one after the other, their gradients added up: less memory.
-    Batch norm normalizes each part by itself."""
+    """Gradient accumulation: the number of micro-batches that a batch is split into, to save
+    memory. Batch norm normalizes each micro-batch separately."""
     plain_layers: bool = False
-    """Whether to leave convolutions, norms and their gradients to XLA, for comparison."""
+    """Whether to use XLA's own convolutions, norms and gradients, for comparison."""
 
     def __post_init__(self):
         check(self.accumulate >= 1, "accumulate must be at least 1")
