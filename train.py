@@ -26,7 +26,7 @@ def main() -> int:
         print(dry_run.describe(arguments.config))
         return 0
     if jax.process_count() > 1 and not arguments.workdir:
-        raise UserError("several processes need a --workdir, which all of them see")
+        raise UserError("several processes need a --workdir, that all of them can see")
     with contextlib.ExitStack() as stack:
         workdir = arguments.workdir or stack.enter_context(new_workdir(Path("runs"), name))
         received = train(arguments.config, workdir, during_training)

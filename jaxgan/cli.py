@@ -196,7 +196,7 @@ class Evaluate:
         if not isinstance(model.config.method, Translating):
             for name in ("direction", "dropout", "norm_statistics"):
                 if getattr(self, name):
-                    raise UserError(f"{self.run} translates nothing: leave {name} out")
+                    raise UserError(f"{self.run} does not translate images: leave {name} out")
         given = {INCEPTION: self.inception, ALEXNET: self.alexnet, LPIPS_HEADS: self.lpips}
         settings = Settings(
             metrics=metrics,

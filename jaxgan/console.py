@@ -125,7 +125,7 @@ def _explain(error: RuntimeError) -> str | None:
         )
     if jax.distributed.is_initialized():
         return (
-            f"what the processes do together failed ({reason}): see what the others say; the "
+            f"an operation across processes failed ({reason}): see the output of the others; the "
             "same commands continue from the last checkpoint"
         )
     return None

@@ -122,7 +122,7 @@ def _read_npy_header(opened: io.BufferedIOBase) -> tuple[tuple[int, ...], np.dty
     read = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
     shape, _, dtype = read(opened)
     if len(shape) not in (2, 3) or min(shape) < 1:
-        raise ImageError(f"an array of shape {shape} is no height, width and channels")
+        raise ImageError(f"an array of shape {shape} is not an image of height, width and channels")
     return shape, dtype
 
 

@@ -106,7 +106,7 @@ def write_image(file: Path, image: Pixelated) -> None:
     """
     channels, suffix = image.shape[-1], file.suffix.lower()
     if deepest(suffix, channels) is None:
-        raise ImageError(f"{suffix} does not hold {channels} channels: take tiff or npy")
+        raise ImageError(f"{suffix} does not hold {channels} channels: choose tiff or npy")
     with replacing(file) as opened:
         if suffix == ".npy":
             np.save(opened, image)
@@ -123,7 +123,7 @@ def write_image(file: Path, image: Pixelated) -> None:
                     raise
                 size = f"{image.shape[1]}x{image.shape[0]}"
                 raise ImageError(
-                    f"{suffix} does not hold {size} pixels: take png or tiff"
+                    f"{suffix} does not hold {size} pixels: choose png or tiff"
                 ) from error
 
 

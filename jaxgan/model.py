@@ -165,7 +165,9 @@ class Model:
         method = self.config.method
         kind = type(method).__name__
         if not isinstance(method, Translating):
-            raise UserError(f"{self.checkpoint} is a {kind}, which makes images out of nothing")
+            raise UserError(
+                f"{self.checkpoint} is a {kind}, which generates images and does not translate"
+            )
         if direction is None:
             return method.directions[0]
         if not isinstance(direction, str):

@@ -66,7 +66,7 @@ def claim(
         if not overwrite and name.as_posix() not in known:
             raise UserError(
                 f"{printable(file)} exists, and jaxgan did not write it: choose another --output, "
-                "or pass --overwrite to replace it and its like"
+                "or pass --overwrite to replace such files"
             )
     folder.mkdir(parents=True, exist_ok=True)
     written = known.union(name.as_posix() for name in names)

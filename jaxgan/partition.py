@@ -228,7 +228,7 @@ def _parse(setting: str) -> dict[str, int]:
     sizes = {part[1]: int(part[2]) for part in parts if part}
     if len(sizes) < len(parts):
         raise UserError(
-            f"--config.train.mesh={setting} is no mesh: write auto, or devices by axis, such as "
+            f"--config.train.mesh={setting} is not a mesh: write auto, or devices by axis, such as "
             f"data:4 or data:4,spatial:2; the axes are {', '.join(AXES)}"
         )
     return sizes

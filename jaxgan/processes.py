@@ -128,7 +128,7 @@ def check_shared(folder: Path) -> None:
     if jax.process_index() == 0:
         token.unlink()
     if not all_see:
-        raise UserError(f"--workdir {folder} must be a folder that all processes see: not all do")
+        raise UserError(f"--workdir {folder} must be a folder that all processes can see")
 
 
 def leave(code: int) -> None:

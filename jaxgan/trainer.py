@@ -106,7 +106,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
             return None
         if start % at_once:
             raise UserError(
-                f"the run is at step {start}, which is no multiple of "
+                f"the run is at step {start}, which is not a multiple of "
                 f"config.train.steps_per_dispatch, {at_once}: set that to another number, or to 1"
             )
         if start:

@@ -195,7 +195,7 @@ def _choose_suffix(
     _, target = _as_deep_as(depth, source, target, options)
     suffix = f".{options.format}" if options.format else choose_suffix(file.suffix, target)
     if deepest(suffix.lower(), target.channels) is None:
-        raise ImageError(f"{suffix} does not hold {target.channels} channels: take tiff or npy")
+        raise ImageError(f"{suffix} does not hold {target.channels} channels: choose tiff or npy")
     return suffix
 
 
@@ -235,7 +235,7 @@ def _as_deep_as(
     if depth == source.dtype or source.dtype == "float32":
         return source, target
     if depth == "float32" and options.value_range is None:
-        raise ImageError("holds floats: say by --value_range which are black and white")
+        raise ImageError("holds floats: pass --value_range, the values of black and white")
     return (
         _at_depth(source, depth, options.value_range),
         _at_depth(target, depth, options.value_range),

@@ -34,7 +34,7 @@ def init_state(
     batch_size = next(iter(networks.values()))[1][0]
     if batch_size % parts:
         raise ValueError(
-            f"a batch of {batch_size} cannot be worked through in {parts} equal parts: choose "
+            f"a batch of {batch_size} cannot be split into {parts} equal micro-batches: choose "
             "another --config.method.accumulate or --config.train.batch_size"
         )
     params, batch_stats = {}, {}

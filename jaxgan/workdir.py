@@ -79,8 +79,8 @@ def claim(
 
     def refuse():
         raise UserError(
-            f"another process is training in {workdir}: choose another --workdir, or let "
-            "them train together by --distributed"
+            f"another process is training in {workdir}: choose another --workdir, or "
+            "train together with --distributed"
         )
 
     with lock(workdir / ".lock", refuse):
@@ -88,7 +88,9 @@ def claim(
         known: Mapping[str, str] = {}
         others = [workdir / name for name in REPORT if os.path.lexists(workdir / name)]
         if others and not file.exists() and not (workdir / "checkpoints").exists():
-            raise UserError(f"{others[0]} exists, and is not of a run: choose another --workdir")
+            raise UserError(
+                f"{others[0]} exists, but does not belong to a run: choose another --workdir"
+            )
         if file.exists():
             try:
                 old = json.loads(file.read_text(encoding="utf-8"))
@@ -111,11 +113,11 @@ def claim(
             if data_changed and not allow_new_data:
                 raise UserError(
                     f"{workdir} holds a run on other images: {'; '.join(data_changed)}. Restore "
-                    "them, choose another --workdir, or train on with the new ones by "
+                    "them, choose another --workdir, or continue with the new ones: "
                     "--config.train.allow_new_data=True"
                 )
             if data_changed:
-                print(f"data: training goes on with other images: {'; '.join(data_changed)}")
+                print(f"data: training continues with different images: {'; '.join(data_changed)}")
                 known = {}
         record = {
             "config": config,

@@ -105,5 +105,5 @@ def test_bfloat16_keeps_the_state_in_float32_and_the_losses_close(name):
 
 def test_a_batch_must_have_so_many_parts():
     case = with_compute(METHODS["cyclegan"], accumulate=3)
-    with pytest.raises(ValueError, match=r"batch of 4 .* 3 equal parts"):
+    with pytest.raises(ValueError, match=r"batch of 4 .* 3 equal micro-batches"):
         init(case.method, KEY, case.spec(4))

@@ -124,7 +124,7 @@ def test_all_images_of_both_domains_are_measured(tmp_path, runs):
 @pytest.mark.parametrize(
     ("run", "arguments", "message"),
     [
-        ("pix2pix", ["--metrics", "beauty"], "there is no metric beauty: choose of fid, kid"),
+        ("pix2pix", ["--metrics", "beauty"], "unknown metric beauty: choose from fid, kid"),
         ("cyclegan", ["--metrics", "ssim"], "a CycleGAN has no targets"),
         ("pix2pix", ["--metrics", "l1", "--split", "val"], "no images in the split val"),
         ("pix2pix", ["--metrics", "fid"], "get it from https://github.com"),
@@ -161,7 +161,7 @@ def test_generated_images_are_measured(tmp_path, runs, data_dir, capsys):
     assert results["kid"].protocol["images"] == "all 8 of test, 16x16"
     assert results["kid"].protocol["seed"] == "1"
     assert evaluate(tmp_path, "--metrics", "kid", "--direction", "ab") == (2, {})
-    assert "translates nothing: leave direction out" in capsys.readouterr().err
+    assert "does not translate images: leave direction out" in capsys.readouterr().err
 
 
 def test_the_best_model_is_kept_beside_the_last(tmp_path, data_dir):

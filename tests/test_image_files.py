@@ -214,7 +214,7 @@ def test_formats_say_what_they_hold(tmp_path):
     assert deepest(".png", 2) is deepest(".png", 5) is None
     assert deepest(".tiff", 5) == "float32"
     assert deepest(".txt", 3) is None
-    with pytest.raises(ImageError, match="jpg does not hold 5 channels: take tiff or npy"):
+    with pytest.raises(ImageError, match="jpg does not hold 5 channels: choose tiff or npy"):
         write_image(tmp_path / "x.jpg", values("uint8", 5))
 
 

@@ -219,7 +219,7 @@ def test_devices_are_chosen(case, setting, batch_size, expected):
 @pytest.mark.parametrize(
     ("case", "setting", "message"),
     [
-        (CYCLEGAN, "data=4", "data=4 is no mesh: write auto, or devices by axis"),
+        (CYCLEGAN, "data=4", "data=4 is not a mesh: write auto, or devices by axis"),
         (CYCLEGAN, "date:4", "the axes are data, fsdp, direction, spatial"),
         (CYCLEGAN, "", "is no mesh"),
         (CYCLEGAN, "data:2,data:4", "is no mesh"),

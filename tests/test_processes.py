@@ -109,7 +109,7 @@ def test_when_a_process_is_killed_the_others_end_and_the_same_command_continues(
     assert time.monotonic() - killed < 60
     assert codes[victim] == -signal.SIGKILL
     assert codes[1 - victim] != 0
-    assert re.search("another task died|what the processes do together failed", said[1 - victim][1])
+    assert re.search("another task died|an operation across processes failed", said[1 - victim][1])
     if victim == 1:
         last = int(find_checkpoint(tmp_path).name)
         first, _ = run_all(2, tmp_path, data_dir, QUIET, f"--config.train.steps={last + 1}")

@@ -90,7 +90,7 @@ def test_photos_are_no_label_maps(kind, pairs):
         "shades of gray": np.tile(np.arange(256, dtype=np.uint8)[:, None], (1, 9, 1, 3)),
         "jpeg": np.stack([jpeg(photo, 50) for photo in photos]),
     }[kind]
-    with pytest.raises(UserError, match="no label maps"):
+    with pytest.raises(UserError, match="not label maps"):
         find_palette(images)
 
 

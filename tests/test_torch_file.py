@@ -148,12 +148,15 @@ TENSOR = b"ctorch._utils\n_rebuild_tensor_v2\n"
 
 
 HOSTILE = {
-    "index": (b"\x80\x02Nr" + struct.pack("<I", 500_000_000) + b".", "it holds no dictionary"),
+    "index": (
+        b"\x80\x02Nr" + struct.pack("<I", 500_000_000) + b".",
+        "it does not hold a dictionary",
+    ),
     "missing": (b"\x80\x02Nj" + struct.pack("<I", 500_000_000) + b".", "its pickle is damaged"),
     "deep key": (b"}" + DEEP + b"Ns.", "a key of its dictionaries is neither text nor a number"),
     "double key": (b"}" + TWICE + b"Ns.", "a key of its dictionaries is neither text nor a number"),
     "large key": (b"}\x8a\x09" + b"\x01" * 9 + b"Ns.", "a key of its dictionaries"),  # may collide
-    "deep value": (b"}X\1\0\0\0a" + DEEP + b"s.", "its entry a is no tensor"),
+    "deep value": (b"}X\1\0\0\0a" + DEEP + b"s.", "its entry a is not a tensor"),
     "deep name": (DEEP + b"\x8c\1a\x93.", "its pickle is damaged"),
     "double name": (b"\x8c\1a" + TWICE + b"\x93.", "its pickle is damaged"),
     "deep storage": (DEEP + b"Q.", "its pickle is damaged"),
@@ -162,7 +165,7 @@ HOSTILE = {
     "many arguments": (TENSOR + b"(" + b"N" * 100 + b"tR.", "its pickle is damaged"),
     "list again": (PAIRS + b"ccollections\nOrderedDict\nh\0\x85R" * 2000 + b".", "no tensors"),
     "opcodes": (b"}" * 1_000_001, "its pickle has more than 1000000 opcodes"),
-    "code": (b"(cbuiltins\neval\no.", "it asks for builtins.eval, which is no tensor"),
+    "code": (b"(cbuiltins\neval\no.", "it asks for builtins.eval, which is not a tensor"),
     "instance": (b"(ibuiltins\neval\n.", "the opcode INST, which no tensor needs"),
     "marks": (b"(" * 1000, "pickle exhausted"),
     "lines": (b"}X\2\0\0\0a\nNs.", "its entry a$"),

@@ -167,7 +167,7 @@ def test_steps_taken_at_once_are_those_taken_singly(config, tmp_path):
 def test_a_run_goes_on_at_multiples_of_the_steps_taken_at_once(config, tmp_path):
     train(change(config, steps=1, sample_every=0), tmp_path)
     twos = change(config, log_every=2, sample_every=0, steps_per_dispatch=2)
-    with pytest.raises(UserError, match="is at step 1, which is no multiple of"):
+    with pytest.raises(UserError, match="is at step 1, which is not a multiple of"):
         train(twos, tmp_path)
 
 

@@ -82,7 +82,9 @@ def test_replaced_images_need_a_flag_to_go_on(tmp_path, capsys):
     with claim(tmp_path, CONFIG, more, prints(train="other"), allow_new_data=True):
         pass
     printed = capsys.readouterr().out
-    assert "goes on with other images: data.test was 2, is 3; data.train still has 10" in printed
+    assert (
+        "continues with different images: data.test was 2, is 3; data.train still has 10" in printed
+    )
     with claim(tmp_path, CONFIG, more, prints(train="other")):
         pass
     assert capsys.readouterr().out == ""

@@ -53,7 +53,7 @@ def import_torch(folder: Path, workdir: Path, config: Config | None) -> None:
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}")
     if (workdir / "checkpoints").exists():
-        raise UserError(f"{workdir} holds a run already: choose another --workdir")
+        raise UserError(f"{workdir} already holds a run: choose another --workdir")
     names = [*PIX2PIX_FILES.values(), *DCGAN_FILES.values(), *CYCLEGAN_FILES.values()]
     files = {name: file for name in names if (file := _find(folder, name))}
     if "latest_net_G_A" not in files and "latest_net_G_B" not in files:
@@ -79,7 +79,7 @@ def import_torch(folder: Path, workdir: Path, config: Config | None) -> None:
     for role, network in _networks(config.method, state).items():
         name = names[role]
         if name not in files:
-            print(f"{role}: no file, starts anew")
+            print(f"{role}: no file, newly initialized")
             continue
         try:
             params[role], batch_stats[role] = from_torch(

@@ -104,7 +104,7 @@ def _read_zip(content: bytes) -> Tensors:
 def _read_legacy(content: bytes) -> Tensors:
     file = io.BytesIO(content)
     if load(file)[0] != LEGACY_MAGIC:
-        raise ValueError("it is no file of PyTorch's")
+        raise ValueError("it is not a file of PyTorch")
     for _ in ("version of the format", "the writing machine's sizes"):
         load(file)
     loaded, storages = load(file)
@@ -135,10 +135,10 @@ def _views(loaded: Any) -> Iterator[tuple[str, View]]:
     if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
         loaded = loaded["state_dict"]
     if not isinstance(loaded, dict):
-        raise ValueError("it holds no dictionary of tensors")
+        raise ValueError("it does not hold a dictionary of tensors")
     for name, value in loaded.items():
         if not isinstance(name, str) or not isinstance(value, View):
-            raise ValueError(f"its entry {name} is no tensor")
+            raise ValueError(f"its entry {name} is not a tensor")
         yield name, value
 
 

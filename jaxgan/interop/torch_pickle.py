@@ -175,7 +175,7 @@ NAMES = {
 
 def _named(name: str) -> Any:
     if name not in NAMES:
-        raise ValueError(f"it asks for {name.replace(' ', '.')}, which is no tensor")
+        raise ValueError(f"it asks for {name.replace(' ', '.')}, which is not a tensor")
     return NAMES[name]
 
 
@@ -191,7 +191,7 @@ def _storage(name: Any) -> Storage:
         raise TypeError
     kind, dtype, key, *_ = name
     if kind != "storage" or name[5:] not in [(), (None,)]:
-        raise ValueError("it refers to something that is no storage")
+        raise ValueError("it refers to something that is not a storage")
     if not isinstance(dtype, np.dtype) or not isinstance(key, str):
         raise TypeError
     return Storage(key, dtype)

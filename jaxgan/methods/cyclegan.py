@@ -96,7 +96,10 @@ class CycleGAN:
             check(getattr(self, name) >= 1, f"{name} must be at least 1")
         for name in ("discriminator_layers", "lambda_cycle", "lambda_identity", "pool_size"):
             check(getattr(self, name) >= 0, f"{name} must not be negative")
-        check(self.depth == 0 or self.depth >= 2, "depth must be at least 2, or 0 to choose it")
+        check(
+            self.depth == 0 or self.depth >= 2,
+            "depth must be at least 2, or 0 for the largest that fits",
+        )
         check(0 <= self.dropout < 1, "dropout must be at least 0 and below 1")
         check(self.learning_rate > 0, "learning_rate must be positive")
         check(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")

@@ -65,7 +65,10 @@ class Pix2pix:
     def __post_init__(self):
         check(self.features >= 1, "features must be at least 1")
         check(self.discriminator_features >= 1, "discriminator_features must be at least 1")
-        check(self.depth == 0 or self.depth >= 2, "depth must be at least 2, or 0 to choose it")
+        check(
+            self.depth == 0 or self.depth >= 2,
+            "depth must be at least 2, or 0 for the largest that fits",
+        )
         check(self.discriminator_layers >= 0, "discriminator_layers must not be negative")
         check(0 <= self.dropout < 1, "dropout must be at least 0 and below 1")
         check(self.lambda_l1 >= 0, "lambda_l1 must not be negative")

@@ -63,9 +63,9 @@ def parse_metrics(text: str) -> tuple[str, ...]:
     names = tuple(filter(None, (name.strip() for name in text.split(","))))
     for name in names:
         if name not in METRICS:
-            raise UserError(f"there is no metric {name}: choose of {', '.join(METRICS)}")
+            raise UserError(f"unknown metric {name}: choose from {', '.join(METRICS)}")
     if not names:
-        raise UserError(f"no metrics given: choose of {', '.join(METRICS)}")
+        raise UserError(f"no metrics given: choose from {', '.join(METRICS)}")
     return names
 
 

@@ -81,7 +81,7 @@ def inception(resize: ResizeName, weights: Path | None) -> Extractor:
     def extract(images):
         if images.shape[-1] not in (1, 3):
             raise UserError(
-                f"Inception knows gray and RGB, not images of {images.shape[-1]} channels: "
+                f"Inception supports gray and RGB images, not {images.shape[-1]} channels: "
                 "take the features of a run, run:DIR"
             )
         pixels = to_uint8(images)

@@ -93,7 +93,9 @@ def distance(
     """
     height, width, channels = x.shape[1:]
     if channels not in (1, 3):
-        raise UserError(f"LPIPS knows gray and RGB, not {channels} channels: leave it out")
+        raise UserError(
+            f"LPIPS supports gray and RGB images, not {channels} channels: leave it out"
+        )
     if min(height, width) < SMALLEST:
         raise UserError(
             f"LPIPS needs images of at least {SMALLEST}x{SMALLEST}, not {height}x{width}: "

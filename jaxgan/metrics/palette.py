@@ -42,7 +42,7 @@ def find_palette(label_maps: UInt8[np.ndarray, "count height width 3"]) -> Palet
     palette, covered, pure = _merge(colors, counts, round(RAREST * pixels))
     if len(palette) > MAX_CLASSES or covered < COVERED * pixels or pure < PURE * covered:
         raise UserError(
-            "these are no label maps, as their pixels have too many different colors: "
+            "these are not label maps: their pixels have too many different colors: "
             "choose a data set with label maps, and say with label_maps which of A and B they are"
         )
     if len(palette) < 2:

@@ -35,8 +35,8 @@ def choose_depth(height: int, width: int) -> int:
     depth = min((both & -both).bit_length() - 1, DEEPEST)  # how often both can be halved
     if depth < 2:
         raise ValueError(
-            f"a U-Net halves its images twice at least, and {height}x{width} cannot be: choose a "
-            "--config.data.crop_size that is a multiple of 256, or at least of 4"
+            f"a U-Net halves its images at least twice, which {height}x{width} does not "
+            "allow: choose a --config.data.crop_size that is a multiple of 256, or at least of 4"
         )
     return depth
 
