@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -91,18 +92,19 @@ def save(
 def best_score(manager: ocp.CheckpointManager, measure: str) -> float:
     """Return the score that the latest checkpoint was saved with.
 
-    Without one, or with one by another measure, it is minus infinity.
-
-    Raises:
-        UserError: If it cannot be read.
+    Without one, with one by another measure, or with one that cannot be read, it is minus infinity.
     """
     wait(manager)
     step = manager.latest_step()
     if step is None:
         return -math.inf
     checkpoint = Path(manager.directory) / str(step)
-    score = _read(checkpoint, digest=ocp.args.JsonRestore())["digest"]["score"]
-    return score["value"] if score["measure"] == measure else -math.inf
+    try:
+        score = _read(checkpoint, digest=ocp.args.JsonRestore())["digest"]["score"]
+        return float(score["value"]) if score["measure"] == measure else -math.inf
+    except (UserError, KeyError, TypeError, ValueError):
+        print(f"{checkpoint} cannot be read: the next evaluated model counts as the best")
+        return -math.inf
 
 
 def wait(manager: ocp.CheckpointManager) -> None:
@@ -180,12 +182,17 @@ def find_checkpoint(folder: Path) -> Path:
         UserError: If there is none.
     """
     for parent in (folder / "checkpoints", folder):
-        steps = [int(path.name) for path in parent.glob("*") if path.name.isdecimal()]
-        if steps:
+        if steps := steps_in(parent):
             return parent / str(max(steps))
     if (folder / "state").is_dir():
         return folder
     raise UserError(f"there is no checkpoint in {folder}: give the folder of a run")
+
+
+def steps_in(folder: Path) -> list[int]:
+    """Return the steps of the checkpoints in a folder."""
+    names = (path.name for path in folder.glob("*") if path.is_dir())
+    return [int(name) for name in names if re.fullmatch("0|[1-9][0-9]{0,9}", name)]
 
 
 def read_config(checkpoint: Path) -> Any:
@@ -205,12 +212,13 @@ def read_state(checkpoint: Path, abstract_state: TrainState) -> TrainState:
         abstract_state: Shapes and dtypes of the state.
 
     Raises:
-        UserError: If it cannot be read, or is damaged.
+        UserError: If it cannot be read, is damaged, or its weights are not finite.
     """
     state = ocp.args.StandardRestore(_on_one_device(abstract_state))
     read = _read(checkpoint, state=state, digest=ocp.args.JsonRestore())
     if read["digest"]["sum"] != int(digest(read["state"])):
         raise UserError(f"{checkpoint} is damaged: its content has changed since it was written")
+    _check_weights(checkpoint, read["state"].params)
     return read["state"]
 
 
@@ -220,16 +228,22 @@ def read_weights(checkpoint: Path) -> tuple[PyTree, PyTree]:
     The generator is the averaged one where there is one.
 
     Raises:
-        UserError: If they cannot be read.
+        UserError: If they cannot be read, or are not finite.
     """
     with contextlib.closing(ocp.StandardCheckpointHandler()) as handler, _reading(checkpoint):
         folder = (checkpoint / "state").absolute()
         saved = handler.metadata(folder).tree  # pyright: ignore[reportArgumentType]
     state = _read(checkpoint, state=ocp.args.StandardRestore(_on_one_device(saved)))["state"]
     params, batch_stats = state["params"], state["batch_stats"] or {}
+    _check_weights(checkpoint, params)
     if average := (state["memory"] or {}).get("average"):
         params["generator"], batch_stats["generator"] = average["params"], average["batch_stats"]
     return params, batch_stats
+
+
+def _check_weights(checkpoint: Path, params: PyTree) -> None:
+    if not all_finite(params):
+        raise UserError(f"{checkpoint} holds weights that are not finite: choose an earlier one")
 
 
 def _read(checkpoint: Path, **items: Any) -> Any:

@@ -119,7 +119,8 @@ def load(path: Path) -> Config:
     except UserError:
         raise
     except Exception as error:  # a config file is a program: anything can go wrong in it
-        raise UserError(f"{path} fails: {type(error).__name__}: {error}") from error
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} fails: {type(error).__name__}: {reason}") from error
     if not isinstance(config, Config):
         raise UserError(f"{path}: get_config() must return a Config, not {type(config).__name__}")
     return config
@@ -147,9 +148,9 @@ def from_json(value: Any) -> Any:
         return tuple(from_json(part) for part in value)
     if not isinstance(value, dict):
         return value
-    fields = {name: from_json(field) for name, field in value.items() if name != "type"}
     name = value.get("type", "")
     try:
+        fields = {name: from_json(field) for name, field in value.items() if name != "type"}
         if not name.startswith("jaxgan."):
             raise ValueError("not a part of jaxgan")
         kind = pkgutil.resolve_name(name)  # which finds what a module imports, too
@@ -158,7 +159,7 @@ def from_json(value: Any) -> Any:
             raise ValueError("not a setting of jaxgan")
         check_fields(kind, fields)
         return kind(**fields)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError, RecursionError) as error:
         raise UserError(
             f"the config does not fit this version of jaxgan: {name!r:.99}: {error}"
         ) from error

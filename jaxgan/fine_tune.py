@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax.tree_util import keystr, tree_flatten_with_path, tree_unflatten
 
-from jaxgan.checkpoint import find_checkpoint, read_config, read_weights
+from jaxgan.checkpoint import find_checkpoint, read_config, read_weights, steps_in
 from jaxgan.config import differences
 from jaxgan.errors import UserError
 from jaxgan.types import PyTree, TrainState
@@ -16,8 +16,7 @@ from jaxgan.updates import with_weights
 
 def is_import(workdir: Path) -> bool:
     """Return whether a run's folder holds weights of elsewhere and has not been trained yet."""
-    names = [path.name for path in (workdir / "checkpoints").glob("*")]
-    return [name for name in names if name.isdecimal()] == ["0"]
+    return steps_in(workdir / "checkpoints") == [0]
 
 
 def check_import(workdir: Path, config: Any, state: TrainState) -> None:
@@ -34,7 +33,9 @@ def check_import(workdir: Path, config: Any, state: TrainState) -> None:
     checkpoint = find_checkpoint(workdir)
     _, anew = _match(checkpoint, state)
     if anew:
-        changed = differences(read_config(checkpoint)["method"], config["method"], "config.method")
+        held = read_config(checkpoint)
+        method = held.get("method") if isinstance(held, dict) else None
+        changed = differences(method, config["method"], "config.method")
         raise UserError(
             f"{workdir} holds weights of another architecture: {'; '.join(changed)}. Give the same "
             "values, or start another --workdir with --config.train.init_from"

@@ -223,7 +223,7 @@ def _why_not_split(method: Method, state: PyTree) -> str | None:
 
 
 def _parse(setting: str) -> dict[str, int]:
-    pattern = rf"({'|'.join(AXES)}):([1-9][0-9]*)"
+    pattern = rf"({'|'.join(AXES)}):([1-9][0-9]{{0,5}})"
     parts = [re.fullmatch(pattern, part.strip()) for part in setting.split(",")]
     sizes = {part[1]: int(part[2]) for part in parts if part}
     if len(sizes) < len(parts):

@@ -36,7 +36,9 @@ class Pixels:
             "floats need a value_range: the values that become -1 and 1",
         )
         low, high = self.bounds
-        check(low < high, "the first of value_range must be below the second")
+        # float32 has to tell them apart.
+        apart = np.subtract(high, low, dtype=np.float32) > 1e-9
+        check(bool(apart), "the first of value_range must be below the second")
         check(self.nodata is None or self.dtype == "float32", "nodata needs dtype=float32")
         check(
             self.nodata is None or low <= self.nodata <= high,

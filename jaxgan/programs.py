@@ -1,8 +1,9 @@
 """The jitted functions of an experiment."""
 
+import contextlib
 import dataclasses
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import jax
@@ -37,10 +38,8 @@ def resolve(config: Config) -> Config:
     Raises:
         UserError: If no setting fits the images.
     """
-    try:
+    with _fitting(config):
         method = config.method.resolve(batch_spec(config), config.train.steps)
-    except ValueError as error:
-        raise UserError(str(error)) from error
     return dataclasses.replace(config, method=method)
 
 
@@ -49,15 +48,26 @@ def make_init(config: Config) -> Init:
 
     It raises a `UserError` if the networks do not fit the images.
     """
-    spec = batch_spec(config)
+    with _fitting(config):
+        spec = batch_spec(config)
 
     def init(key):
-        try:
+        with _fitting(config):
             return config.method.init(key, spec)
-        except ValueError as error:
-            raise UserError(str(error)) from error
 
     return init
+
+
+@contextlib.contextmanager
+def _fitting(config: Config) -> Iterator[None]:
+    """Turn errors about settings that do not fit each other into a `UserError`."""
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    except KeyError as error:  # the name of an image
+        method, data = type(config.method).__name__, type(config.data).__name__
+        raise UserError(f"{method} does not fit {data} data, which has no {error}") from error
 
 
 def place(config: Config) -> Placed:

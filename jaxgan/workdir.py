@@ -95,9 +95,9 @@ def claim(
             try:
                 old = json.loads(file.read_text(encoding="utf-8"))
                 changed = differences(with_defaults(old["config"]), config)
-                known = old.get("fingerprints", {})
+                known = {**(old.get("fingerprints") or {})}
                 data_changed = _data_changes(old, data, fingerprints)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
                 raise UserError(
                     f"{file} is damaged: restore it or choose another --workdir"
                 ) from error

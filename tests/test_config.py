@@ -55,6 +55,12 @@ def test_the_papers_settings(name):
         assert method.schedule == schedule
 
 
+def test_a_method_and_data_that_do_not_fit_are_named():
+    config = dataclasses.replace(tiny.get_config(), method=DCGAN(image_size=0))
+    with pytest.raises(UserError, match="DCGAN does not fit Paired data, which has no 'image'"):
+        resolve(config)
+
+
 def test_json_from_elsewhere_cannot_name_other_types():
     elsewhere = "jaxgan.processes.os.system"
     assert pkgutil.resolve_name(elsewhere) is os.system
