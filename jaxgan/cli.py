@@ -15,7 +15,7 @@ from jaxgan import console
 from jaxgan.errors import UserError
 from jaxgan.files import replacing, write_text
 from jaxgan.outputs import claim
-from jaxgan.validation import check
+from jaxgan.validation import check, check_tree
 
 WHOLE_STATISTICS = (
     "tiles with the norm statistics of the whole image: one pass over it for every norm, and one "
@@ -61,6 +61,7 @@ class Translate:
     """Also replace files that jaxgan did not write."""
 
     def __post_init__(self):
+        check_tree(self)
         check(self.tile >= 0, "tile must not be negative")
         check(self.max_pixels >= 1, "max_pixels must be at least 1")
         if self.value_range:
@@ -109,6 +110,7 @@ class Generate:
     """Also replace files that jaxgan did not write."""
 
     def __post_init__(self):
+        check_tree(self)
         check(self.count >= 1, "count must be at least 1")
         check(0 <= self.seed < 2**32, "seed must be at least 0 and below 2**32")
 
@@ -179,6 +181,7 @@ class Evaluate:
     """Also replace a file that jaxgan did not write."""
 
     def __post_init__(self):
+        check_tree(self)
         check(self.count >= 2, "count must be at least 2")
         check(0 <= self.seed < 2**32, "seed must be at least 0 and below 2**32")
 

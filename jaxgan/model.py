@@ -232,8 +232,8 @@ class Model:
         method = self.config.method
         if not isinstance(method, Generative):
             raise UserError(
-                f"{self.checkpoint} is a {type(method).__name__}, which makes images out of other "
-                "images only"
+                f"{self.checkpoint} is a {type(method).__name__}, which translates images "
+                "and does not generate"
             )
         return method
 

@@ -113,7 +113,9 @@ def test_a_size_that_cannot_be_halved_twice_is_refused():
     data = tiny.get_config().data
     crops = dataclasses.replace(data.crops, load_size=50, crop_size=50)
     data = dataclasses.replace(data, crops=crops)
-    with pytest.raises(UserError, match=r"50x50 cannot be: choose a --config\.data\.crop_size"):
+    with pytest.raises(
+        UserError, match=r"which 50x50 does not allow: choose a --config\.data\.crop_size"
+    ):
         resolve(dataclasses.replace(tiny.get_config(), method=Pix2pix(), data=data))
 
 

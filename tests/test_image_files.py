@@ -247,7 +247,7 @@ def test_files_that_are_no_images_say_why(tmp_path):
         stack.getvalue(): "not one image",
         nan.getvalue(): "not finite",
         complex_.getvalue(): "complex128",
-        flat.getvalue(): "no height, width and channels",
+        flat.getvalue(): "not an image of height, width and channels",
         encode_image(values("uint16", 5)): "has 5 channels in place of 3",
     }
     for content, reason in broken.items():

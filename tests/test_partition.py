@@ -221,8 +221,8 @@ def test_devices_are_chosen(case, setting, batch_size, expected):
     [
         (CYCLEGAN, "data=4", "data=4 is not a mesh: write auto, or devices by axis"),
         (CYCLEGAN, "date:4", "the axes are data, fsdp, direction, spatial"),
-        (CYCLEGAN, "", "is no mesh"),
-        (CYCLEGAN, "data:2,data:4", "is no mesh"),
+        (CYCLEGAN, "", "is not a mesh"),
+        (CYCLEGAN, "data:2,data:4", "is not a mesh"),
         (CYCLEGAN, "data:3", "the batch size of 8 does not split evenly over data:3"),
         (PIX2PIX, "data:2,fsdp:3", "does not split evenly over data:2,fsdp:3"),
         (PIX2PIX, "spatial:3", "images of 32 rows do not split evenly over spatial:3"),

@@ -262,5 +262,5 @@ def test_replaced_images_are_noticed_and_moved_ones_are_not(config, tmp_path, ca
     draw(tmp_path / "two" / "train", 1)
     with pytest.raises(UserError, match=r"data\.train still has 3 .*allow_new_data=True"):
         train_on("two", 3)
-    assert "other images" in train_on("two", 3, allow_new_data=True)
+    assert "different images" in train_on("two", 3, allow_new_data=True)
     assert "continuing after step 3" in train_on("two", 4)

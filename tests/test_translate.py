@@ -187,7 +187,7 @@ def test_floats_need_a_range_where_the_model_has_none(runs, tmp_path, capsys):
     arguments = ["translate", "--run", str(runs["cyclegan"]), "--output", str(tmp_path / "out")]
     arguments += ["--input", str(tmp_path / "in")]
     assert cli.main(arguments) == 1
-    assert "x.tiff: holds floats: say by --value_range" in capsys.readouterr().err
+    assert "x.tiff: holds floats: pass --value_range" in capsys.readouterr().err
     assert cli.main([*arguments, "--value-range", "0", "5"]) == 0
     written = read_image(tmp_path / "out" / "x.tiff", 3)
     (expected,) = jaxgan.load(runs["cyclegan"]).translate(image[None] / 2.5 - 1)
