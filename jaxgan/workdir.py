@@ -72,8 +72,8 @@ def claim(
         allow_new_data: Whether the images may change after all.
 
     Raises:
-        UserError: If another process trains in it, or it holds a run of another config or data, or
-            files of the user that a run would replace.
+        UserError: If another process trains in it, it holds a run of another config or data, or
+            files of the user that a run would replace; on leaving, if it was moved or removed.
     """
     workdir.mkdir(parents=True, exist_ok=True)
 
@@ -128,7 +128,11 @@ def claim(
             "devices": [device.device_kind for device in jax.devices()],
         }
         write_text(file, json.dumps(record, indent=2) + "\n")
-        yield
+        try:
+            yield
+        except (OSError, UserError):
+            check_present(workdir)  # the reason for these, if it is not
+            raise
 
 
 def check_present(workdir: Path) -> None:
