@@ -133,7 +133,7 @@ def _with_workers(stream: Iterable[RawBatch]) -> Iterator[RawBatch]:
     try:
         yield from stream
     except RuntimeError as error:
-        if "Worker process was terminated" not in str(error):
+        if "was terminated unexpectedly" not in str(error):
             raise
         code = str(error).partition("exit code ")[2].partition(".")[0]
         raise UserError(
