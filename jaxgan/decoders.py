@@ -136,7 +136,7 @@ def decode(file: Path | bytes, *, mark: bool, max_pixels: int) -> Decoded:
 
     Args:
         file: The file, or its content.
-        mark: Whether pixels become NaN where a TIFF says that there are no data.
+        mark: Whether pixels that a TIFF marks as having no data become NaN.
         max_pixels: The most pixels that are decoded.
 
     Raises:

@@ -57,7 +57,7 @@ def start_from(run: str, state: TrainState) -> TrainState:
     used = len(jax.tree.leaves(weights)) - len(anew)
     print(f"weights: {used} of {used + len(anew)} arrays are those of {checkpoint}")
     if anew:
-        print(f"weights: newly initialized (no matching weights): {', '.join(anew)}")
+        print(f"weights: newly initialized, no matching weights: {', '.join(anew)}")
     placed = jax.tree.map(
         lambda new, old: jax.device_put(new, old.sharding),
         weights,

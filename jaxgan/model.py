@@ -141,8 +141,8 @@ class Model:
         """Return the generator of a direction, as it is to be used.
 
         Raises:
-            jaxgan.errors.UserError: If there is no such direction, or it has no running statistics
-                to use.
+            jaxgan.errors.UserError: If the model does not have this direction, or
+                `norm_statistics` is set and the generator has no batch norm.
         """
         direction, method = self.choose_direction(direction), self.config.method
         assert isinstance(method, Translating)

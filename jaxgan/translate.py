@@ -85,8 +85,8 @@ def translate_files(
         How many were written, and a line for every file that could not be translated.
 
     Raises:
-        UserError: If there are no files, the model does not translate in this direction, or files
-            of the user would be replaced.
+        UserError: If the input has no files, the model does not support the direction, or the
+            output would replace files of the user.
     """
     direction = model.choose_direction(options.direction)
     files, root = _find(source, output)
@@ -159,7 +159,7 @@ def _find(source: Path, output: Path) -> tuple[list[Path], Path]:
         UserError: If there are none, or they would be replaced.
     """
     if not source.exists():
-        raise UserError(f"there is no file or folder {source}")
+        raise UserError(f"{source} does not exist: pass a file or a folder")
     if not source.is_dir() and not source.is_file():
         raise UserError(f"{source} is a named pipe, socket or device: pass a file or a folder")
     root = source if source.is_dir() else source.parent

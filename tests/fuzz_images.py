@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 import struct
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import tifffile
+from fuzzing import report
 from PIL import Image
 
 from jaxgan.errors import ImageError
@@ -161,9 +161,7 @@ def main(seed, count):
                     assert min(size) > 0, (index, size)
                     outcomes["images"] += 1
             outcomes["slowest"] = max(outcomes["slowest"], time.monotonic() - start)
-    status = Path("/proc/self/status")  # `getrusage` counts the process that started this one, too
-    peak = re.search(r"VmHWM:\s+(\d+)", status.read_text() if status.exists() else "VmHWM: 0")
-    print(json.dumps({**outcomes, "mebibytes": int(peak[1]) / 2**10}))
+    report(outcomes)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import safetensors.numpy
+from fuzzing import report
 
 from jaxgan.errors import UserError
 from jaxgan.interop.torch_file import LEGACY_MAGIC, read_tensors, write_tensors
@@ -249,9 +250,7 @@ def main(seed, count):
                     assert len(value.tobytes()) <= len(content), index
                 outcomes["read"] += 1
             outcomes["slowest"] = max(outcomes["slowest"], time.monotonic() - start)
-    status = Path("/proc/self/status")  # `getrusage` counts the process that started this one, too
-    peak = re.search(r"VmHWM:\s+(\d+)", status.read_text() if status.exists() else "VmHWM: 0")
-    print(json.dumps({**outcomes, "mebibytes": int(peak[1]) / 2**10}))
+    report(outcomes)
 
 
 if __name__ == "__main__":

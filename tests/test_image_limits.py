@@ -8,26 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from pictures import COLORS, save, values
 from PIL import Image
 
 from jaxgan import decoded
 from jaxgan.errors import ImageError
 from jaxgan.image_files import read_image, read_size, write_image
-
-COLORS = np.arange(8 * 6 * 3, dtype=np.uint8).reshape(8, 6, 3)
-RNG = np.random.default_rng(0)
-
-
-def save(tmp_path, image, name="image.png", **options):
-    image.save(tmp_path / name, **options)
-    return tmp_path / name
-
-
-def values(dtype, channels, height=5, width=7):
-    """Return an image that uses all of its depth."""
-    if dtype == "float32":
-        return RNG.normal(0, 1000, (height, width, channels)).astype(np.float32)
-    return RNG.integers(0, np.iinfo(dtype).max, (height, width, channels), dtype, endpoint=True)
 
 
 def test_formats_that_are_not_read_say_what_to_do(tmp_path):

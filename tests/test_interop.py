@@ -245,7 +245,7 @@ def test_a_run_starts_from_the_weights_of_another(runs, tmp_path, data_dir, caps
     wider = dataclasses.replace(config.method, discriminator_features=8)
     train(dataclasses.replace(config, method=wider), tmp_path / "wider")
     printed = capsys.readouterr().out
-    assert "(no matching weights): discriminator/Conv_0/bias, discriminator/Conv_0/kernel" in (
+    assert "no matching weights: discriminator/Conv_0/bias, discriminator/Conv_0/kernel" in (
         printed
     )
     assert "generator/Conv_0/kernel" not in printed

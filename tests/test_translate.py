@@ -133,7 +133,7 @@ def test_what_cannot_be_translated_is_one_line(runs, tmp_path):
         pix2pix.choose_direction("ba")
     save(tmp_path / "x.png", 16, 16)
     for source, output, message in (
-        (tmp_path / "nowhere", tmp_path / "out", "there is no file or folder"),
+        (tmp_path / "nowhere", tmp_path / "out", "does not exist: pass a file or a folder"),
         (tmp_path, tmp_path, "holds the input, which would be lost"),
     ):
         with pytest.raises(UserError, match=message):

@@ -107,8 +107,8 @@ def _checked(archive: Path, members: Iterator[Member | str]) -> Iterator[Member]
 
 def _refusal(archive: Path, reason: str) -> UserError:
     return UserError(
-        f"{archive} is not safe to extract ({reason}): extract it by hand and pass its folder "
-        "as --config.data.root=DIR"
+        f"{archive} is not safe to extract ({reason}): get it elsewhere, or pass a folder that you "
+        "extracted yourself as --config.data.root=DIR"
     )
 
 

@@ -65,7 +65,7 @@ def _load(file: io.BytesIO) -> tuple[Any, list[Storage]]:
     storages: dict[str, Storage] = {}
 
     def items() -> list[Any]:
-        """Take off what lies above the last mark."""
+        """Pop all values above the last mark."""
         nonlocal stack
         above, stack = stack, below.pop()
         return above

@@ -226,7 +226,7 @@ class DCGAN:
 
 
 def _watch_diversity(fake: Images, real: Images) -> Metrics:
-    """Return how far generated images lie apart, and whether that is a sign of collapse."""
+    """Return the diversity of generated images and the warning about mode collapse."""
     if len(real) == 1:
         return {}
     found = diversity(fake, real)
