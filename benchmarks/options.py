@@ -13,7 +13,8 @@ from typing import Any
 import jax
 
 from jaxgan import command_line
-from jaxgan.config import Config, to_json
+from jaxgan.config import Config
+from jaxgan.config_json import to_json
 from jaxgan.programs import resolve
 
 

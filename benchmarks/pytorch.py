@@ -28,7 +28,8 @@ import options
 from blocks import Competitor, Failed, cores, reason_in
 
 from jaxgan import console
-from jaxgan.config import Config, to_json
+from jaxgan.config import Config
+from jaxgan.config_json import to_json
 from jaxgan.errors import UserError
 from jaxgan.programs import batch_spec
 

@@ -57,6 +57,9 @@ class Translate:
     max_pixels: int = 2**28
     """Maximum number of pixels of an image, because a small file can hold an image that fills the
     memory."""
+    config: Path | None = None
+    """The config file that the run was trained with, for methods and data sets that are not
+    jaxgan's."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Also replace files that jaxgan did not write."""
 
@@ -73,7 +76,12 @@ class Translate:
         from jaxgan.model import load
         from jaxgan.translate import Options, translate_files
 
-        model = load(self.run, dropout=on(self.dropout), norm_statistics=self.norm_statistics)
+        model = load(
+            self.run,
+            config=self.config,
+            dropout=on(self.dropout),
+            norm_statistics=self.norm_statistics,
+        )
         options = Options(
             direction=self.direction,
             format=self.format,
@@ -106,6 +114,9 @@ class Generate:
     """Seed for the latent vectors."""
     interpolate: bool = False
     """Interpolate from one latent vector to the next, with eight images each."""
+    config: Path | None = None
+    """The config file that the run was trained with, for methods and data sets that are not
+    jaxgan's."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Also replace files that jaxgan did not write."""
 
@@ -124,7 +135,7 @@ class Generate:
         from jaxgan.images import mosaic, to_picture
         from jaxgan.model import load
 
-        model = load(self.run)
+        model = load(self.run, config=self.config)
         model.generative()
         (kind,) = model.config.data.pixels().values()
         suffix = choose_suffix(".png", kind)
@@ -177,6 +188,9 @@ class Evaluate:
     """Seed for latent vectors and dropout."""
     output: Path | None = None
     """File to write, by default metrics.json (metrics_untrained.json) in the run's folder."""
+    config: Path | None = None
+    """The config file that the run was trained with, for methods and data sets that are not
+    jaxgan's."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Also replace a file that jaxgan did not write."""
 
@@ -193,7 +207,12 @@ class Evaluate:
         from jaxgan.types import Translating
 
         metrics = parse_metrics(self.metrics)
-        model = load(self.run, dropout=on(self.dropout), norm_statistics=self.norm_statistics)
+        model = load(
+            self.run,
+            config=self.config,
+            dropout=on(self.dropout),
+            norm_statistics=self.norm_statistics,
+        )
         if self.untrained:
             model = model.untrained()
         if not isinstance(model.config.method, Translating):

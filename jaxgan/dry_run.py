@@ -6,7 +6,8 @@ import math
 import jax
 
 from jaxgan import partition
-from jaxgan.config import Config, to_json
+from jaxgan.config import Config
+from jaxgan.config_json import to_json
 from jaxgan.partition import Placed
 from jaxgan.programs import lower_train_steps, place, resolve
 from jaxgan.types import PyTree

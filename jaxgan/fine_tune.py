@@ -1,15 +1,16 @@
 """Starting a run from the weights of another."""
 
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 from jax.tree_util import keystr, tree_flatten_with_path, tree_unflatten
 
 from jaxgan.checkpoint import find_checkpoint, read_config, read_weights, steps_in
-from jaxgan.config import differences
+from jaxgan.config import Config
+from jaxgan.config_json import from_json, own_classes
 from jaxgan.errors import UserError
+from jaxgan.resume import find_changes
 from jaxgan.types import PyTree, TrainState
 from jaxgan.updates import with_weights
 
@@ -19,12 +20,12 @@ def is_import(workdir: Path) -> bool:
     return steps_in(workdir / "checkpoints") == [0]
 
 
-def check_import(workdir: Path, config: Any, state: TrainState) -> None:
+def check_import(workdir: Path, config: Config, state: TrainState) -> None:
     """Check that the weights in a run's folder fit an experiment.
 
     Args:
         workdir: The run's folder.
-        config: The experiment, as plain values.
+        config: The experiment.
         state: Its state, or the shapes of it.
 
     Raises:
@@ -33,11 +34,11 @@ def check_import(workdir: Path, config: Any, state: TrainState) -> None:
     checkpoint = find_checkpoint(workdir)
     _, anew = _match(checkpoint, state)
     if anew:
-        held = read_config(checkpoint)
-        method = held.get("method") if isinstance(held, dict) else None
-        changed = differences(method, config["method"], "config.method")
+        held = from_json(read_config(checkpoint), own_classes(config))
+        changes = find_changes(held.method, config.method, "config.method")
+        lines = "; ".join(change.line for change in changes)
         raise UserError(
-            f"{workdir} holds weights of another architecture: {'; '.join(changed)}. Give the same "
+            f"{workdir} holds weights of another architecture: {lines}. Give the same "
             "values, or start another --workdir with --config.train.init_from"
         )
 

@@ -16,7 +16,9 @@ from jaxtyping import Array, Float, Shaped
 
 from jaxgan.checkpoint import find_checkpoint, read_config, read_state
 from jaxgan.compiler import compiler_options
-from jaxgan.config import Config, from_json
+from jaxgan.config import Config
+from jaxgan.config import load as load_config
+from jaxgan.config_json import from_json, own_classes
 from jaxgan.errors import UserError
 from jaxgan.programs import make_init
 from jaxgan.types import Generative, TrainState, Translating, Translator
@@ -32,6 +34,7 @@ NormStatistics = Literal["image", "running"]
 def load(
     run: str | Path,
     *,
+    config: Config | str | Path | None = None,
     dropout: bool | None = None,
     norm_statistics: NormStatistics | None = None,
 ) -> "Model":
@@ -39,6 +42,8 @@ def load(
 
     Args:
         run: A run's folder, its folder of checkpoints, or a single checkpoint.
+        config: For a run with classes that are not jaxgan's, such as an own method: the config file
+            that it was trained with, or its `Config`. Only these classes are used, not its values.
         dropout: Whether a generator that translates keeps its dropout; by default as its paper has
             it.
         norm_statistics: What batch norm uses when it translates: the statistics of each image, or
@@ -50,11 +55,12 @@ def load(
     if norm_statistics not in (None, "image", "running"):
         raise UserError(f"norm_statistics is image or running, not {norm_statistics!r}")
     checkpoint = find_checkpoint(Path(run))
-    config = from_json(read_config(checkpoint))
-    if not isinstance(config, Config):
+    given = load_config(Path(config)) if isinstance(config, str | Path) else config
+    stored = from_json(read_config(checkpoint), own_classes(given))
+    if not isinstance(stored, Config):
         raise UserError(f"{checkpoint} was not made by jaxgan: it holds no config")
-    abstract = jax.eval_shape(make_init(config), jax.random.key(0))
-    return Model(config, read_state(checkpoint, abstract), checkpoint, dropout, norm_statistics)
+    abstract = jax.eval_shape(make_init(stored), jax.random.key(0))
+    return Model(stored, read_state(checkpoint, abstract), checkpoint, dropout, norm_statistics)
 
 
 @dataclass(frozen=True, repr=False)

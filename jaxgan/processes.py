@@ -10,14 +10,15 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from jaxgan.config import differences
+from jaxgan.config import Config
+from jaxgan.config_json import from_json, own_classes, to_json
 from jaxgan.errors import UserError
+from jaxgan.resume import find_changes
 
 PATIENCE = 300  # seconds in which all processes must have started
 CONFIG_SIZE = 2**16  # bytes that any config takes as text
@@ -91,20 +92,18 @@ def _check_free(port: int) -> None:
         raise UserError(f"--coordinator_address: port {port} cannot be used ({error})") from error
 
 
-def check_equal(config: Any) -> None:
-    """Check that all processes train the same.
-
-    Args:
-        config: The config as plain values.
+def check_equal(config: Config) -> None:
+    """Check that all processes train the same experiment.
 
     Raises:
         UserError: If they do not; it says where this one differs from process 0.
     """
-    text = np.frombuffer(json.dumps(config).encode(), np.uint8)
+    text = np.frombuffer(json.dumps(to_json(config)).encode(), np.uint8)
     padded = np.zeros(CONFIG_SIZE, np.uint8)
     padded[: len(text)] = text
     of_first = bytes(multihost_utils.broadcast_one_to_all(padded)).rstrip(b"\0")
-    changed = differences(json.loads(of_first), json.loads(bytes(text)))
+    first = from_json(json.loads(of_first), own_classes(config))
+    changed = [change.line for change in find_changes(first, config)]
     if np.any(multihost_utils.process_allgather(np.asarray(bool(changed)))):
         own = "; ".join(changed) or "this one has those of process 0"
         raise UserError(f"the processes were started with different settings: {own}")

@@ -15,7 +15,8 @@ from orbax.checkpoint import CheckpointManager
 
 from jaxgan import partition, processes
 from jaxgan.checkpoint import all_finite, best_score, open_checkpoints, restore, save, wait
-from jaxgan.config import Config, count_steps, to_json
+from jaxgan.config import Config, count_steps
+from jaxgan.config_json import to_json
 from jaxgan.errors import UserError
 from jaxgan.fine_tune import check_import, is_import, start_from
 from jaxgan.partition import Placed
@@ -61,11 +62,11 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
     Raises:
         UserError: If something that the user can mend is wrong.
     """
-    processes.check_equal(to_json(config))
+    processes.check_equal(config)
     resolved = resolve(config)
     placed = place(resolved)
     if is_import(workdir):
-        check_import(workdir, to_json(resolved), placed.shapes)
+        check_import(workdir, resolved, placed.shapes)
     is_first = jax.process_index() == 0
     with contextlib.ExitStack() as stack:
         splits = config.data.prepare()
@@ -82,7 +83,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
         }
         if is_first:
             held = claim(
-                workdir, plain, counts, fingerprints, allow_new_data=settings.allow_new_data
+                workdir, config, counts, fingerprints, allow_new_data=settings.allow_new_data
             )
             stack.enter_context(held)
         processes.check_shared(workdir)

@@ -12,29 +12,14 @@ from typing import Any
 
 import jax
 
-from jaxgan.config import differences, with_defaults
+from jaxgan.config import Config
+from jaxgan.config_json import from_json, own_classes, to_json
 from jaxgan.errors import UserError
 from jaxgan.files import lock, write_text
+from jaxgan.resume import find_changes
 
-# What may change between the parts of a run without changing its numbers, with the same images.
-FREE = (
-    "config.train.steps", "config.train.epochs", "config.train.steps_per_dispatch",
-    "config.train.log_every",
-    "config.train.sample_every", "config.train.sample_count",
-    "config.train.checkpoint_every", "config.train.keep_last",
-    "config.train.keep_every", "config.train.mesh", "config.train.init_from",
-    "config.train.eval_every", "config.train.eval_metrics", "config.train.eval_count",
-    "config.train.eval_features", "config.train.allow_new_data",
-    "config.method.remat", "config.method.plain_layers",
-    "config.method.sample_dropout", "config.method.sample_norm_statistics",
-    "config.data.cache_gib", "config.data.workers",
-    "config.data.data_dir", "config.data.root", "config.data.mirror",
-    "config.data.archive",
-)  # fmt: skip
 # What a run's folder holds besides its config and checkpoints.
 REPORT = ("index.html", "metrics.jsonl", "plotly.min.js", "samples", "tensorboard", "best")
-# What may change, and is reported.
-REPORTED = ("config.method.schedule.", "config.method.learning_rate")
 
 
 @contextlib.contextmanager
@@ -56,7 +41,7 @@ def new_workdir(root: Path, name: str) -> Iterator[Path]:
 @contextlib.contextmanager
 def claim(
     workdir: Path,
-    config: Any,
+    config: Config,
     data: Mapping[str, int],
     fingerprints: Mapping[str, str] = MappingProxyType({}),
     *,
@@ -66,7 +51,7 @@ def claim(
 
     Args:
         workdir: The run's folder.
-        config: The config as plain values.
+        config: The experiment.
         data: Images by split, which may not change between the parts of a run either.
         fingerprints: What the images of a split are, where that is known; these may not change.
         allow_new_data: Whether the images may change after all.
@@ -94,20 +79,23 @@ def claim(
         if file.exists():
             try:
                 old = json.loads(file.read_text(encoding="utf-8"))
-                changed = differences(with_defaults(old["config"]), config)
+                stored = old["config"]
                 known = {**(old.get("fingerprints") or {})}
                 data_changed = _data_changes(old, data, fingerprints)
             except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
                 raise UserError(
                     f"{file} is damaged: restore it or choose another --workdir"
                 ) from error
-            changed = [line for line in changed if line.partition(" was ")[0] not in FREE]
-            if reported := [line for line in changed if line.startswith(REPORTED)]:
+            try:
+                changes = find_changes(from_json(stored, own_classes(config)), config)
+            except UserError as error:
+                raise UserError(f"{file}: {error}") from error
+            if reported := [change.line for change in changes if change.is_reported]:
                 print(f"changed since the run's last part: {'; '.join(reported)}")
-            changed = [line for line in changed if line not in reported]
-            if changed:
+            fixed = [c.line for c in changes if not (c.is_free or c.is_reported)]
+            if fixed:
                 raise UserError(
-                    f"{workdir} holds a run of another config: {'; '.join(changed)}. "
+                    f"{workdir} holds a run of another config: {'; '.join(fixed)}. "
                     "Choose another --workdir, or the same values"
                 )
             if data_changed and not allow_new_data:
@@ -120,7 +108,7 @@ def claim(
                 print(f"data: training continues with different images: {'; '.join(data_changed)}")
                 known = {}
         record = {
-            "config": config,
+            "config": to_json(config),
             "data": dict(data),
             "fingerprints": {**known, **fingerprints},
             "versions": {name: version(name) for name in ("jaxgan", "jax", "flax", "optax")}
@@ -160,4 +148,9 @@ def _data_changes(
         for split, fingerprint in fingerprints.items()
         if counts.get(split) == data.get(split) and known.get(split, fingerprint) != fingerprint
     ]
-    return differences(counts, dict(data), "data") + replaced
+    changed = [
+        f"data.{split} was {counts.get(split)}, is {data.get(split)}"
+        for split in dict.fromkeys((*counts, *data))
+        if counts.get(split) != data.get(split)
+    ]
+    return changed + replaced

@@ -15,7 +15,8 @@ from jaxgan.trainer import train
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # Most of the time goes into compilation; so it takes less than half as long.
-FLAGS = "--xla_backend_optimization_level=0"
+# All cores have tests to run, so each program is compiled by one thread.
+FLAGS = "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1"
 if jax.__version_info__ < (0, 11):  # later versions of XLA end the process if they get this flag
     FLAGS += " --xla_cpu_use_fusion_emitters=false"
 os.environ.setdefault("XLA_FLAGS", FLAGS)

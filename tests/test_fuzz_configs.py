@@ -11,7 +11,8 @@ import tiny
 import tiny_cyclegan
 
 from jaxgan import command_line
-from jaxgan.config import from_json, load, to_json
+from jaxgan.config import load
+from jaxgan.config_json import from_json, to_json
 from jaxgan.errors import UserError
 from jaxgan.programs import make_init, resolve
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tiny
 
-from jaxgan.config import from_json, to_json
+from jaxgan.config_json import from_json, to_json
 from jaxgan.errors import UserError
 from jaxgan.report import Report
 from jaxgan.workdir import claim
@@ -22,7 +22,7 @@ def go_on(workdir, step):
     """Do with a run's folder what the trainer does besides training, up to a step."""
     plain = json.loads(json.dumps(PLAIN))
     with (
-        claim(workdir, plain, {"train": 12, "test": 3}),
+        claim(workdir, tiny.get_config(), {"train": 12, "test": 3}),
         contextlib.closing(Report(workdir, plain, step - 1)) as report,
     ):
         report.log(step, {"loss/a": 1.0})

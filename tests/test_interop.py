@@ -15,7 +15,7 @@ from methods import METHODS
 import jaxgan
 from jaxgan import cli
 from jaxgan.checkpoint import open_checkpoints, save
-from jaxgan.config import to_json
+from jaxgan.config_json import to_json
 from jaxgan.data.crops import Crops
 from jaxgan.data.procedural import FacadePictures, ProceduralFacades
 from jaxgan.data.unconditional import Unconditional

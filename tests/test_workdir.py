@@ -1,13 +1,14 @@
+import dataclasses
 import json
 
 import pytest
+import tiny
 
+from jaxgan.config_json import to_json
 from jaxgan.errors import UserError
 from jaxgan.workdir import claim, new_workdir
 
-CONFIG = {"method": {"features": 4}, "train": {"steps": 5}, "data": {"source": {"root": "a"}}}
-
-
+CONFIG = tiny.get_config()
 DATA = {"train": 10, "test": 2}
 
 
@@ -26,26 +27,9 @@ def test_the_config_versions_and_devices_are_written_down(tmp_path):
     with claim(tmp_path / "new" / "run", CONFIG, DATA):
         pass
     record = json.loads((tmp_path / "new" / "run" / "config.json").read_text())
-    assert record["config"] == CONFIG
+    assert record["config"] == to_json(CONFIG)
     assert {"jaxgan", "jax", "python"} <= record["versions"].keys()
     assert len(record["devices"]) == 8
-
-
-def test_what_does_not_change_the_numbers_may_change(tmp_path):
-    with claim(tmp_path, CONFIG, DATA):
-        pass
-    with claim(tmp_path, CONFIG | {"train": {"steps": 9}, "data": {"source": {"root": "b"}}}, DATA):
-        pass
-    with (
-        pytest.raises(UserError, match=r"config.train.steps_more was None, is 1"),
-        claim(tmp_path, CONFIG | {"train": {"steps": 9, "steps_more": 1}}, DATA),
-    ):
-        pass
-    with (
-        pytest.raises(UserError, match=r"config.method.features was 4, is 5"),
-        claim(tmp_path, CONFIG | {"method": {"features": 5}}, DATA),
-    ):
-        pass
 
 
 def test_the_images_may_not_change(tmp_path):
@@ -94,7 +78,8 @@ def test_the_flag_is_no_other_config(tmp_path):
     with claim(tmp_path, CONFIG, DATA):
         pass
     for value in (True, False):
-        config = CONFIG | {"train": CONFIG["train"] | {"allow_new_data": value}}
+        train = dataclasses.replace(CONFIG.train, allow_new_data=value)
+        config = dataclasses.replace(CONFIG, train=train)
         with claim(tmp_path, config, DATA):
             pass
 
@@ -113,7 +98,7 @@ def test_what_is_not_known_is_not_compared_and_not_forgotten(tmp_path):
 
 def test_a_run_of_version_0_1_goes_on_and_has_fingerprints_from_then_on(tmp_path):
     """It did not read all splits, and kept no fingerprints."""
-    (tmp_path / "config.json").write_text(json.dumps({"config": CONFIG, "data": DATA}))
+    (tmp_path / "config.json").write_text(json.dumps({"config": to_json(CONFIG), "data": DATA}))
     with (
         pytest.raises(UserError, match=r"data.train was 10, is 11"),
         claim(tmp_path, CONFIG, {"train": 11, "test": 2}, prints()),

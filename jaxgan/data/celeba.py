@@ -1,7 +1,7 @@
 """Faces of the CelebA data set (Liu et al. 2015)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from jaxgan.data.download import prepare_archive_file
@@ -9,6 +9,7 @@ from jaxgan.data.folder import prepare_folder
 from jaxgan.data.image_folder import single_images
 from jaxgan.errors import UserError
 from jaxgan.pixels import RGB_IMAGE, Pixels
+from jaxgan.resume import FREE
 from jaxgan.types import Splits
 
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
@@ -18,9 +19,9 @@ PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 class CelebA:
     """The aligned and cropped faces, 178x218, from the file or folder that the user has."""
 
-    archive: str | None = None
+    archive: str | None = field(default=None, metadata=FREE)
     """The file img_align_celeba.zip."""
-    root: str | None = None
+    root: str | None = field(default=None, metadata=FREE)
     """Its extracted folder, in place of the file."""
 
     def pixels(self) -> Mapping[str, Pixels]:

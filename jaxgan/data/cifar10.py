@@ -1,7 +1,7 @@
 """CIFAR-10: small photos of ten classes, 32x32 (Krizhevsky 2009)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from jaxgan.data.folder import fingerprint
 from jaxgan.data.prepared import open_or_prepare, write_arrays
 from jaxgan.errors import UserError
 from jaxgan.pixels import RGB_IMAGE, Pixels
+from jaxgan.resume import FREE
 from jaxgan.types import Splits
 
 HOST = "https://www.cs.toronto.edu/~kriz"
@@ -29,9 +30,9 @@ MOST = 10_000 * RECORD  # bytes of a file
 class CIFAR10:
     """50,000 photos to train on and 10,000 held out, of ten classes."""
 
-    archive: str | None = None
+    archive: str | None = field(default=None, metadata=FREE)
     """The file cifar-10-binary.tar.gz, in place of a download."""
-    mirror: str = HOST
+    mirror: str = field(default=HOST, metadata=FREE)
     """Address below which that file lies."""
 
     def pixels(self) -> Mapping[str, Pixels]:

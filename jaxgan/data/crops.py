@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from jaxgan.errors import ImageError
 from jaxgan.image_files import Pixelated, change, read_as
 from jaxgan.pixels import Pixels
+from jaxgan.resume import FREE
 from jaxgan.types import Batch, Example, RawBatch
 from jaxgan.validation import check
 
@@ -39,12 +40,12 @@ class Crops:
     """Height and width of the random crops for training, in pixels."""
     flip: bool = True
     """Whether to flip training images horizontally with a probability of one half."""
-    cache_gib: float = 4.0
+    cache_gib: float = field(default=4.0, metadata=FREE)
     """Memory for decoded training images, in GiB, in every worker if there are any; 0 disables the
     cache."""
-    workers: int = 0
+    workers: int = field(default=0, metadata=FREE)
     """Number of processes that decode images; 0 uses threads. The batches are the same."""
-    data_dir: str = DATA_DIR
+    data_dir: str = field(default=DATA_DIR, metadata=FREE)
     """Folder of prepared data sets."""
 
     def __post_init__(self):

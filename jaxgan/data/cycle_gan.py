@@ -1,7 +1,7 @@
 """The data sets of the CycleGAN paper (Zhu et al. 2017, appendix 7.1)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +9,7 @@ from jaxgan.data.download import prepare_archive, recorded_sha256
 from jaxgan.data.folder import prepare_folder
 from jaxgan.data.unpaired_folder import domains
 from jaxgan.pixels import RGB_DOMAINS, Pixels
+from jaxgan.resume import FREE
 from jaxgan.types import Splits
 
 HOST = "https://efrosgans.eecs.berkeley.edu/cyclegan/datasets"
@@ -32,11 +33,11 @@ class CycleGANDownload:
         "iphone2dslr_flower",
     ] = "horse2zebra"
     """Which data set."""
-    mirror: str = HOST
+    mirror: str = field(default=HOST, metadata=FREE)
     """Address below which the archive lies, as NAME.zip."""
-    archive: str | None = None
+    archive: str | None = field(default=None, metadata=FREE)
     """The archive as a local file, in place of a download; it is not checked."""
-    root: str | None = None
+    root: str | None = field(default=None, metadata=FREE)
     """The archive's extracted folder, which holds trainA and trainB, in place of a download."""
 
     def pixels(self) -> Mapping[str, Pixels]:

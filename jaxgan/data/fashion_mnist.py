@@ -4,7 +4,7 @@ import gzip
 import math
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from jaxgan.data.folder import fingerprint
 from jaxgan.data.prepared import open_or_prepare, write_arrays
 from jaxgan.errors import UserError
 from jaxgan.pixels import Pixels
+from jaxgan.resume import FREE
 from jaxgan.types import Splits
 
 HOST = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
@@ -28,9 +29,9 @@ SPLITS = {"train": "train", "test": "t10k"}  # by name of the split, the beginni
 class FashionMNIST:
     """60,000 pictures to train on and 10,000 held out, of ten classes."""
 
-    root: str | None = None
+    root: str | None = field(default=None, metadata=FREE)
     """Folder of the four original files (Debian's is /usr/share/datasets/fashion-mnist)."""
-    mirror: str = HOST
+    mirror: str = field(default=HOST, metadata=FREE)
     """Address below which the four files lie."""
 
     def pixels(self) -> Mapping[str, Pixels]:

@@ -1,7 +1,7 @@
 """Own images from a folder."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from jaxgan.data.prepared import shorten
 from jaxgan.errors import UserError
 from jaxgan.files import printable
 from jaxgan.pixels import RGB, Pixels
+from jaxgan.resume import FREE
 from jaxgan.types import Splits
 
 
@@ -31,7 +32,7 @@ class ImageFolder:
     A folder in between names the class of its images, for those who measure by classes.
     """
 
-    root: str | None = None
+    root: str | None = field(default=None, metadata=FREE)
     """Folder that holds the images."""
     image: Pixels = RGB
     """What the images are."""

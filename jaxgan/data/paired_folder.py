@@ -1,7 +1,7 @@
 """Own pairs of images, from folders."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from jaxgan.errors import ImageError, UserError
 from jaxgan.files import printable
 from jaxgan.image_files import Pixelated
 from jaxgan.pixels import RGB, Pixels
+from jaxgan.resume import FREE
 from jaxgan.types import Splits
 
 
@@ -34,7 +35,7 @@ class PairedFolder:
     be `root/train/A` and `root/train/B`, or `root/train/a` and `root/train/b`.
     """
 
-    root: str | None = None
+    root: str | None = field(default=None, metadata=FREE)
     """Folder that holds train, or trainA and trainB."""
     a: Pixels = RGB
     """What the images A are."""

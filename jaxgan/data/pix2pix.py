@@ -1,7 +1,7 @@
 """The data sets of the pix2pix paper (Isola et al. 2017, section 4)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +9,10 @@ from jaxgan.data.download import prepare_archive
 from jaxgan.data.folder import prepare_folder
 from jaxgan.data.paired_folder import pairs
 from jaxgan.pixels import RGB_DOMAINS, Pixels
+from jaxgan.resume import FREE
 from jaxgan.types import Splits
+
+HOST = "https://efrosgans.eecs.berkeley.edu/pix2pix/datasets"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +23,11 @@ class Pix2pixDownload:
         "facades"
     )
     """Which data set."""
-    mirror: str = "https://efrosgans.eecs.berkeley.edu/pix2pix/datasets"
+    mirror: str = field(default=HOST, metadata=FREE)
     """Address below which the archive lies, as NAME.tar.gz."""
-    archive: str | None = None
+    archive: str | None = field(default=None, metadata=FREE)
     """The archive as a local file, in place of a download."""
-    root: str | None = None
+    root: str | None = field(default=None, metadata=FREE)
     """The archive's extracted folder, which holds train, in place of a download."""
 
     def pixels(self) -> Mapping[str, Pixels]:

@@ -1,7 +1,7 @@
 """Own images of two domains that are no pairs, from folders."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from jaxgan.data.folder import (
 )
 from jaxgan.errors import UserError
 from jaxgan.pixels import RGB, Pixels
+from jaxgan.resume import FREE
 from jaxgan.types import Splits
 
 
@@ -29,7 +30,7 @@ class UnpairedFolder:
     These two may also be `root/train/A` and `root/train/B`, or `root/train/a` and `root/train/b`.
     """
 
-    root: str | None = None
+    root: str | None = field(default=None, metadata=FREE)
     """Folder that holds trainA and trainB."""
     a: Pixels = RGB
     """What the images A are."""

@@ -9,7 +9,8 @@ import jax
 import numpy as np
 
 from jaxgan.checkpoint import open_checkpoints, save
-from jaxgan.config import Config, to_json
+from jaxgan.config import Config
+from jaxgan.config_json import to_json
 from jaxgan.errors import UserError
 from jaxgan.files import replacing
 from jaxgan.interop.recognize import is_resnet, recognize

@@ -27,6 +27,7 @@ from jaxgan.networks.layers import INITIALIZERS, InitializerName, NormName
 from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.resnet import ResNetGenerator, UpsampleName
 from jaxgan.networks.unet import UNetGenerator, choose_depth
+from jaxgan.resume import REPORTED
 from jaxgan.schedules import Constant, Schedule
 from jaxgan.types import Batch, Images, Metrics, PyTree, Spec, TrainState, Translator
 from jaxgan.updates import (
@@ -83,11 +84,11 @@ class CycleGAN:
     """Weight of both identity losses, relative to the cycle losses; 0 for none."""
     pool_size: int = 50
     """Generated images kept per domain to update the discriminators with; 0 for none."""
-    learning_rate: float = 2e-4
+    learning_rate: float = field(default=2e-4, metadata=REPORTED)
     """Adam's learning rate for all networks."""
     beta1: float = 0.5
     """Adam's decay of the first moment; the second's is 0.999."""
-    schedule: Schedule = field(default_factory=Constant)
+    schedule: Schedule = field(default_factory=Constant, metadata=REPORTED)
     """How the learning rate changes over the steps."""
     compute: Annotated[Compute, tyro.conf.arg(name="")] = field(default_factory=Compute)
 

@@ -22,6 +22,7 @@ from jaxgan.networks.dcgan import (
     Latents,
 )
 from jaxgan.networks.layers import INITIALIZERS, InitializerName
+from jaxgan.resume import REPORTED
 from jaxgan.schedules import Constant, Schedule
 from jaxgan.types import Batch, Images, Metrics, PyTree, Spec, TrainState
 from jaxgan.updates import average, init_state, represent, run, update
@@ -63,11 +64,11 @@ class DCGAN:
     ema: float = 0.0
     """Per-step decay of the generator's moving average, used for sampling; 0 disables it.
     Parameters and running batch-norm statistics are averaged."""
-    learning_rate: float = 2e-4
+    learning_rate: float = field(default=2e-4, metadata=REPORTED)
     """Adam's learning rate for both networks."""
     beta1: float = 0.5
     """Adam's decay of the first moment; the second's is 0.999."""
-    schedule: Schedule = field(default_factory=Constant)
+    schedule: Schedule = field(default_factory=Constant, metadata=REPORTED)
     """How the learning rate changes over the steps."""
     compute: Annotated[Compute, tyro.conf.arg(name="")] = field(default_factory=Compute)
 

@@ -15,6 +15,7 @@ from jaxgan.networks.compute import Compute
 from jaxgan.networks.layers import INITIALIZERS, InitializerName, NormName, concat_channels
 from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.unet import UNetGenerator, choose_depth
+from jaxgan.resume import FREE, REPORTED
 from jaxgan.schedules import Constant, Schedule
 from jaxgan.types import Batch, Images, Metrics, Spec, TrainState, Translator
 from jaxgan.updates import init_state, run, translate, update
@@ -49,16 +50,16 @@ class Pix2pix:
     """Formulation of the adversarial loss."""
     lambda_l1: float = 100.0
     """Weight of the L1 distance to the target."""
-    learning_rate: float = 2e-4
+    learning_rate: float = field(default=2e-4, metadata=REPORTED)
     """Adam's learning rate for both networks."""
     beta1: float = 0.5
     """Adam's decay of the first moment; the second's is 0.999."""
-    schedule: Schedule = field(default_factory=Constant)
+    schedule: Schedule = field(default_factory=Constant, metadata=REPORTED)
     """How the learning rate changes over the steps."""
     compute: Annotated[Compute, tyro.conf.arg(name="")] = field(default_factory=Compute)
-    sample_dropout: bool = True
+    sample_dropout: bool = field(default=True, metadata=FREE)
     """Whether dropout stays on after training, as in the paper (section 3.2)."""
-    sample_norm_statistics: Literal["image", "running"] = "image"
+    sample_norm_statistics: Literal["image", "running"] = field(default="image", metadata=FREE)
     """Batch-norm statistics after training: those of each image, as in the paper (a test batch of
     one image), or the running averages of training."""
 

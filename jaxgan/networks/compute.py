@@ -1,11 +1,12 @@
 """How the networks of a method are computed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxgan.resume import FREE
 from jaxgan.validation import check
 
 
@@ -16,13 +17,13 @@ class Compute:
     compute_dtype: Literal["float32", "bfloat16"] = "float32"
     """Data type of the convolutions and the activations, for GPUs and TPUs. Parameters, statistics,
     losses and the optimizer are always float32."""
-    remat: bool = False
+    remat: bool = field(default=False, metadata=FREE)
     """Whether to recompute the blocks of a network in the backward pass instead of storing their
     activations: saves memory, takes up to a third more time."""
     accumulate: int = 1
     """Gradient accumulation: the number of micro-batches that a batch is split into, to save
     memory. Batch norm normalizes each micro-batch separately."""
-    plain_layers: bool = False
+    plain_layers: bool = field(default=False, metadata=FREE)
     """Whether to use XLA's own convolutions, norms and gradients, for comparison."""
 
     def __post_init__(self):
