@@ -84,7 +84,7 @@ ALLOWED = {
         *("networks", "pixels", "programs", "types"),
     ],
     "console": ["__version__", "errors", "files", "processes"],
-    "arguments": ["config", "processes"],
+    "arguments": ["config", "processes", "types"],
     "command_line": ["arguments", "config", "console", "errors"],
     "interop": [
         *("checkpoint", "config", "data", "errors", "files", "interop", "methods", "model"),

@@ -13,7 +13,7 @@ from jaxtyping import PRNGKeyArray
 from jaxgan.data.crops import Crops, encoded, normalize
 from jaxgan.data.loader import DecodedRecords, batches, choose_split, merge, stack, subset
 from jaxgan.pixels import Pixels
-from jaxgan.types import Batch, Example, HeldOut, RawBatch, Spec, Splits
+from jaxgan.types import Batch, Example, HeldOut, Published, RawBatch, Spec, Splits
 
 
 @runtime_checkable
@@ -61,6 +61,11 @@ class Unpaired:
     def epoch_size(self, splits: Splits) -> int:
         """See `Dataset.epoch_size`."""
         return max(len(splits["trainA"]), len(splits["trainB"]))
+
+    @property
+    def published_epoch_size(self) -> int | None:
+        """See `Published.published_epoch_size`."""
+        return self.source.published_epoch_size if isinstance(self.source, Published) else None
 
     def stream(
         self, splits: Splits, *, seed: int, batch_size: int, start: int, rows: Sequence[int]
