@@ -12,6 +12,7 @@ from jaxtyping import PRNGKeyArray
 
 from jaxgan.data.crops import Crops, encoded, normalize
 from jaxgan.data.loader import DecodedRecords, batches, choose_split, merge, stack, subset
+from jaxgan.data.sources import check_source, prepare_source
 from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, HeldOut, Published, RawBatch, Spec, Splits
 
@@ -46,6 +47,9 @@ class Unpaired:
     source: Annotated[DomainSource, tyro.conf.arg(name="")]
     crops: Annotated[Crops, tyro.conf.arg(name="")] = field(default_factory=Crops)
 
+    def __post_init__(self):
+        check_source("Unpaired", self.source)
+
     def spec(self, batch_size: int) -> Spec:
         """See `Dataset.spec`."""
         return {name: self.crops.spec(batch_size, kind) for name, kind in self.pixels().items()}
@@ -56,7 +60,7 @@ class Unpaired:
 
     def prepare(self) -> Splits:
         """See `Dataset.prepare`."""
-        return self.source.prepare(self.crops.folder)
+        return prepare_source(self.source, self.crops.folder, ["trainA", "trainB"])
 
     def epoch_size(self, splits: Splits) -> int:
         """See `Dataset.epoch_size`."""
