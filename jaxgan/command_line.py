@@ -41,15 +41,26 @@ def parse(arguments: Sequence[str]) -> "tuple[str, TrainArguments]":
         raise UserError(f"there is no config file {path}; there are: {available()}")
 
     # Imports JAX, which takes longer than all of the above.
-    from jaxgan.arguments import TrainArguments
+    from jaxgan.arguments import DataArguments, TrainArguments, keep_epochs, published_epoch_size
     from jaxgan.config import load
 
+    config, options = load(Path(path)), {"config": (tyro.conf.AvoidSubcommands,)}
+    if published_epoch_size(config.data):  # steps follow from the data set that is chosen
+        chosen, _ = parse_as(
+            DataArguments,
+            rest,
+            default=DataArguments.of(config),
+            return_unknown_args=True,
+            add_help=False,
+            **options,
+        )
+        config = keep_epochs(config, chosen.config.data)
     parsed = parse_as(
         TrainArguments,
         rest,
         prog=f"train.py --config {path}",
-        default=TrainArguments(config=load(Path(path))),
-        config=(tyro.conf.AvoidSubcommands,),
+        default=TrainArguments(config=config),
+        **options,
     )
     return Path(path).stem, parsed
 

@@ -302,3 +302,13 @@ class Dataset(Protocol):
     def preprocess(self, raw: RawBatch) -> Batch:
         """Turn a batch of `held_out` into what a method translates."""
         ...
+
+
+@runtime_checkable
+class Published(Protocol):
+    """A data set, or a source of one, whose size is known before it is prepared."""
+
+    @property
+    def published_epoch_size(self) -> int | None:
+        """Training examples of one epoch; None if that depends on the images found."""
+        ...

@@ -99,7 +99,7 @@ ALLOWED = {
         *("networks", "pixels", "programs", "types"),
     ],
     "console": ["__version__", "errors", "files", "processes"],
-    "arguments": ["config", "processes"],
+    "arguments": ["config", "processes", "types"],
     "command_line": ["arguments", "config", "console", "errors"],
     "interop": [
         *("checkpoint", "config", "config_json", "data", "errors", "files", "interop", "methods"),

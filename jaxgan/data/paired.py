@@ -12,6 +12,7 @@ from PIL import Image
 
 from jaxgan.data.crops import Crops, encoded, normalize
 from jaxgan.data.loader import DecodedRecords, batches, choose_split, stack, subset
+from jaxgan.data.sources import check_source, prepare_source
 from jaxgan.image_files import change, read_as
 from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, HeldOut, RawBatch, Spec, Splits
@@ -49,6 +50,9 @@ class Paired:
     """Which of A and B are label maps, which are resized without mixing labels."""
     crops: Annotated[Crops, tyro.conf.arg(name="")] = field(default_factory=Crops)
 
+    def __post_init__(self):
+        check_source("Paired", self.source)
+
     def spec(self, batch_size: int) -> Spec:
         """See `Dataset.spec`."""
         return {name: self.crops.spec(batch_size, kind) for name, kind in self.pixels().items()}
@@ -60,7 +64,7 @@ class Paired:
 
     def prepare(self) -> Splits:
         """See `Dataset.prepare`."""
-        return self.source.prepare(self.crops.folder)
+        return prepare_source(self.source, self.crops.folder, ["train"])
 
     def epoch_size(self, splits: Splits) -> int:
         """See `Dataset.epoch_size`."""

@@ -11,6 +11,7 @@ from jaxtyping import PRNGKeyArray
 
 from jaxgan.data.crops import Crops, encoded, normalize
 from jaxgan.data.loader import DecodedRecords, batches, choose_split, stack, subset
+from jaxgan.data.sources import check_source, prepare_source
 from jaxgan.pixels import Pixels
 from jaxgan.types import Batch, Example, HeldOut, RawBatch, Spec, Splits
 
@@ -42,6 +43,9 @@ class Unconditional:
     source: Annotated[ImageSource, tyro.conf.arg(name="")]
     crops: Annotated[Crops, tyro.conf.arg(name="")] = field(default_factory=Crops)
 
+    def __post_init__(self):
+        check_source("Unconditional", self.source)
+
     def spec(self, batch_size: int) -> Spec:
         """See `Dataset.spec`."""
         return {"image": self.crops.spec(batch_size, self.pixels()["image"])}
@@ -52,7 +56,7 @@ class Unconditional:
 
     def prepare(self) -> Splits:
         """See `Dataset.prepare`."""
-        return self.source.prepare(self.crops.folder)
+        return prepare_source(self.source, self.crops.folder, ["train"])
 
     def epoch_size(self, splits: Splits) -> int:
         """See `Dataset.epoch_size`."""

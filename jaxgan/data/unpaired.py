@@ -12,8 +12,9 @@ from jaxtyping import PRNGKeyArray
 
 from jaxgan.data.crops import Crops, encoded, normalize
 from jaxgan.data.loader import DecodedRecords, batches, choose_split, merge, stack, subset
+from jaxgan.data.sources import check_source, prepare_source
 from jaxgan.pixels import Pixels
-from jaxgan.types import Batch, Example, HeldOut, RawBatch, Spec, Splits
+from jaxgan.types import Batch, Example, HeldOut, Published, RawBatch, Spec, Splits
 
 
 @runtime_checkable
@@ -46,6 +47,9 @@ class Unpaired:
     source: Annotated[DomainSource, tyro.conf.arg(name="")]
     crops: Annotated[Crops, tyro.conf.arg(name="")] = field(default_factory=Crops)
 
+    def __post_init__(self):
+        check_source("Unpaired", self.source)
+
     def spec(self, batch_size: int) -> Spec:
         """See `Dataset.spec`."""
         return {name: self.crops.spec(batch_size, kind) for name, kind in self.pixels().items()}
@@ -56,11 +60,16 @@ class Unpaired:
 
     def prepare(self) -> Splits:
         """See `Dataset.prepare`."""
-        return self.source.prepare(self.crops.folder)
+        return prepare_source(self.source, self.crops.folder, ["trainA", "trainB"])
 
     def epoch_size(self, splits: Splits) -> int:
         """See `Dataset.epoch_size`."""
         return max(len(splits["trainA"]), len(splits["trainB"]))
+
+    @property
+    def published_epoch_size(self) -> int | None:
+        """See `Published.published_epoch_size`."""
+        return self.source.published_epoch_size if isinstance(self.source, Published) else None
 
     def stream(
         self, splits: Splits, *, seed: int, batch_size: int, start: int, rows: Sequence[int]
