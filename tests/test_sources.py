@@ -9,7 +9,7 @@ import pkgutil
 import pytest
 
 import jaxgan.data
-from jaxgan.config import from_json, to_json
+from jaxgan.config_json import from_json, to_json
 from jaxgan.data.paired import Paired
 from jaxgan.data.sources import SOURCES
 from jaxgan.data.tfds_images import TFDSImages
