@@ -9,7 +9,8 @@ from PIL import Image
 
 from jaxgan import command_line
 from jaxgan.arguments import keep_epochs
-from jaxgan.config import Config, TrainConfig, load, to_json
+from jaxgan.config import Config, TrainConfig, load
+from jaxgan.config_json import to_json
 from jaxgan.data.crops import Crops
 from jaxgan.data.cycle_gan import EPOCHS, CycleGANDownload
 from jaxgan.data.unpaired import Unpaired
