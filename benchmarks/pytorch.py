@@ -30,7 +30,7 @@ from blocks import Competitor, Failed, cores, reason_in
 from jaxgan import console
 from jaxgan.config import Config, to_json
 from jaxgan.errors import UserError
-from jaxgan.programs import batch_spec
+from jaxgan.program import batch_spec
 
 HERE = Path(__file__).parent
 OURS = "jaxgan"

@@ -18,7 +18,7 @@ from jaxgan.checkpoint import find_checkpoint, read_config, read_state
 from jaxgan.compiler import compiler_options
 from jaxgan.config import Config, from_json
 from jaxgan.errors import UserError
-from jaxgan.programs import make_init
+from jaxgan.program import initial_state, state_shapes
 from jaxgan.types import Generative, TrainState, Translating, Translator
 from jaxgan.updates import translate
 
@@ -53,8 +53,8 @@ def load(
     config = from_json(read_config(checkpoint))
     if not isinstance(config, Config):
         raise UserError(f"{checkpoint} was not made by jaxgan: it holds no config")
-    abstract = jax.eval_shape(make_init(config), jax.random.key(0))
-    return Model(config, read_state(checkpoint, abstract), checkpoint, dropout, norm_statistics)
+    state = read_state(checkpoint, state_shapes(config))
+    return Model(config, state, checkpoint, dropout, norm_statistics)
 
 
 @dataclass(frozen=True, repr=False)
@@ -181,7 +181,7 @@ class Model:
 
     def untrained(self) -> "Model":
         """Return this model as it was before training, but for the seed of its weights."""
-        state = make_init(self.config)(jax.random.key(0))
+        state = initial_state(self.config, jax.random.key(0))
         return dataclasses.replace(self, state=state, checkpoint=self.checkpoint / "untrained")
 
     def interpolate(
