@@ -62,7 +62,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
         while step < settings.steps and not signal:
             state, metrics = train_steps(state, session.next_batches(), train_key)
             step += settings.steps_per_dispatch
-            session.record(step, metrics)
+            session.record(step, metrics)  # one call late: the device is not waited for
             finished, signal = step == settings.steps, session.stops()
             saving = finished or signal or session.is_due(step, settings.checkpoint_every)
             sampling = session.is_due(step, settings.sample_every)

@@ -1,12 +1,14 @@
 """What the compiled step sends between devices, and how devices are chosen."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from collectives import collectives
+from flax import struct
 from jax.sharding import PartitionSpec as P
 from methods import METHODS, init
 
@@ -15,6 +17,7 @@ from jaxgan.errors import UserError
 from jaxgan.networks.convolutions import conv_transpose, strided_conv
 from jaxgan.networks.forms import plain, plain_transpose
 from jaxgan.partition import ShardedMethod, make_mesh, mesh_of
+from jaxgan.types import TrainState
 
 CYCLEGAN, PIX2PIX, BATCH = METHODS["cyclegan"], METHODS["pix2pix"], 8
 KEY = jax.random.key(0)
@@ -190,6 +193,26 @@ def test_a_half_holds_one_direction_alone():
     pool = on_devices.memory["pool"].images
     assert pool.addressable_shards[0].data.shape == (1, 3, 4, 16, 3)  # a quarter of the height
     jax.tree.map(np.testing.assert_array_equal, jax.jit(sharded.join_directions)(on_devices), state)
+
+
+@struct.dataclass
+class History:
+    """What a method of a user's own may keep in its memory."""
+
+    images: Any
+    count: Any
+
+
+def test_images_in_any_memory_are_sharded_by_height_and_weights_are_not():
+    history = History(images=jax.ShapeDtypeStruct((64, 16, 16, 3), float), count=KEY)
+    average = jax.ShapeDtypeStruct((8, 8, 32, 64), float)  # a kernel of as many axes
+    memory = {"history": history, "average": average}
+    state = TrainState(step=KEY, params={}, batch_stats={}, opt_state={}, memory=memory)
+    sharded = ShardedMethod(CYCLEGAN.method, mesh_of(data=2, fsdp=4), state)
+    shardings = sharded.checkpoint_sharding.memory
+    assert shardings["history"].images.spec == P(None, ("spatial", "data", "fsdp"))
+    assert shardings["history"].count.spec == P()
+    assert shardings["average"].spec == P(None, None, None, "fsdp")
 
 
 @pytest.mark.parametrize(
