@@ -28,7 +28,7 @@ from jaxgan import console, partition
 from jaxgan.config import Config
 from jaxgan.dry_run import memory_of
 from jaxgan.errors import UserError
-from jaxgan.programs import lower_train_steps, place
+from jaxgan.program import make_program
 
 GPUS = 8
 H200 = """
@@ -84,9 +84,9 @@ def compile_for(devices: Sequence[Any], config: Config) -> dict[str, Any]:
     platform = devices[0].platform
     found = {"devices": lambda: devices, "device_count": lambda: len(devices)}
     with mock.patch.multiple(jax, default_backend=lambda: platform, **found):
-        placed = place(config)
-        description = partition.describe(placed.mesh)
-        lowered = lower_train_steps(config, placed)
+        program = make_program(config)
+        description = partition.describe(program.mesh)
+        lowered = program.lower()
     start = time.perf_counter()
     # A measured choice of kernels needs the device.
     step = lowered.compile({"xla_gpu_autotune_level": "0"} if platform == "gpu" else None)

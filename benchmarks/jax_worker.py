@@ -18,7 +18,7 @@ from jaxtyping import PRNGKeyArray
 
 from jaxgan import console
 from jaxgan.config import Config
-from jaxgan.programs import batch_spec, lower_train_steps, place
+from jaxgan.program import batch_spec, make_program
 from jaxgan.types import Batch, Spec
 
 
@@ -42,8 +42,8 @@ def prepare(config: Config) -> tuple[dict[str, Any], Any]:
     spec = batch_spec(config)
     one_device = dataclasses.replace(config.train, mesh="data:1")  # PyTorch's side has one as well
     config = dataclasses.replace(config, data=Noise(spec), train=one_device)
-    placed = place(config)
-    run = train_steps.runner(config, placed, lower_train_steps(config, placed).compile())
+    program = make_program(config)
+    run = train_steps.runner(program, program.lower().compile())
     return {
         "platform": jax.default_backend(),
         "device": jax.devices()[0].device_kind,

@@ -23,7 +23,7 @@ from jaxgan.compiler import compiler_options
 from jaxgan.config import Config
 from jaxgan.networks import convolutions, forms, norms
 from jaxgan.networks.layers import Conv, ConvTranspose, Norm
-from jaxgan.programs import make_init
+from jaxgan.program import state_shapes
 
 ROUNDS = 7
 ROUND_SECONDS = 0.1
@@ -54,7 +54,7 @@ def layers_of(config: Config) -> dict[str, Layer]:
         return call(*arguments, **keywords)
 
     with nn.intercept_methods(note):
-        jax.eval_shape(make_init(config), jax.random.key(0))
+        state_shapes(config)
     return found
 
 

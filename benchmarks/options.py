@@ -15,7 +15,7 @@ import jax
 from jaxgan import command_line
 from jaxgan.config import Config
 from jaxgan.config_json import to_json
-from jaxgan.programs import resolve
+from jaxgan.program import resolve
 
 
 def parser() -> argparse.ArgumentParser:

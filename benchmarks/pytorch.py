@@ -31,7 +31,7 @@ from jaxgan import console
 from jaxgan.config import Config
 from jaxgan.config_json import to_json
 from jaxgan.errors import UserError
-from jaxgan.programs import batch_spec
+from jaxgan.program import batch_spec
 
 HERE = Path(__file__).parent
 OURS = "jaxgan"

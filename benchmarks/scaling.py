@@ -30,7 +30,7 @@ from jaxgan import console
 from jaxgan.config import Config
 from jaxgan.dry_run import memory_of
 from jaxgan.errors import UserError
-from jaxgan.programs import lower_train_steps, place
+from jaxgan.program import make_program
 
 ROUNDS, STEPS = 3, 5
 PREDICTED = (8, 64, 512)  # devices
@@ -48,8 +48,8 @@ def measure(config: Config, mesh: str, devices: int, timed: bool) -> dict[str, A
     batch_size = config.train.batch_size * devices
     train = dataclasses.replace(config.train, batch_size=batch_size, mesh=mesh)
     config = dataclasses.replace(config, train=train)
-    placed = place(config)
-    step = lower_train_steps(config, placed).compile()
+    program = make_program(config)
+    step = program.lower().compile()
     held, used = memory_of(step)
     result = {
         "devices": devices,
@@ -60,7 +60,7 @@ def measure(config: Config, mesh: str, devices: int, timed: bool) -> dict[str, A
         "collective_mib": sent_mib(step),
     }
     if timed:
-        run, times = train_steps.runner(config, placed, step), []
+        run, times = train_steps.runner(program, step), []
         for _ in range(ROUNDS + 1):
             start = time.perf_counter()
             steps = run(STEPS)

@@ -23,7 +23,7 @@ import train_steps
 from jaxgan import console, partition
 from jaxgan.config import Config
 from jaxgan.dry_run import memory_of
-from jaxgan.programs import lower_train_steps, place
+from jaxgan.program import make_program
 
 ROUNDS = 5  # the median of which is reported
 MATRIX = 4096  # rows and columns
@@ -32,13 +32,13 @@ COPIED = 2**28  # bytes
 
 def measure(config: Config, dtype: str, round_seconds: float) -> dict[str, float | int | str]:
     """Compile the train step of a config and time it, beside matrix products of a type."""
-    batch_size, placed = config.train.batch_size, place(config)
-    lowered = lower_train_steps(config, placed)
+    batch_size, program = config.train.batch_size, make_program(config)
+    lowered = program.lower()
     start = time.perf_counter()
     compiled = lowered.compile()
     compile_seconds = time.perf_counter() - start
     memory = sum(memory_of(compiled)) / 2**20
-    run = train_steps.runner(config, placed, compiled)
+    run = train_steps.runner(program, compiled)
 
     def seconds_of(steps: int) -> float:
         start = time.perf_counter()
@@ -50,17 +50,18 @@ def measure(config: Config, dtype: str, round_seconds: float) -> dict[str, float
     seconds = statistics.median(seconds_of(steps) for _ in range(ROUNDS))
     if config.train.steps_per_dispatch > 1:  # XLA counts a loop as a single pass through it
         alone = dataclasses.replace(config.train, steps_per_dispatch=1)
-        lowered = lower_train_steps(dataclasses.replace(config, train=alone), placed)
+        config_alone = dataclasses.replace(program.config, train=alone)
+        lowered = dataclasses.replace(program, config=config_alone).lower()
         compiled = lowered.compile()
     counted, optimized = lowered.cost_analysis(), compiled.cost_analysis()
     assert counted is not None
     assert optimized is not None
     flops = counted["flops"]
-    devices = placed.mesh.devices.size
+    devices = program.mesh.devices.size
     moved, copied = devices * optimized["bytes accessed"], devices * copy_speed()
     product = devices * product_speed(dtype)
     return {
-        "device": partition.describe(placed.mesh),
+        "device": partition.describe(program.mesh),
         "jax": jax.__version__,
         "batch_size": batch_size,
         "steps_per_dispatch": config.train.steps_per_dispatch,

@@ -1,21 +1,17 @@
-"""The train steps of a config, to be run on noise that lies on the devices."""
+"""The train steps of a program, run on noise that is on the devices."""
 
 from collections.abc import Callable
 
 import jax
 import numpy as np
 
-from jaxgan.config import Config
-from jaxgan.partition import Placed
-from jaxgan.programs import batches_spec, make_placed_init
+from jaxgan.program import Program
 
 
-def runner(
-    config: Config, placed: Placed, train_steps: jax.stages.Compiled
-) -> Callable[[int], int]:
-    """Return a function that runs so many steps to their end, rounded up to whole dispatches.
+def runner(program: Program, train_steps: jax.stages.Compiled) -> Callable[[int], int]:
+    """Return a function that runs a number of steps, rounded up to whole dispatches, to their end.
 
-    It returns how many.
+    It returns how many it has run.
     """
     rng, key = np.random.default_rng(0), jax.random.key(0)
 
@@ -23,15 +19,17 @@ def runner(
         low, high = (0, 255) if np.issubdtype(leaf.dtype, np.integer) else (-1, 1)
         return rng.uniform(low, high, leaf.shape).astype(leaf.dtype)
 
-    batches = jax.device_put(jax.tree.map(noise, batches_spec(config)), placed.split_batches)
-    state = make_placed_init(config, placed)(key)
+    batches = jax.tree.map(noise, program.batches_spec())
+    batches = jax.device_put(batches, program.sharded.batches_sharding)
+    state = program.init(key)
+    at_once = program.config.train.steps_per_dispatch
 
     def run(steps: int) -> int:
         nonlocal state
-        dispatches = -(-steps // config.train.steps_per_dispatch)
+        dispatches = -(-steps // at_once)
         for _ in range(dispatches):
             state, _ = train_steps(state, batches, key)
         jax.block_until_ready(state)
-        return dispatches * config.train.steps_per_dispatch
+        return dispatches * at_once
 
     return run

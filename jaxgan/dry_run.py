@@ -1,4 +1,4 @@
-"""What a run would be, without a step being taken or a file being read."""
+"""Describes a run (config, parameters, memory) without starting it."""
 
 import json
 import math
@@ -8,8 +8,7 @@ import jax
 from jaxgan import partition
 from jaxgan.config import Config
 from jaxgan.config_json import to_json
-from jaxgan.partition import Placed
-from jaxgan.programs import lower_train_steps, place, resolve
+from jaxgan.program import Program, make_program
 from jaxgan.types import PyTree
 
 MIB = 2**20
@@ -23,9 +22,8 @@ def describe(config: Config) -> str:
     Raises:
         UserError: If the networks do not fit the images, or the experiment not the devices.
     """
-    config = resolve(config)
-    placed = place(config)
-    params = placed.shapes.params
+    program = make_program(config)
+    params = program.shapes.params
     names = [*params, "total"]
     trees = [*params.values(), params]
     width = max(map(len, names))
@@ -33,14 +31,14 @@ def describe(config: Config) -> str:
         f"{name:{width}}  {_count(tree):>12,} parameters"
         for name, tree in zip(names, trees, strict=True)
     )
-    return f"{json.dumps(to_json(config), indent=2)}\n\n{table}\n\n{_memory(config, placed)}"
+    return f"{json.dumps(to_json(program.config), indent=2)}\n\n{table}\n\n{_memory(program)}"
 
 
-def _memory(config: Config, placed: Placed) -> str:
+def _memory(program: Program) -> str:
     """Return what the compiler reserves on each device."""
-    held, used = memory_of(lower_train_steps(config, placed).compile())
+    held, used = memory_of(program.lower().compile())
     return (
-        f"{partition.describe(placed.mesh)}\n"
+        f"{partition.describe(program.mesh)}\n"
         f"memory of a device, as the compiler counts it: {held / MIB:,.1f} MiB for the state and a "
         f"batch, {used / MIB:,.1f} MiB for activations and gradients"
     )

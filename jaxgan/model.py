@@ -20,7 +20,7 @@ from jaxgan.config import Config
 from jaxgan.config import load as load_config
 from jaxgan.config_json import from_json, own_classes
 from jaxgan.errors import UserError
-from jaxgan.programs import make_init
+from jaxgan.program import initial_state, state_shapes
 from jaxgan.types import Generative, TrainState, Translating, Translator
 from jaxgan.updates import translate
 
@@ -59,8 +59,8 @@ def load(
     stored = from_json(read_config(checkpoint), own_classes(given))
     if not isinstance(stored, Config):
         raise UserError(f"{checkpoint} was not made by jaxgan: it holds no config")
-    abstract = jax.eval_shape(make_init(stored), jax.random.key(0))
-    return Model(stored, read_state(checkpoint, abstract), checkpoint, dropout, norm_statistics)
+    state = read_state(checkpoint, state_shapes(stored))
+    return Model(stored, state, checkpoint, dropout, norm_statistics)
 
 
 @dataclass(frozen=True, repr=False)
@@ -187,7 +187,7 @@ class Model:
 
     def untrained(self) -> "Model":
         """Return this model as it was before training, but for the seed of its weights."""
-        state = make_init(self.config)(jax.random.key(0))
+        state = initial_state(self.config, jax.random.key(0))
         return dataclasses.replace(self, state=state, checkpoint=self.checkpoint / "untrained")
 
     def interpolate(

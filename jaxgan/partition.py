@@ -1,4 +1,4 @@
-"""How arrays lie on the devices."""
+"""How arrays are sharded over the devices."""
 
 import dataclasses
 import math
@@ -14,9 +14,9 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import PRNGKeyArray
 
 from jaxgan.errors import UserError
-from jaxgan.image_pool import ImagePool
 from jaxgan.types import (
     Batch,
+    HoldsImages,
     Method,
     Metrics,
     PyTree,
@@ -28,71 +28,71 @@ from jaxgan.types import (
 )
 
 AXES = ("data", "fsdp", "direction", "spatial")
-BATCH = ("data", "fsdp")  # what splits the images of a step
-SMALL = 2**10  # elements below which an array is not worth being gathered
+BATCH = ("data", "fsdp")  # the axes that shard the images of a step
+MIN_SHARDED_SIZE = 2**10  # elements; fsdp replicates smaller arrays, which are not worth gathering
 
 
 @dataclass(frozen=True)
-class Placed:
+class ShardedMethod:
     """A method on a mesh.
 
-    The axes `data` and `fsdp` split the batch, and `spatial` the height of its images. The state is
-    the same on every device, but that `fsdp` splits its large arrays, which are put together for
-    every step, and that `direction`, of 2 devices, splits that of a `Splittable` method in two.
+    The axes `data` and `fsdp` shard the batch, and `spatial` the height of its images. The state is
+    replicated, except that `fsdp` shards its large arrays (gathered for each step) and `direction`
+    (size 2) puts each direction of a `Splittable` method on its own half of the devices.
     """
 
     method: Method
     mesh: Mesh
     shapes: TrainState
-    """Shapes of the state as `Method.init` makes it."""
+    """Shapes of the state that `Method.init` returns."""
 
-    def place(self, state: TrainState) -> TrainState:
-        """Return a state in the form that is trained, to be laid out as by `shardings`."""
+    def split_directions(self, state: TrainState) -> TrainState:
+        """Return a state in the form that is trained, whose shardings are `state_sharding`."""
         return self._splittable.split(state) if self._is_split else state
 
-    def gather(self, state: TrainState) -> TrainState:
-        """Undo `place`; what it returns is to be laid out as by `gathered`."""
+    def join_directions(self, state: TrainState) -> TrainState:
+        """Undo `split_directions`; the shardings of the result are `checkpoint_sharding`."""
         return self._splittable.join(state) if self._is_split else state
 
     @property
-    def shardings(self) -> TrainState:
+    def state_sharding(self) -> TrainState:
         """Shardings of a state that is trained."""
-        shapes = jax.eval_shape(self.place, self.shapes)
+        shapes = jax.eval_shape(self.split_directions, self.shapes)
         sharded = self._shard(shapes, ("direction",) if self._is_split else ())
-        return dataclasses.replace(sharded, step=self.everywhere)
+        return dataclasses.replace(sharded, step=self.replicated)
 
     @property
-    def gathered(self) -> TrainState:
-        """Shardings of a state that is not split, as checkpoints are."""
+    def checkpoint_sharding(self) -> TrainState:
+        """Shardings of a state as it is in checkpoints, which do not split directions."""
         return self._shard(self.shapes, ())
 
     @property
-    def everywhere(self) -> NamedSharding:
-        """Every device keeps a copy."""
+    def replicated(self) -> NamedSharding:
+        """Every device holds a copy."""
         return self._sharding()
 
     @property
-    def split_batch(self) -> NamedSharding:
-        """The images of a batch, whole ones, are split over the devices."""
+    def batch_sharding(self) -> NamedSharding:
+        """Each device holds some images of a batch, at their full height."""
         return self._sharding(BATCH)
 
     @property
-    def split_batches(self) -> NamedSharding:
-        """The same for batches that are stacked."""
+    def batches_sharding(self) -> NamedSharding:
+        """The same for stacked batches."""
         return self._sharding(None, BATCH)
 
     def rows(self, batch_size: int) -> list[int]:
         """Return which images of a batch the devices of this process need."""
-        held = self.split_batch.addressable_devices_indices_map((batch_size,)).values()
+        held = self.batch_sharding.addressable_devices_indices_map((batch_size,)).values()
         return sorted({row for index in held if index for row in range(batch_size)[index[0]]})
 
     def feed(self, batches: Sequence[RawBatch], batch_size: int) -> RawBatches:
-        """Put batches on the devices, stacked; of each this process has its `rows` alone."""
+        """Stack batches and put them on the devices; this process has only its `rows` of each."""
 
         def put(*images):
             shape = (len(images), batch_size, *images[0].shape[1:])
             local = np.stack(images)
-            return jax.make_array_from_process_local_data(self.split_batches, local, shape)
+            return jax.make_array_from_process_local_data(self.batches_sharding, local, shape)
 
         return jax.tree.map(put, *batches)
 
@@ -100,7 +100,7 @@ class Placed:
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
     ) -> tuple[TrainState, Metrics]:
         """See `Method.train_step`."""
-        whole = self._sharding("direction") if self._is_split else self.everywhere
+        whole = self._sharding("direction") if self._is_split else self.replicated
         params = jax.lax.with_sharding_constraint(state.params, whole)
         batch = jax.lax.with_sharding_constraint(batch, self._sharding(BATCH, "spatial"))
         state = dataclasses.replace(state, params=params)
@@ -118,23 +118,24 @@ class Placed:
         assert isinstance(self.method, Splittable)
         return self.method
 
-    def _shard(self, state: TrainState, halves: tuple[str, ...]) -> TrainState:
-        """Return the shardings of a state whose arrays have such axes first."""
+    def _shard(self, state: TrainState, leading: tuple[str, ...]) -> TrainState:
+        """Return the shardings of a state whose arrays have these axes of the mesh first."""
 
         def shard(node):
-            if isinstance(node, ImagePool):  # by height: every image of the batch may enter
+            if isinstance(node, HoldsImages):  # by height: every image of the batch may enter
                 rows = ("spatial", *BATCH)
                 divides = node.images.shape[-3] % math.prod(self.mesh.shape[a] for a in rows) == 0
-                images = self._sharding(*halves, None, rows if divides else None)
-                return ImagePool(images=images, count=self._sharding(*halves))
-            shape, parts = node.shape[len(halves) :], self.mesh.shape["fsdp"]
+                images = self._sharding(*leading, None, rows if divides else None)
+                others = jax.tree.map(lambda _: self._sharding(*leading), node)
+                return dataclasses.replace(others, images=images)
+            shape, parts = node.shape[len(leading) :], self.mesh.shape["fsdp"]
             axes: list[str | None] = [None] * len(shape)
             lengths = [0 if length % parts else length for length in shape]
-            if parts > 1 and node.size >= SMALL and any(lengths):
+            if parts > 1 and node.size >= MIN_SHARDED_SIZE and any(lengths):
                 axes[lengths.index(max(lengths))] = "fsdp"
-            return self._sharding(*halves, *axes)
+            return self._sharding(*leading, *axes)
 
-        return jax.tree.map(shard, state, is_leaf=lambda node: isinstance(node, ImagePool))
+        return jax.tree.map(shard, state, is_leaf=lambda node: isinstance(node, HoldsImages))
 
     def _sharding(self, *axes: str | tuple[str, ...] | None) -> NamedSharding:
         return NamedSharding(self.mesh, P(*axes))

@@ -228,6 +228,16 @@ class Splittable(Protocol):
 
 
 @runtime_checkable
+class HoldsImages(Protocol):
+    """A dataclass in `TrainState.memory` with images, which are sharded by their height."""
+
+    @property
+    def images(self) -> Any:
+        """Images `[size, height, width, channels]`."""
+        ...
+
+
+@runtime_checkable
 class Fingerprinted(Protocol):
     """Records of a split that know what they hold."""
 

@@ -11,7 +11,7 @@ from methods import METHODS, init
 
 from jaxgan.checkpoint import all_finite, digest, open_checkpoints, restore, save
 from jaxgan.errors import UserError
-from jaxgan.partition import Placed, mesh_of
+from jaxgan.partition import ShardedMethod, mesh_of
 from jaxgan.quiet import silence_failed_writes
 
 CASE = METHODS["pix2pix"]
@@ -128,8 +128,8 @@ def test_the_state_may_be_donated_while_it_is_written(tmp_path):
 
 
 def test_a_checkpoint_of_eight_devices_continues_on_one(tmp_path):
-    placed = Placed(CASE.method, mesh_of(data=2, fsdp=4), jax.eval_shape(state_at, 1))
-    state = jax.device_put(state_at(1), placed.gathered)
+    sharded = ShardedMethod(CASE.method, mesh_of(data=2, fsdp=4), jax.eval_shape(state_at, 1))
+    state = jax.device_put(state_at(1), sharded.checkpoint_sharding)
     assert not all(leaf.is_fully_replicated for leaf in jax.tree.leaves(state))
     with open_checkpoints(tmp_path, keep_last=1, keep_every=0) as checkpoints:
         save(checkpoints, state, {})

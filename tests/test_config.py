@@ -2,7 +2,6 @@ import dataclasses
 import json
 from pathlib import Path
 
-import jax
 import pytest
 import tiny
 
@@ -14,7 +13,7 @@ from jaxgan.data.unconditional import Unconditional
 from jaxgan.errors import UserError
 from jaxgan.methods.dcgan import DCGAN
 from jaxgan.methods.pix2pix import Pix2pix
-from jaxgan.programs import make_init, resolve
+from jaxgan.program import resolve, state_shapes
 from jaxgan.schedules import LinearDecay
 
 ROOT = Path(__file__).parent.parent
@@ -25,7 +24,7 @@ CONFIGS = sorted((ROOT / "configs").glob("*.py"))
 def test_every_config_loads_survives_json_and_fits_its_images(path):
     config = load(path)
     assert from_json(json.loads(json.dumps(to_json(config))), own_classes(config)) == config
-    jax.eval_shape(make_init(resolve(config)), jax.random.key(0))
+    state_shapes(resolve(config))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -71,7 +70,7 @@ def test_the_depth_of_a_unet_follows_from_the_size_of_the_images(crop_size, dept
     assert resolve(given).method.depth == 2
     too_deep = dataclasses.replace(config, method=Pix2pix(features=1, depth=10))
     with pytest.raises(UserError, match=f"choose another size, or --config.method.depth={depth}"):
-        jax.eval_shape(make_init(too_deep), jax.random.key(0))
+        state_shapes(too_deep)
 
 
 def test_the_size_of_dcgans_images_follows_from_the_crop():

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
+from jaxgan.programs import resolve
 from PIL import Image
 
 from jaxgan import command_line
@@ -17,7 +18,6 @@ from jaxgan.data.unpaired import Unpaired
 from jaxgan.data.unpaired_folder import UnpairedFolder
 from jaxgan.errors import UserError
 from jaxgan.methods.cyclegan import CycleGAN
-from jaxgan.programs import resolve
 from jaxgan.schedules import LinearDecay
 
 CONFIGS = Path(__file__).parent.parent / "configs"

@@ -27,7 +27,7 @@ from jaxgan.metrics.extractors import make_extractor
 from jaxgan.metrics.linear_probe import linear_probe
 from jaxgan.metrics.measures import Result
 from jaxgan.model import Model
-from jaxgan.programs import make_init, make_sample
+from jaxgan.program import initial_state, make_program
 from jaxgan.trainer import train
 
 
@@ -199,12 +199,12 @@ def test_images_of_many_sizes_are_compared_with_as_many_generated_ones(tmp_path,
     settings = Settings(metrics=("kid",), split="train", features=f"run:{runs['cyclegan']}")
     splits, key = data.prepare(), jax.random.key(0)
     measure = make_evaluate(config, splits, settings)
-    state = make_init(config)(key)
+    state = initial_state(config, key)
     (result,) = measure(Model(config, state, tmp_path))
     assert result.protocol["images"] == "all 8 of train, 16x16, 16x24"
     with pytest.raises(UserError, match="needs images of one size"):
         linear_probe(Model(config, state, tmp_path), {**splits, "test": splits["train"]}, 8)
-    columns = make_sample(config)(state, data.held_out(splits, 8, "train").batches, key)
+    columns = make_program(config).sample(state, data.held_out(splits, 8, "train").batches, key)
     small, large = columns["generated"]
     assert (small != large).any()  # of other latent vectors
 
@@ -235,7 +235,7 @@ def test_a_model_is_measured_as_often_as_wanted_without_compiling_again(facades)
     config = dataclasses.replace(tiny.get_config(), data=facades)
     settings = dataclasses.replace(config.train, eval_metrics="l1")
     evaluate = during_training(dataclasses.replace(config, train=settings), facades.prepare())
-    state = make_init(config)(jax.random.key(0))
+    state = initial_state(config, jax.random.key(0))
     first = evaluate(state)
     programs = model._jitted_translate(32, 32)._cache_size()
     assert evaluate(state) == first

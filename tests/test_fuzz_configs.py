@@ -5,7 +5,6 @@ import json
 import random
 from pathlib import Path
 
-import jax
 import pytest
 import tiny
 import tiny_cyclegan
@@ -14,7 +13,7 @@ from jaxgan import command_line
 from jaxgan.config import load
 from jaxgan.config_json import from_json, to_json
 from jaxgan.errors import UserError
-from jaxgan.programs import make_init, resolve
+from jaxgan.program import resolve, state_shapes
 
 pytestmark = pytest.mark.filterwarnings("ignore:no identity loss")
 ROOT = Path(__file__).parent.parent
@@ -41,7 +40,7 @@ def use(config):
     """Do what every command does with a config, without compiling its networks."""
     resolved = resolve(config)
     if config.data.crops.crop_size < 64:  # larger networks take seconds
-        jax.eval_shape(make_init(resolved), jax.random.key(0))
+        state_shapes(resolved)
 
 
 def error_of(call):

@@ -22,7 +22,7 @@ from jaxgan.data.unconditional import Unconditional
 from jaxgan.errors import UserError
 from jaxgan.interop.runs import export_torch, import_torch
 from jaxgan.interop.torch_file import read_tensors, write_tensors
-from jaxgan.programs import make_init
+from jaxgan.program import initial_state
 from jaxgan.trainer import train
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -226,7 +226,7 @@ def test_networks_that_the_reference_lacks_are_not_exported(tmp_path):
     method = dataclasses.replace(config.method, upsample="resize")
     config = dataclasses.replace(config, method=method)
     with open_checkpoints(tmp_path / "run" / "checkpoints", keep_last=1, keep_every=0) as opened:
-        save(opened, jax.jit(make_init(config))(jax.random.key(0)), to_json(config))
+        save(opened, initial_state(config, jax.random.key(0)), to_json(config))
     with pytest.raises(UserError, match="references have no ResNetGenerator with these settings"):
         export_torch(tmp_path / "run", tmp_path / "out")
     assert not (tmp_path / "out").exists()

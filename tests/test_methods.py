@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from methods import METHODS, init, sample, train_step
 
-from jaxgan.partition import Placed, mesh_of
+from jaxgan.partition import ShardedMethod, mesh_of
 from jaxgan.types import Splittable
 
 pytestmark = pytest.mark.parametrize("case", METHODS.values(), ids=METHODS.keys())
@@ -89,19 +89,19 @@ def test_eight_devices_compute_what_one_does(case, axes):
     results = []
     for mesh in meshes:
         whole = start(case, 8)
-        placed = Placed(case.method, mesh, whole)
-        shardings = placed.shardings
-        state = jax.jit(placed.place, out_shardings=shardings)(whole)
+        sharded = ShardedMethod(case.method, mesh, whole)
+        shardings = sharded.state_sharding
+        state = jax.jit(sharded.split_directions, out_shardings=shardings)(whole)
         step = jax.jit(
-            placed.train_step,
-            in_shardings=(shardings, placed.split_batch, placed.everywhere),
-            out_shardings=(shardings, placed.everywhere),
+            sharded.train_step,
+            in_shardings=(shardings, sharded.batch_sharding, sharded.replicated),
+            out_shardings=(shardings, sharded.replicated),
         )
         losses = []
         for seed in range(3):
             state, metrics = step(state, case.batch(8, seed), jax.random.key(seed))
             losses.append(metrics)
-        state = jax.device_put(placed.gather(state), jax.devices()[0])
+        state = jax.device_put(sharded.join_directions(state), jax.devices()[0])
         results.append((losses, sample(case.method)(state, case.batch(8), KEY), state.memory))
     (losses, samples, memory), (split_losses, split_samples, split_memory) = jax.device_get(results)
     # Rounding alone: Adam makes full steps of gradients that are nothing but rounding.

@@ -1,12 +1,14 @@
 """What the compiled step sends between devices, and how devices are chosen."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from collectives import collectives
+from flax import struct
 from jax.sharding import PartitionSpec as P
 from methods import METHODS, init
 
@@ -14,27 +16,28 @@ from jaxgan import partition
 from jaxgan.errors import UserError
 from jaxgan.networks.convolutions import conv_transpose, strided_conv
 from jaxgan.networks.forms import plain, plain_transpose
-from jaxgan.partition import Placed, make_mesh, mesh_of
+from jaxgan.partition import ShardedMethod, make_mesh, mesh_of
+from jaxgan.types import TrainState
 
 CYCLEGAN, PIX2PIX, BATCH = METHODS["cyclegan"], METHODS["pix2pix"], 8
 KEY = jax.random.key(0)
 
 
-def put(case, mesh, batch_size=BATCH):
+def on_mesh(case, mesh, batch_size=BATCH):
     init = partial(case.method.init, batch_spec=case.spec(batch_size))
-    return Placed(case.method, mesh, jax.eval_shape(init, KEY))
+    return ShardedMethod(case.method, mesh, jax.eval_shape(init, KEY))
 
 
 def compile_step(case, mesh, batch_size=BATCH):
-    placed = put(case, mesh, batch_size)
-    shardings = placed.shardings
+    sharded = on_mesh(case, mesh, batch_size)
+    shardings = sharded.state_sharding
     step = jax.jit(
-        placed.train_step,
-        in_shardings=(shardings, placed.split_batch, placed.everywhere),
-        out_shardings=(shardings, placed.everywhere),
+        sharded.train_step,
+        in_shardings=(shardings, sharded.batch_sharding, sharded.replicated),
+        out_shardings=(shardings, sharded.replicated),
         donate_argnums=0,
     )
-    state = jax.eval_shape(placed.place, placed.shapes)
+    state = jax.eval_shape(sharded.split_directions, sharded.shapes)
     return step.lower(state, case.spec(batch_size), KEY).compile()
 
 
@@ -61,12 +64,12 @@ def test_no_device_gathers_the_batch(case, axes):
 
 @pytest.mark.parametrize("case", [PIX2PIX, CYCLEGAN])
 def test_fsdp_gathers_parameters_and_nothing_else(case):
-    placed = put(case, mesh_of(fsdp=8))
-    shardings = jax.tree.leaves(placed.shardings.params)
-    shapes = jax.tree.leaves(placed.shapes.params)
+    sharded = on_mesh(case, mesh_of(fsdp=8))
+    shardings = jax.tree.leaves(sharded.state_sharding.params)
+    shapes = jax.tree.leaves(sharded.shapes.params)
     split = [x.size for x, s in zip(shapes, shardings, strict=True) if not s.is_fully_replicated]
     assert sum(split) > 0.7 * sum(x.size for x in shapes)
-    found = list(collectives(compile_step(case, placed.mesh)))
+    found = list(collectives(compile_step(case, sharded.mesh)))
     gathered = [size for each in found if each.kind == "all-gather" for size in each.sizes]
     assert {size for size in gathered if size > BATCH} == set(split)
     assert sum(gathered) < 2 * sum(split)  # XLA repeats some
@@ -75,9 +78,9 @@ def test_fsdp_gathers_parameters_and_nothing_else(case):
 def test_an_optimizer_is_not_gathered():
     """Each device holds an eighth of the moments and updates them alone."""
     case = PIX2PIX
-    placed = put(case, mesh_of(fsdp=8))
+    sharded = on_mesh(case, mesh_of(fsdp=8))
     state = init(case.method, KEY, case.spec(BATCH))
-    on_devices = jax.jit(placed.place, out_shardings=placed.shardings)(state)
+    on_devices = jax.jit(sharded.split_directions, out_shardings=sharded.state_sharding)(state)
 
     def held(tree):
         return sum(leaf.addressable_shards[0].data.size for leaf in jax.tree.leaves(tree))
@@ -89,7 +92,7 @@ def test_an_optimizer_is_not_gathered():
     assert held(on_devices.opt_state) < 0.2 * whole(state.opt_state)
     memory = [
         compile_step(case, mesh).memory_analysis().argument_size_in_bytes
-        for mesh in (mesh_of(data=8), placed.mesh)
+        for mesh in (mesh_of(data=8), sharded.mesh)
     ]
     assert memory[1] < 0.5 * memory[0]
 
@@ -175,9 +178,9 @@ def test_no_form_of_a_convolution_crosses_the_halves(layer):
 
 
 def test_a_half_holds_one_direction_alone():
-    placed = put(CYCLEGAN, mesh_of(direction=2, data=4))
+    sharded = on_mesh(CYCLEGAN, mesh_of(direction=2, data=4))
     state = init(CYCLEGAN.method, KEY, CYCLEGAN.spec(BATCH))
-    on_devices = jax.jit(placed.place, out_shardings=placed.shardings)(state)
+    on_devices = jax.jit(sharded.split_directions, out_shardings=sharded.state_sharding)(state)
     for role, name in (("generator", "generator_ba"), ("discriminator", "discriminator_a")):
         for stacked, whole in zip(
             jax.tree.leaves((on_devices.params[role], on_devices.opt_state[role])),
@@ -189,7 +192,27 @@ def test_a_half_holds_one_direction_alone():
             np.testing.assert_array_equal(stacked.addressable_shards[1].data[0], whole)
     pool = on_devices.memory["pool"].images
     assert pool.addressable_shards[0].data.shape == (1, 3, 4, 16, 3)  # a quarter of the height
-    jax.tree.map(np.testing.assert_array_equal, jax.jit(placed.gather)(on_devices), state)
+    jax.tree.map(np.testing.assert_array_equal, jax.jit(sharded.join_directions)(on_devices), state)
+
+
+@struct.dataclass
+class History:
+    """What a method of a user's own may keep in its memory."""
+
+    images: Any
+    count: Any
+
+
+def test_images_in_any_memory_are_sharded_by_height_and_weights_are_not():
+    history = History(images=jax.ShapeDtypeStruct((64, 16, 16, 3), float), count=KEY)
+    average = jax.ShapeDtypeStruct((8, 8, 32, 64), float)  # a kernel of as many axes
+    memory = {"history": history, "average": average}
+    state = TrainState(step=KEY, params={}, batch_stats={}, opt_state={}, memory=memory)
+    sharded = ShardedMethod(CYCLEGAN.method, mesh_of(data=2, fsdp=4), state)
+    shardings = sharded.checkpoint_sharding.memory
+    assert shardings["history"].images.spec == P(None, ("spatial", "data", "fsdp"))
+    assert shardings["history"].count.spec == P()
+    assert shardings["average"].spec == P(None, None, None, "fsdp")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import tiny_cyclegan
 from plotly.offline import get_plotlyjs
 
 from jaxgan.checkpoint import open_checkpoints, restore
-from jaxgan.programs import make_init
+from jaxgan.program import state_shapes
 
 ROOT = Path(__file__).parent.parent
 
@@ -44,7 +44,7 @@ def wait_for(condition, process):
 
 
 def final_state(workdir, config=tiny):
-    abstract = jax.eval_shape(make_init(config.get_config()), jax.random.key(0))
+    abstract = state_shapes(config.get_config())
     with open_checkpoints(workdir / "checkpoints", keep_last=3, keep_every=0) as checkpoints:
         return restore(checkpoints, abstract)
 

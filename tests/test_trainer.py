@@ -18,7 +18,7 @@ from jaxgan.data.paired_folder import PairedFolder
 from jaxgan.data.procedural import UnpairedFacades
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.errors import UserError
-from jaxgan.programs import batches_spec, make_init, make_sample, resolve
+from jaxgan.program import initial_state, make_program, resolve, state_shapes
 from jaxgan.schedules import LinearDecay
 from jaxgan.trainer import train
 from jaxgan.types import Method
@@ -35,7 +35,7 @@ def change(config: Config, **fields) -> Config:
 
 def final_state(config, workdir):
     with open_checkpoints(workdir / "checkpoints", keep_last=3, keep_every=0) as checkpoints:
-        return restore(checkpoints, jax.eval_shape(make_init(config), jax.random.key(0)))
+        return restore(checkpoints, state_shapes(config))
 
 
 def records(workdir):
@@ -85,7 +85,7 @@ def test_samples_keep_the_order_of_their_columns():
     config = Config(method=case.method, data=data, train=tiny.get_config().train)
     raw = {name: np.zeros((1, 16, 16, 3), np.uint8) for name in "ab"}
     key = jax.random.key(0)
-    columns = make_sample(config)(make_init(config)(key), [raw], key)
+    columns = make_program(config).sample(initial_state(config, key), [raw], key)
     assert list(columns)[:3] == ["real A", "fake B", "reconstructed A"]
 
 
@@ -155,7 +155,7 @@ def test_steps_taken_at_once_are_those_taken_singly(config, tmp_path):
     config = change(config, steps=4, log_every=2, sample_every=0)
     train(config, tmp_path / "singly")
     pairs = change(config, steps_per_dispatch=2)
-    assert {images.shape[0] for images in batches_spec(pairs).values()} == {2}
+    assert {images.shape[0] for images in make_program(pairs).batches_spec().values()} == {2}
     train(change(pairs, steps=2), tmp_path / "pairs")
     train(pairs, tmp_path / "pairs")
     singly, in_pairs = (losses(tmp_path / name) for name in ("singly", "pairs"))

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
 import flax.linen as nn
@@ -21,7 +22,7 @@ from jaxgan.methods.dcgan import DCGAN
 from jaxgan.methods.pix2pix import Pix2pix
 from jaxgan.model import load
 from jaxgan.outputs import claim
-from jaxgan.programs import make_init, resolve
+from jaxgan.program import initial_state, resolve
 from jaxgan.types import Method, TrainState
 from jaxgan.updates import with_weights
 
@@ -75,7 +76,7 @@ def import_torch(folder: Path, workdir: Path, config: Config | None) -> None:
     expected = [name for role, name in names.items() if role.startswith("generator")]
     if not any(name in files for name in expected):
         raise UserError(f"{folder} has no generator: no file {' or '.join(expected)}.pth")
-    state = jax.jit(make_init(config))(jax.random.key(config.train.seed))
+    state = jax.jit(partial(initial_state, config))(jax.random.key(config.train.seed))
     params, batch_stats = dict(state.params), dict(state.batch_stats)
     for role, network in _networks(config.method, state).items():
         name = names[role]

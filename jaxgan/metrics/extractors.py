@@ -19,7 +19,7 @@ from jaxgan.metrics import resizing
 from jaxgan.metrics.weights import INCEPTION, find
 from jaxgan.model import load
 from jaxgan.networks.inception import InceptionV3, from_torch
-from jaxgan.programs import batch_spec
+from jaxgan.program import batch_spec
 from jaxgan.types import Representing
 
 BATCH_SIZE = 16

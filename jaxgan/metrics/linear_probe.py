@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from jaxgan.compiler import compiler_options
 from jaxgan.errors import UserError
 from jaxgan.model import Model
-from jaxgan.programs import make_init
+from jaxgan.program import initial_state
 from jaxgan.types import Dataset, Images, Representing, Splits
 
 BATCH_SIZE = 100
@@ -50,7 +50,7 @@ def linear_probe(model: Model, splits: Splits, count: int) -> dict[str, float]:
     train, test = (_read(data, splits[split], count) for split in ("train", "test"))
     if len(set(train.labels)) < 2:
         raise UserError("linear-probe needs images of several classes, each in a folder of its own")
-    untrained = make_init(model.config)(jax.random.key(0))
+    untrained = initial_state(model.config, jax.random.key(0))
     representations: dict[str, Callable[[Images], Float[Array, "batch features"]]] = {
         "trained discriminator": lambda images: _pool(method.represent(model.state, images)),
         "untrained discriminator": lambda images: _pool(method.represent(untrained, images)),
