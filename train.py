@@ -5,7 +5,8 @@ import signal
 import sys
 from pathlib import Path
 
-from jaxgan import command_line, console
+from jaxgan.cli import console
+from jaxgan.cli import train as command_line
 from jaxgan.errors import UserError
 
 
@@ -16,10 +17,11 @@ def main() -> int:
     # Imported here because help and typing errors should not wait for it.
     import jax
 
-    from jaxgan import dry_run, processes
+    from jaxgan.devices import processes
     from jaxgan.metrics.evaluate import during_training
-    from jaxgan.trainer import train
-    from jaxgan.workdir import new_workdir
+    from jaxgan.training import dry_run
+    from jaxgan.training.trainer import train
+    from jaxgan.training.workdir import new_workdir
 
     processes.join(arguments.processes)
     if arguments.dry_run:

@@ -24,11 +24,12 @@ import options
 from collectives import MIB, read_arrays, sent_mib
 from jax.experimental import topologies
 
-from jaxgan import console, partition
+from jaxgan.cli import console
 from jaxgan.config import Config
-from jaxgan.dry_run import memory_of
+from jaxgan.devices.mesh import describe_mesh
 from jaxgan.errors import UserError
-from jaxgan.program import make_program
+from jaxgan.training.dry_run import memory_of
+from jaxgan.training.program import make_program
 
 GPUS = 8
 H200 = """
@@ -85,7 +86,7 @@ def compile_for(devices: Sequence[Any], config: Config) -> dict[str, Any]:
     found = {"devices": lambda: devices, "device_count": lambda: len(devices)}
     with mock.patch.multiple(jax, default_backend=lambda: platform, **found):
         program = make_program(config)
-        description = partition.describe(program.mesh)
+        description = describe_mesh(program.mesh)
         lowered = program.lower()
     start = time.perf_counter()
     # A measured choice of kernels needs the device.

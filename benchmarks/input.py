@@ -22,11 +22,11 @@ import grain
 import jax
 import options
 
-from jaxgan import console
+from jaxgan.cli import console
 from jaxgan.data.crops import Crops
+from jaxgan.data.facades.dataset import ProceduralFacades
 from jaxgan.data.paired import Paired
-from jaxgan.data.procedural import ProceduralFacades
-from jaxgan.image_files import read_image
+from jaxgan.images.files import read_image
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ import options
 import train_steps
 from jaxtyping import PRNGKeyArray
 
-from jaxgan import console
+from jaxgan.cli import console
 from jaxgan.config import Config
-from jaxgan.program import batch_spec, make_program
+from jaxgan.training.program import batch_spec, make_program
 from jaxgan.types import Batch, Spec
 
 

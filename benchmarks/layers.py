@@ -18,12 +18,13 @@ import jax
 import jax.numpy as jnp
 import options
 
-from jaxgan import console
-from jaxgan.compiler import compiler_options
+from jaxgan.cli import console
 from jaxgan.config import Config
-from jaxgan.networks import convolutions, forms, norms
-from jaxgan.networks.layers import Conv, ConvTranspose, Norm
-from jaxgan.program import state_shapes
+from jaxgan.devices.compiler import compiler_options
+from jaxgan.networks.layers import convolution_forms as forms
+from jaxgan.networks.layers import convolutions, norms
+from jaxgan.networks.layers.modules import Conv, ConvTranspose, Norm
+from jaxgan.training.program import state_shapes
 
 ROUNDS = 7
 ROUND_SECONDS = 0.1

@@ -12,10 +12,10 @@ from typing import Any
 
 import jax
 
-from jaxgan import command_line
+from jaxgan.cli import train as command_line
 from jaxgan.config import Config
-from jaxgan.config_json import to_json
-from jaxgan.program import resolve
+from jaxgan.settings.stored import to_json
+from jaxgan.training.program import resolve
 
 
 def parser() -> argparse.ArgumentParser:

@@ -27,11 +27,11 @@ import jax
 import options
 from blocks import Competitor, Failed, cores, reason_in
 
-from jaxgan import console
+from jaxgan.cli import console
 from jaxgan.config import Config
-from jaxgan.config_json import to_json
 from jaxgan.errors import UserError
-from jaxgan.program import batch_spec
+from jaxgan.settings.stored import to_json
+from jaxgan.training.program import batch_spec
 
 HERE = Path(__file__).parent
 OURS = "jaxgan"

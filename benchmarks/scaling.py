@@ -26,11 +26,11 @@ import options
 import train_steps
 from collectives import MIB, bytes_sent, sent_mib
 
-from jaxgan import console
+from jaxgan.cli import console
 from jaxgan.config import Config
-from jaxgan.dry_run import memory_of
 from jaxgan.errors import UserError
-from jaxgan.program import make_program
+from jaxgan.training.dry_run import memory_of
+from jaxgan.training.program import make_program
 
 ROUNDS, STEPS = 3, 5
 PREDICTED = (8, 64, 512)  # devices

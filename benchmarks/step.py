@@ -20,10 +20,11 @@ import jax.numpy as jnp
 import options
 import train_steps
 
-from jaxgan import console, partition
+from jaxgan.cli import console
 from jaxgan.config import Config
-from jaxgan.dry_run import memory_of
-from jaxgan.program import make_program
+from jaxgan.devices.mesh import describe_mesh
+from jaxgan.training.dry_run import memory_of
+from jaxgan.training.program import make_program
 
 ROUNDS = 5  # the median of which is reported
 MATRIX = 4096  # rows and columns
@@ -61,7 +62,7 @@ def measure(config: Config, dtype: str, round_seconds: float) -> dict[str, float
     moved, copied = devices * optimized["bytes accessed"], devices * copy_speed()
     product = devices * product_speed(dtype)
     return {
-        "device": partition.describe(program.mesh),
+        "device": describe_mesh(program.mesh),
         "jax": jax.__version__,
         "batch_size": batch_size,
         "steps_per_dispatch": config.train.steps_per_dispatch,

@@ -281,7 +281,7 @@ class CycleGAN:
 
 
 class ImagePool:
-    """A history of generated images (Shrivastava et al. 2017): see `jaxgan.image_pool.query`."""
+    """A history of generated images (Shrivastava et al. 2017)."""
 
     def __init__(self, size):
         self.size, self.images = size, []

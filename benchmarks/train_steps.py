@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from jaxgan.program import Program
+from jaxgan.training.program import Program
 
 
 def runner(program: Program, train_steps: jax.stages.Compiled) -> Callable[[int], int]:

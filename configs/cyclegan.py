@@ -12,10 +12,10 @@ Differs from the paper: the identity loss is on for every data set, as in the au
 """
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.cycle_gan import EPOCHS, CycleGANDownload
+from jaxgan.data.sources.cycle_gan import EPOCHS, CycleGANDownload
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.methods.cyclegan import CycleGAN
-from jaxgan.schedules import LinearDecay
+from jaxgan.methods.schedules import LinearDecay
 
 
 def get_config() -> Config:

@@ -7,10 +7,10 @@ Data:     34 MB, downloaded once; --config.data.archive, .root or .mirror if the
 """
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.cycle_gan import CycleGANDownload
+from jaxgan.data.sources.cycle_gan import CycleGANDownload
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.methods.cyclegan import CycleGAN
-from jaxgan.schedules import LinearDecay
+from jaxgan.methods.schedules import LinearDecay
 
 EPOCH = 400  # images of each domain to train on, and steps at batch size 1
 

@@ -7,10 +7,10 @@ Differs from the paper: 64x64, 6 blocks, half the features, a tenth of the steps
 
 from jaxgan.config import Config, TrainConfig
 from jaxgan.data.crops import Crops
-from jaxgan.data.procedural import ProceduralFacades, UnpairedFacades
+from jaxgan.data.facades.dataset import ProceduralFacades, UnpairedFacades
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.methods.cyclegan import CycleGAN
-from jaxgan.schedules import LinearDecay
+from jaxgan.methods.schedules import LinearDecay
 
 EPOCH = 400  # drawings of each domain, and steps at batch size 1
 

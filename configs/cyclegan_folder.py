@@ -7,10 +7,10 @@ Smaller:  --config.data.load_size=72 --config.data.crop_size=64 --config.method.
 """
 
 from jaxgan.config import Config, TrainConfig
+from jaxgan.data.sources.unpaired_folder import UnpairedFolder
 from jaxgan.data.unpaired import Unpaired
-from jaxgan.data.unpaired_folder import UnpairedFolder
 from jaxgan.methods.cyclegan import CycleGAN
-from jaxgan.schedules import LinearDecay
+from jaxgan.methods.schedules import LinearDecay
 
 
 def get_config() -> Config:

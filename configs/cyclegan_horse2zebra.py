@@ -8,10 +8,10 @@ Expect:   published FIDs of horse to zebra are 62 (the authors' weights) and 65 
 """
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.cycle_gan import CycleGANDownload
+from jaxgan.data.sources.cycle_gan import CycleGANDownload
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.methods.cyclegan import CycleGAN
-from jaxgan.schedules import LinearDecay
+from jaxgan.methods.schedules import LinearDecay
 
 EPOCH = 1334  # zebras to train on, and steps at batch size 1
 

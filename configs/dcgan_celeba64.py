@@ -8,8 +8,8 @@ Data:     FILE is your img_align_celeba.zip (1.4 GB); or its extracted folder as
 """
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.celeba import CelebA
 from jaxgan.data.crops import Crops
+from jaxgan.data.sources.celeba import CelebA
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.methods.dcgan import DCGAN
 

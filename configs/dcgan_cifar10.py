@@ -7,8 +7,8 @@ Differs from the paper: a layer less for 32x32; batch size 64 as in PyTorch's ex
 """
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.cifar10 import CIFAR10
 from jaxgan.data.crops import Crops
+from jaxgan.data.sources.cifar10 import CIFAR10
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.methods.dcgan import DCGAN
 

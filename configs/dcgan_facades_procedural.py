@@ -8,7 +8,7 @@ lack of images.
 
 from jaxgan.config import Config, TrainConfig
 from jaxgan.data.crops import Crops
-from jaxgan.data.procedural import FacadePictures, ProceduralFacades
+from jaxgan.data.facades.dataset import FacadePictures, ProceduralFacades
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.methods.dcgan import DCGAN
 

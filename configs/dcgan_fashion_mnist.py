@@ -12,7 +12,7 @@ Differs from the paper: half the features and a network for 32x32, cut to 28x28.
 
 from jaxgan.config import Config, TrainConfig
 from jaxgan.data.crops import Crops
-from jaxgan.data.fashion_mnist import FashionMNIST
+from jaxgan.data.sources.fashion_mnist import FashionMNIST
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.methods.dcgan import DCGAN
 

@@ -12,7 +12,7 @@ Smaller:  --config.data.load_size=32 --config.data.crop_size=32
 
 from jaxgan.config import Config, TrainConfig
 from jaxgan.data.crops import Crops
-from jaxgan.data.image_folder import ImageFolder
+from jaxgan.data.sources.image_folder import ImageFolder
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.methods.dcgan import DCGAN
 

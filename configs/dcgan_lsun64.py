@@ -9,7 +9,7 @@ Data:     bedroom_train_lmdb.zip (43 GB) from http://dl.yf.io/lsun/scenes, expor
 
 from jaxgan.config import Config, TrainConfig
 from jaxgan.data.crops import Crops
-from jaxgan.data.image_folder import ImageFolder
+from jaxgan.data.sources.image_folder import ImageFolder
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.methods.dcgan import DCGAN
 

@@ -9,7 +9,7 @@ Data:     NAME as TFDS calls it, such as oxford_flowers102, prepared as ArrayRec
 
 from jaxgan.config import Config, TrainConfig
 from jaxgan.data.crops import Crops
-from jaxgan.data.tfds_images import TFDSImages
+from jaxgan.data.sources.tfds_images import TFDSImages
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.methods.dcgan import DCGAN
 

@@ -13,10 +13,11 @@ import quickstart
 from jaxtyping import PRNGKeyArray
 
 from jaxgan.config import Config
-from jaxgan.losses import l1
+from jaxgan.methods.generator import translate
+from jaxgan.methods.losses import l1
+from jaxgan.methods.updates import init_state, run, update_all
 from jaxgan.networks.unet import UNetGenerator
 from jaxgan.types import Batch, Images, Metrics, Spec, TrainState, Translator
-from jaxgan.updates import init_state, run, translate, update_all
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ Expect:   published FIDs are 76 (the authors' weights) and 84 (MMagic's training
 
 from jaxgan.config import Config, TrainConfig
 from jaxgan.data.paired import Paired
-from jaxgan.data.pix2pix import Pix2pixDownload
+from jaxgan.data.sources.pix2pix import Pix2pixDownload
 from jaxgan.methods.pix2pix import Pix2pix
 
 BATCH_SIZE = 4

@@ -9,9 +9,9 @@ Expect:   published FIDs are 119 (the authors' weights) and 125 (MMagic's traini
 
 from jaxgan.config import Config, TrainConfig
 from jaxgan.data.paired import Paired
-from jaxgan.data.pix2pix import Pix2pixDownload
+from jaxgan.data.sources.pix2pix import Pix2pixDownload
 from jaxgan.methods.pix2pix import Pix2pix
-from jaxgan.schedules import LinearDecay
+from jaxgan.methods.schedules import LinearDecay
 
 EPOCH = 400  # training pairs, and steps at batch size 1
 

@@ -9,9 +9,9 @@ Smaller:  --config.data.load_size=72 --config.data.crop_size=64
 
 from jaxgan.config import Config, TrainConfig
 from jaxgan.data.paired import Paired
-from jaxgan.data.paired_folder import PairedFolder
+from jaxgan.data.sources.paired_folder import PairedFolder
 from jaxgan.methods.pix2pix import Pix2pix
-from jaxgan.schedules import LinearDecay
+from jaxgan.methods.schedules import LinearDecay
 
 
 def get_config() -> Config:

@@ -11,9 +11,9 @@ Expect:   published FIDs of photo to map are 150 (the authors' weights) and 123 
 
 from jaxgan.config import Config, TrainConfig
 from jaxgan.data.paired import Paired
-from jaxgan.data.pix2pix import Pix2pixDownload
+from jaxgan.data.sources.pix2pix import Pix2pixDownload
 from jaxgan.methods.pix2pix import Pix2pix
-from jaxgan.schedules import LinearDecay
+from jaxgan.methods.schedules import LinearDecay
 
 EPOCH = 1096  # training pairs, and steps at batch size 1
 

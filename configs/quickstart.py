@@ -8,10 +8,10 @@ Differs from the paper: 128x128, a quarter of the features, batches of 2, twice 
 
 from jaxgan.config import Config, TrainConfig
 from jaxgan.data.crops import Crops
+from jaxgan.data.facades.dataset import ProceduralFacades
 from jaxgan.data.paired import Paired
-from jaxgan.data.procedural import ProceduralFacades
 from jaxgan.methods.pix2pix import Pix2pix
-from jaxgan.schedules import LinearDecay
+from jaxgan.methods.schedules import LinearDecay
 
 
 def get_config() -> Config:

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import ModuleType
 
 from jaxgan.errors import UserError
-from jaxgan.resume import FREE
+from jaxgan.settings.resume import FREE
+from jaxgan.settings.validation import MOST, check, check_tree
 from jaxgan.types import Dataset, Method, Splits
-from jaxgan.validation import MOST, check, check_tree
 
 
 @dataclass(frozen=True, kw_only=True)

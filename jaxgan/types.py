@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import numpy as np
+import optax
 from flax import struct
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 
-from jaxgan.pixels import Pixels
-from jaxgan.schedules import Schedule
+from jaxgan.images.kinds import Pixels
 
 PyTree = Any
 Images = Float[Array, "batch height width channels"]
@@ -111,6 +111,27 @@ class Method(Protocol):
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
         """Return named images in [-1, 1], in the order in which to show them side by side."""
+        ...
+
+
+@runtime_checkable
+class Schedule(Protocol):
+    """Scales a learning rate over time."""
+
+    def over(self, steps: int) -> "Schedule":
+        """Return this schedule for a run of a number of steps, which fills in what is None."""
+        ...
+
+    def end(self) -> int | None:
+        """The step at which the learning rate reaches zero; None if it never does."""
+        ...
+
+    def scale(self, learning_rate: float) -> optax.Schedule:
+        """Return the learning rate as a function of the number of steps taken.
+
+        Raises:
+            ValueError: If the schedule depends on the length of the run: call `over` first.
+        """
         ...
 
 

@@ -8,9 +8,9 @@ import tiny
 import tiny_cyclegan
 
 from jaxgan.data.crops import Crops
+from jaxgan.data.facades.dataset import ProceduralFacades
 from jaxgan.data.paired import Paired
-from jaxgan.data.procedural import ProceduralFacades
-from jaxgan.trainer import train
+from jaxgan.training.trainer import train
 
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")

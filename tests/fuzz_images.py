@@ -17,7 +17,7 @@ from fuzzing import report
 from PIL import Image
 
 from jaxgan.errors import ImageError
-from jaxgan.image_files import Header, read_header, read_image
+from jaxgan.images.files import Header, read_header, read_image
 
 MAX_PIXELS = 2**22
 ABSURD = (0, 1, 2**15, 2**16 - 1, 2**24, 2**31 - 1, 2**31, 2**32 - 1)

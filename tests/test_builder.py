@@ -6,7 +6,7 @@ import pytest
 
 from jaxgan.data import builder
 from jaxgan.data.prepared import Split, open_or_prepare, write
-from jaxgan.image_files import read_image
+from jaxgan.images.files import read_image
 from jaxgan.types import Fingerprinted
 
 

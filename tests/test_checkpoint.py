@@ -9,10 +9,10 @@ import orbax.checkpoint as ocp
 import pytest
 from methods import METHODS, init
 
-from jaxgan.checkpoint import all_finite, digest, open_checkpoints, restore, save
+from jaxgan.devices.mesh import ShardedMethod, mesh_of
 from jaxgan.errors import UserError
-from jaxgan.partition import ShardedMethod, mesh_of
-from jaxgan.quiet import silence_failed_writes
+from jaxgan.training.checkpoint import all_finite, digest, open_checkpoints, restore, save
+from jaxgan.training.quiet import silence_failed_writes
 
 CASE = METHODS["pix2pix"]
 
@@ -167,8 +167,8 @@ FULL_DISK = """
 import sys
 from pathlib import Path
 import jax, numpy as np
-from jaxgan import console
-from jaxgan.checkpoint import open_checkpoints, save
+from jaxgan.cli import console
+from jaxgan.training.checkpoint import open_checkpoints, save
 from jaxgan.types import TrainState
 
 def main():

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from jaxgan import command_line, console
-from jaxgan.dry_run import describe
+from jaxgan.cli import console
+from jaxgan.cli import train as command_line
 from jaxgan.errors import UserError
+from jaxgan.training.dry_run import describe
 
 ROOT = Path(__file__).parent.parent
 TINY = f"--config={ROOT / 'tests' / 'tiny.py'}"

@@ -5,7 +5,7 @@ import re
 import jax
 from methods import METHODS, init
 
-from jaxgan.compiler import compiler_options
+from jaxgan.devices.compiler import compiler_options
 
 
 def count_copied_arguments(options):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from methods import METHODS, init, sample, train_step
 
-from jaxgan.networks.compute import Compute
+from jaxgan.networks.layers.compute import Compute
 from jaxgan.networks.resnet import ResNetGenerator
 
 KEY = jax.random.key(3)

@@ -6,15 +6,15 @@ import pytest
 import tiny
 
 from jaxgan.config import count_steps, load
-from jaxgan.config_json import from_json, own_classes, to_json
 from jaxgan.data.crops import Crops
-from jaxgan.data.procedural import FacadePictures
+from jaxgan.data.facades.dataset import FacadePictures
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.errors import UserError
 from jaxgan.methods.dcgan import DCGAN
 from jaxgan.methods.pix2pix import Pix2pix
-from jaxgan.program import resolve, state_shapes
-from jaxgan.schedules import LinearDecay
+from jaxgan.methods.schedules import LinearDecay
+from jaxgan.settings.stored import from_json, own_classes, to_json
+from jaxgan.training.program import resolve, state_shapes
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.py"))

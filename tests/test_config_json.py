@@ -17,10 +17,10 @@ import tiny_cyclegan
 
 import jaxgan
 from jaxgan.config import Config
-from jaxgan.config_json import CLASSES, TAGS, from_json, own_classes, to_json
 from jaxgan.errors import UserError
-from jaxgan.resume import find_changes
-from jaxgan.trainer import train
+from jaxgan.settings.resume import find_changes
+from jaxgan.settings.stored import CLASSES, TAGS, from_json, own_classes, to_json
+from jaxgan.training.trainer import train
 
 REFERENCE = Path(__file__).parent / "reference" / "runs_0.1.tar.gz"
 
@@ -70,7 +70,7 @@ def test_no_module_is_part_of_a_stored_config():
 
 
 def test_json_cannot_name_code_to_import():
-    elsewhere = "jaxgan.processes.os.system"
+    elsewhere = "jaxgan.devices.processes.os.system"
     assert pkgutil.resolve_name(elsewhere) is os.system
     for name in (elsewhere, "jaxgan.config.Nothing", "jaxgan.nothing.Config:x"):
         with pytest.raises(UserError, match=r"does not fit this version .* not a part of jaxgan"):

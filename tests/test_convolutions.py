@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.networks import convolutions, forms
-from jaxgan.networks.convolutions import conv_transpose, strided_conv
-from jaxgan.networks.forms import plain, plain_transpose
+from jaxgan.networks.layers import convolution_forms as forms
+from jaxgan.networks.layers import convolutions
+from jaxgan.networks.layers.convolution_forms import plain, plain_transpose
+from jaxgan.networks.layers.convolutions import conv_transpose, strided_conv
 
 # (kernel size, stride, padding), (batch, height, width), channels, new channels: U-Net, its middle,
 # DCGAN's ends, PatchGAN and its end, ResNet's ends and strided layers, and odd ones.

@@ -8,17 +8,17 @@ import pytest
 from jaxgan.programs import resolve
 from PIL import Image
 
-from jaxgan import command_line
-from jaxgan.arguments import keep_epochs
+from jaxgan.cli import train as command_line
+from jaxgan.cli.arguments import keep_epochs
 from jaxgan.config import Config, TrainConfig, load
-from jaxgan.config_json import to_json
 from jaxgan.data.crops import Crops
-from jaxgan.data.cycle_gan import EPOCHS, CycleGANDownload
+from jaxgan.data.sources.cycle_gan import EPOCHS, CycleGANDownload
+from jaxgan.data.sources.unpaired_folder import UnpairedFolder
 from jaxgan.data.unpaired import Unpaired
-from jaxgan.data.unpaired_folder import UnpairedFolder
 from jaxgan.errors import UserError
 from jaxgan.methods.cyclegan import CycleGAN
-from jaxgan.schedules import LinearDecay
+from jaxgan.methods.schedules import LinearDecay
+from jaxgan.settings.stored import to_json
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 # Steps and checkpoint_every of the configs cyclegan_NAME.py of version 0.1: 200 and 5 epochs.

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from methods import METHODS, init, sample, train_step
 
-from jaxgan.losses import ADVERSARIAL_LOSSES, l1
 from jaxgan.methods.cyclegan import CycleGAN
-from jaxgan.networks.compute import Compute
-from jaxgan.updates import run
+from jaxgan.methods.losses import ADVERSARIAL_LOSSES, l1
+from jaxgan.methods.updates import run
+from jaxgan.networks.layers.compute import Compute
 
 CASE = METHODS["cyclegan"]
 LOSS = ADVERSARIAL_LOSSES["least_squares"]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from methods import METHODS, init, sample, train_step
 
-from jaxgan.losses import ADVERSARIAL_LOSSES
 from jaxgan.methods.dcgan import DCGAN
+from jaxgan.methods.losses import ADVERSARIAL_LOSSES
 from jaxgan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 
 CASE = METHODS["dcgan"]

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.diff_augment import change_colors, cutout, diff_augment, translate
+from jaxgan.methods.augment import change_colors, cutout, diff_augment, translate
 
 KEY = jax.random.key(0)
 IMAGES = jax.random.uniform(KEY, (64, 16, 24, 3), minval=-1)

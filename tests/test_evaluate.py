@@ -13,22 +13,23 @@ from methods import METHODS
 from PIL import Image
 
 import jaxgan
-from jaxgan import cli, model
+from jaxgan.cli import main as cli
 from jaxgan.data.crops import Crops
-from jaxgan.data.image_folder import ImageFolder
-from jaxgan.data.procedural import FacadePictures, ProceduralFacades
+from jaxgan.data.facades.dataset import FacadePictures, ProceduralFacades
+from jaxgan.data.sources.image_folder import ImageFolder
+from jaxgan.data.sources.unpaired_folder import UnpairedFolder
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.data.unpaired import Unpaired
-from jaxgan.data.unpaired_folder import UnpairedFolder
 from jaxgan.errors import UserError
+from jaxgan.inference import model
+from jaxgan.inference.model import Model
 from jaxgan.metrics.distances import frechet_distance
 from jaxgan.metrics.evaluate import Settings, during_training, make_evaluate
 from jaxgan.metrics.extractors import make_extractor
 from jaxgan.metrics.linear_probe import linear_probe
 from jaxgan.metrics.measures import Result
-from jaxgan.model import Model
-from jaxgan.program import initial_state, make_program
-from jaxgan.trainer import train
+from jaxgan.training.program import initial_state, make_program
+from jaxgan.training.trainer import train
 
 
 def evaluate(run, *arguments):

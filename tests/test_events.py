@@ -4,7 +4,7 @@ import disks
 import pytest
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from jaxgan.events import Events
+from jaxgan.training.events import Events
 
 
 def read(folder):
@@ -41,7 +41,7 @@ def test_earlier_events_are_void_from_the_step_at_which_a_run_goes_on(tmp_path):
 
 
 def test_events_can_be_seen_soon(tmp_path, monkeypatch):
-    monkeypatch.setattr("jaxgan.events.FLUSH", 0)
+    monkeypatch.setattr("jaxgan.training.events.FLUSH", 0)
     events = Events(tmp_path / "events", 1)
     events.add_scalar("loss", 0.5, 1)
     assert len(list(read(tmp_path / "events"))) == 3

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from jaxgan.data.facade_parts import BALCONY, BLIND, DOOR, PALETTE, SHOP, WALL, WINDOW
-from jaxgan.data.facades import facade
+from jaxgan.data.facades.parts import BALCONY, BLIND, DOOR, PALETTE, SHOP, WALL, WINDOW
+from jaxgan.data.facades.plan import facade
 
 
 def classes(labels):

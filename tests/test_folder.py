@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from jaxgan.data import paired_folder
-from jaxgan.data.folder import domain_folders, prepare_folder, visible_files
-from jaxgan.data.image_folder import ImageFolder
-from jaxgan.data.paired_folder import PairedFolder
-from jaxgan.data.unpaired_folder import UnpairedFolder
+from jaxgan.data.sources.folder import domain_folders, prepare_folder, visible_files
+from jaxgan.data.sources.image_folder import ImageFolder
+from jaxgan.data.sources.paired_folder import PairedFolder
+from jaxgan.data.sources.unpaired_folder import UnpairedFolder
 from jaxgan.errors import UserError
-from jaxgan.image_files import read_image
+from jaxgan.images.files import read_image
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 

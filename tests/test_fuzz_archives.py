@@ -15,9 +15,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from jaxgan.data import archive as archives
-from jaxgan.data.archive import extract
-from jaxgan.data.cycle_gan import CycleGANDownload
+from jaxgan.data.sources import archive as archives
+from jaxgan.data.sources.archive import extract
+from jaxgan.data.sources.cycle_gan import CycleGANDownload
 from jaxgan.errors import UserError
 
 NAMES = [

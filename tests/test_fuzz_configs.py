@@ -9,11 +9,11 @@ import pytest
 import tiny
 import tiny_cyclegan
 
-from jaxgan import command_line
+from jaxgan.cli import train as command_line
 from jaxgan.config import load
-from jaxgan.config_json import from_json, to_json
 from jaxgan.errors import UserError
-from jaxgan.program import resolve, state_shapes
+from jaxgan.settings.stored import from_json, to_json
+from jaxgan.training.program import resolve, state_shapes
 
 pytestmark = pytest.mark.filterwarnings("ignore:no identity loss")
 ROOT = Path(__file__).parent.parent
@@ -26,7 +26,7 @@ VALUES = [
     *(None, True, False, -1, 0, 1, 2, 3, 17, 1000, 65536, 2**31, 2**32, 2**64, 10**30, -(10**30)),
     *(0.5, -0.5, 1.5, 1e-320, 1e39, 1e300, float("nan"), float("inf"), float("-inf")),
     *("", "x", "batch", "data:8", "../..", "\0", "é\n", [], [1], [0, 1], [1, 0], [[]], {}),
-    {"type": "jaxgan.schedules.Constant"},
+    {"type": "jaxgan.methods.schedules.Constant"},
     {"type": "jaxgan.data.crops.Crops"},
     {"type": "jaxgan.methods.dcgan.DCGAN"},
     {"type": "os.system"},

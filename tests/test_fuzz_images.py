@@ -6,8 +6,8 @@ import pytest
 from fuzzing import run
 
 import jaxgan
-from jaxgan import translate
-from jaxgan.image_files import read_image, write_image
+from jaxgan.images.files import read_image, write_image
+from jaxgan.inference import folder as translate
 
 
 def read(seed, count):

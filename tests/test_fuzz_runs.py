@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import tiny
 
-from jaxgan.config_json import from_json, to_json
 from jaxgan.errors import UserError
-from jaxgan.report import Report
-from jaxgan.workdir import claim
+from jaxgan.settings.stored import from_json, to_json
+from jaxgan.training.report import Report
+from jaxgan.training.workdir import claim
 
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 11))]
 PLAIN = to_json(tiny.get_config())

@@ -12,7 +12,7 @@ from pictures import COLORS, RNG, save, values
 from PIL import Image, ImageOps
 
 from jaxgan.errors import ImageError
-from jaxgan.image_files import (
+from jaxgan.images.files import (
     change,
     deepest,
     encode_image,

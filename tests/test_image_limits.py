@@ -11,9 +11,9 @@ import tifffile
 from pictures import COLORS, save, values
 from PIL import Image
 
-from jaxgan import decoded
 from jaxgan.errors import ImageError
-from jaxgan.image_files import read_image, read_size, write_image
+from jaxgan.images import decoded
+from jaxgan.images.files import read_image, read_size, write_image
 
 
 def test_formats_that_are_not_read_say_what_to_do(tmp_path):
@@ -28,7 +28,7 @@ READ = """
 import sys
 from pathlib import Path
 from jaxgan.errors import ImageError
-from jaxgan.image_files import read_image
+from jaxgan.images.files import read_image
 for file in sys.argv[1:]:
     try:
         read_image(Path(file), 3)
@@ -92,7 +92,7 @@ def test_large_images_take_little_more_memory_than_their_pixels(tmp_path):
     rgba = np.broadcast_to(values("uint8", 4, 1, 4096), (4096, 4096, 4))
     Image.fromarray(rgba).save(tmp_path / "x.png", compress_level=1)
     program = (
-        "import sys, re; from pathlib import Path; from jaxgan.image_files import read_image\n"
+        "import sys, re; from pathlib import Path; from jaxgan.images.files import read_image\n"
         "status = Path('/proc/self/status')\n"
         "def peak(): return int(re.search(r'VmHWM:\\s+(\\d+)', status.read_text())[1])\n"
         "before = peak(); read_image(Path(sys.argv[1]), 3); print(peak() - before)"

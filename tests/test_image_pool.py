@@ -7,8 +7,8 @@ import pytest
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxgan.image_pool import empty_pool, query
-from jaxgan.partition import mesh_of
+from jaxgan.devices.mesh import mesh_of
+from jaxgan.methods.image_pool import empty_pool, query
 
 
 def numbered(start, count):

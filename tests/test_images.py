@@ -1,6 +1,6 @@
 import numpy as np
 
-from jaxgan.images import grid, to_uint8
+from jaxgan.images.pictures import grid, to_uint8
 
 
 def test_to_uint8_rounds_and_clips():

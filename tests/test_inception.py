@@ -12,8 +12,8 @@ import pytest
 from drawn_weights import draw
 
 from jaxgan.errors import UserError
+from jaxgan.metrics.networks.inception import InceptionV3, from_torch
 from jaxgan.metrics.resizing import tensorflow_bilinear
-from jaxgan.networks.inception import InceptionV3, from_torch
 
 NUMBERS = np.load(Path(__file__).parent / "reference" / "inception_v3_fid.npz")
 

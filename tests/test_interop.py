@@ -13,17 +13,17 @@ import tiny_cyclegan
 from methods import METHODS
 
 import jaxgan
-from jaxgan import cli
-from jaxgan.checkpoint import open_checkpoints, save
-from jaxgan.config_json import to_json
+from jaxgan.cli import main as cli
 from jaxgan.data.crops import Crops
-from jaxgan.data.procedural import FacadePictures, ProceduralFacades
+from jaxgan.data.facades.dataset import FacadePictures, ProceduralFacades
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.errors import UserError
 from jaxgan.interop.runs import export_torch, import_torch
 from jaxgan.interop.torch_file import read_tensors, write_tensors
-from jaxgan.program import initial_state
-from jaxgan.trainer import train
+from jaxgan.settings.stored import to_json
+from jaxgan.training.checkpoint import open_checkpoints, save
+from jaxgan.training.program import initial_state
+from jaxgan.training.trainer import train
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -187,7 +187,7 @@ def test_bad_files_are_one_line_and_nothing_is_written(tmp_path, capsys, kind):
         "from jaxgan.config import Config, TrainConfig\n"
         "from jaxgan.data.crops import Crops\n"
         "from jaxgan.data.paired import Paired\n"
-        "from jaxgan.data.paired_folder import PairedFolder\n"
+        "from jaxgan.data.sources.paired_folder import PairedFolder\n"
         "from jaxgan.methods.pix2pix import Pix2pix\n"
         "def get_config():\n"
         "    crops = Crops(load_size=128, crop_size=128)\n"

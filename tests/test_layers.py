@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.networks.layers import (
+from jaxgan.networks.layers.modules import (
     INITIALIZERS,
     Norm,
     leaky_relu,

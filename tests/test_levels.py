@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.data.image_folder import ImageFolder
-from jaxgan.data.paired_folder import PairedFolder
-from jaxgan.data.unpaired_folder import UnpairedFolder
-from jaxgan.image_files import read_as, write_image
-from jaxgan.pixels import RGB, Pixels
+from jaxgan.data.sources.image_folder import ImageFolder
+from jaxgan.data.sources.paired_folder import PairedFolder
+from jaxgan.data.sources.unpaired_folder import UnpairedFolder
+from jaxgan.images.files import read_as, write_image
+from jaxgan.images.kinds import RGB, Pixels
 
 HEIGHTS = Pixels(channels=1, dtype="float32", value_range=(0, 80))
 

@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxgan.loops import scan
+from jaxgan.methods.loops import scan
 
 
 @pytest.mark.parametrize("length", [1, 3])

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.losses import ADVERSARIAL_LOSSES, correlation, l1
+from jaxgan.methods.losses import ADVERSARIAL_LOSSES, correlation, l1
 
 # By hand: softplus(x) = log(1 + e^x), whose values at -2 and 1 are 0.126928 and 1.313262.
 SOFTPLUS = {-2.0: 0.12692801, -1.0: 0.31326169, 1.0: 1.31326169, 2.0: 2.12692801}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from methods import METHODS, init, sample, train_step
 
-from jaxgan.partition import ShardedMethod, mesh_of
+from jaxgan.devices.mesh import ShardedMethod, mesh_of
 from jaxgan.types import Splittable
 
 pytestmark = pytest.mark.parametrize("case", METHODS.values(), ids=METHODS.keys())

@@ -14,14 +14,14 @@ from methods import METHODS
 from PIL import Image
 
 import jaxgan
-from jaxgan import cli
+from jaxgan.cli import main as cli
 from jaxgan.data.crops import Crops
-from jaxgan.data.image_folder import ImageFolder
+from jaxgan.data.sources.image_folder import ImageFolder
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.errors import UserError
-from jaxgan.image_files import read_image, write_image
-from jaxgan.pixels import Pixels
-from jaxgan.trainer import train
+from jaxgan.images.files import read_image, write_image
+from jaxgan.images.kinds import Pixels
+from jaxgan.training.trainer import train
 
 
 @pytest.fixture(scope="module")

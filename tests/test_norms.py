@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.networks.norms import normalize, plain
+from jaxgan.networks.layers.norms import normalize, plain
 
 SHAPES = [(2, 8, 8, 5), (1, 5, 7, 3), (3, 1, 1, 4), (2, 64, 33, 2), (2, 67, 61, 17)]
 

@@ -11,11 +11,11 @@ import pytest
 import tiny
 from PIL import Image
 
-from jaxgan import cli
+from jaxgan.cli import main as cli
 from jaxgan.errors import UserError
 from jaxgan.files import printable, replacing, write_text
-from jaxgan.outputs import RECORD, Names, claim
-from jaxgan.trainer import train
+from jaxgan.inference.outputs import RECORD, Names, claim
+from jaxgan.training.trainer import train
 
 REFERENCE = Path(__file__).parent / "reference"
 MINE = b"the user's"

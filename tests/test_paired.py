@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from jaxgan.data.crops import Crops
-from jaxgan.data.facade_parts import PALETTE
+from jaxgan.data.facades.parts import PALETTE
 from jaxgan.data.paired import Paired
-from jaxgan.data.paired_folder import PairedFolder
+from jaxgan.data.sources.paired_folder import PairedFolder
 from jaxgan.errors import UserError
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from methods import init, sample, train_step
 
+from jaxgan.images.kinds import RGB
 from jaxgan.interop.torch_file import read_tensors
 from jaxgan.interop.torch_names import from_torch, to_torch
 from jaxgan.methods.cyclegan import CycleGAN
@@ -25,7 +26,6 @@ from jaxgan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from jaxgan.networks.patchgan import PatchGAN
 from jaxgan.networks.resnet import ResNetGenerator
 from jaxgan.networks.unet import UNetGenerator
-from jaxgan.pixels import RGB
 
 REFERENCE = Path(__file__).parent / "reference"
 KEY = jax.random.key(0)

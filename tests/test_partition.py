@@ -12,11 +12,10 @@ from flax import struct
 from jax.sharding import PartitionSpec as P
 from methods import METHODS, init
 
-from jaxgan import partition
+from jaxgan.devices.mesh import ShardedMethod, describe_mesh, make_mesh, mesh_of
 from jaxgan.errors import UserError
-from jaxgan.networks.convolutions import conv_transpose, strided_conv
-from jaxgan.networks.forms import plain, plain_transpose
-from jaxgan.partition import ShardedMethod, make_mesh, mesh_of
+from jaxgan.networks.layers.convolution_forms import plain, plain_transpose
+from jaxgan.networks.layers.convolutions import conv_transpose, strided_conv
 from jaxgan.types import TrainState
 
 CYCLEGAN, PIX2PIX, BATCH = METHODS["cyclegan"], METHODS["pix2pix"], 8
@@ -262,7 +261,7 @@ def test_an_impossible_mesh_is_told(case, setting, message):
 
 
 def test_one_line_says_what_was_chosen():
-    assert partition.describe(mesh_of(direction=2, data=4)) == (
+    assert describe_mesh(mesh_of(direction=2, data=4)) == (
         "devices: 8 of 8 x cpu, mesh data:4,direction:2"
     )
-    assert "6 of 8" in partition.describe(mesh_of(data=6))
+    assert "6 of 8" in describe_mesh(mesh_of(data=6))

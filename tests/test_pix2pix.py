@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from methods import METHODS, init, sample, train_step
 
-from jaxgan.losses import ADVERSARIAL_LOSSES
+from jaxgan.methods.losses import ADVERSARIAL_LOSSES
 from jaxgan.methods.pix2pix import Pix2pix
-from jaxgan.networks.layers import concat_channels
+from jaxgan.networks.layers.modules import concat_channels
 
 CASE = METHODS["pix2pix"]
 WITHOUT_DROPOUT = dataclasses.replace(CASE.method, dropout=0.0)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxgan.errors import ImageError
-from jaxgan.pixels import RGB, Pixels
+from jaxgan.images.kinds import RGB, Pixels
 
 
 def test_bytes_and_back_is_the_identity():

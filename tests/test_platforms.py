@@ -48,7 +48,7 @@ def test_a_folder_is_trained_on_without_fcntl_and_array_record(tmp_path):
     assert "continuing" in run(*train, "--config.train.steps=3")
     output = tmp_path / "out"
     arguments = ("--run", workdir, "--input", pairs, "--output", output)
-    assert "4 images written" in run("jaxgan/cli.py", "translate", *arguments)
+    assert "4 images written" in run("jaxgan/cli/main.py", "translate", *arguments)
     with Image.open(output / "0.png") as translated:
         assert translated.size == (64, 32)
 
@@ -65,9 +65,9 @@ def test_help_and_typing_errors_do_not_wait_for_jax():
         ("train.py", "--help"),
         ("train.py", "--version"),
         ("train.py", "--config", "configs/quickstat.py"),
-        ("jaxgan/cli.py", "--help"),
-        ("jaxgan/cli.py", "--version"),
-        ("jaxgan/cli.py", "translate", "--rum", "x"),
+        ("jaxgan/cli/main.py", "--help"),
+        ("jaxgan/cli/main.py", "--version"),
+        ("jaxgan/cli/main.py", "translate", "--rum", "x"),
     ):
         command = [sys.executable, "-X", "importtime", str(ROOT / script), *arguments]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -75,5 +75,5 @@ def test_help_and_typing_errors_do_not_wait_for_jax():
             command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )
         imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-        assert "jaxgan.console" in imported
+        assert "jaxgan.cli.console" in imported
         assert imported.isdisjoint({"jax", "flax", "optax", "tensorflow_datasets", "plotly"})

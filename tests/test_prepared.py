@@ -10,9 +10,9 @@ import pytest
 
 from jaxgan.data import builder
 from jaxgan.data.crops import Crops
+from jaxgan.data.facades.dataset import FacadePictures, ProceduralFacades
 from jaxgan.data.paired import Paired
 from jaxgan.data.prepared import Prepared, Split, open_or_prepare, write
-from jaxgan.data.procedural import FacadePictures, ProceduralFacades
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.errors import ImageError, UserError
 from jaxgan.files import lock

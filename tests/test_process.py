@@ -15,8 +15,8 @@ import tiny
 import tiny_cyclegan
 from plotly.offline import get_plotlyjs
 
-from jaxgan.checkpoint import open_checkpoints, restore
-from jaxgan.program import state_shapes
+from jaxgan.training.checkpoint import open_checkpoints, restore
+from jaxgan.training.program import state_shapes
 
 ROOT = Path(__file__).parent.parent
 

@@ -8,9 +8,9 @@ import time
 import pytest
 from test_process import losses, run, start, wait_for
 
-from jaxgan.checkpoint import find_checkpoint, read_weights
+from jaxgan.devices.processes import Processes, join
 from jaxgan.errors import UserError
-from jaxgan.processes import Processes, join
+from jaxgan.training.checkpoint import find_checkpoint, read_weights
 
 SLOW = pytest.mark.slow
 BATCH = "--config.train.batch_size=4"

@@ -1,4 +1,4 @@
-from jaxgan.progress import Progress
+from jaxgan.training.progress import Progress
 
 
 def test_a_line_shows_losses_speed_and_warnings(capsys):

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import pytorch
 
-from jaxgan import cli, command_line, console
+from jaxgan.cli import console
+from jaxgan.cli import main as cli
+from jaxgan.cli import train as command_line
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from jaxgan.report import Report, write_page
+from jaxgan.training.report import Report, write_page
 
 
 def fill(workdir, steps, start=0):

@@ -5,12 +5,12 @@ import dataclasses
 import pytest
 import tiny
 
-from jaxgan.data.paired_folder import PairedFolder
+from jaxgan.data.sources.paired_folder import PairedFolder
 from jaxgan.errors import UserError
 from jaxgan.methods.dcgan import DCGAN
-from jaxgan.resume import find_changes
-from jaxgan.schedules import CosineDecay
-from jaxgan.workdir import claim
+from jaxgan.methods.schedules import CosineDecay
+from jaxgan.settings.resume import find_changes
+from jaxgan.training.workdir import claim
 
 CONFIG = tiny.get_config()
 DATA = {"train": 10, "test": 2}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from jaxgan.errors import UserError
-from jaxgan.schedules import Constant, CosineDecay, LinearDecay, StepDecay, check_length
+from jaxgan.methods.schedules import Constant, CosineDecay, LinearDecay, StepDecay, check_length
 
 # By hand, for a learning rate of 2.
 CASES = [

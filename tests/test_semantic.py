@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.data.facade_parts import PALETTE
-from jaxgan.data.facades import facade
+from jaxgan.data.facades.parts import PALETTE
+from jaxgan.data.facades.plan import facade
 from jaxgan.errors import UserError
 from jaxgan.metrics.palette import find_palette, to_classes
 from jaxgan.metrics.semantic import segment, semantic_scores, train_segmenter

@@ -9,15 +9,15 @@ import pkgutil
 import pytest
 
 import jaxgan.data
-from jaxgan.config_json import from_json, to_json
+from jaxgan.data.matching import SOURCES
 from jaxgan.data.paired import Paired
-from jaxgan.data.sources import SOURCES
-from jaxgan.data.tfds_images import TFDSImages
+from jaxgan.data.sources.tfds_images import TFDSImages
+from jaxgan.data.sources.unpaired_folder import UnpairedFolder
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.data.unpaired import Unpaired
-from jaxgan.data.unpaired_folder import UnpairedFolder
 from jaxgan.errors import UserError
-from jaxgan.pixels import RGB_DOMAINS, RGB_IMAGE
+from jaxgan.images.kinds import RGB_DOMAINS, RGB_IMAGE
+from jaxgan.settings.stored import from_json, to_json
 
 MODULES = [
     importlib.import_module(f"jaxgan.data.{module.name}")

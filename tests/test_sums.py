@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.networks.sums import FOLD, SMALL, add_bias, total
+from jaxgan.networks.layers.sums import FOLD, SMALL, add_bias, total
 
 # Small; added up in parts that leave nothing, and in parts that leave some pixels.
 SHAPES = [(2, 8, 8, 5), (2, 256, 256, 3), (3, 67, 61, 17)]

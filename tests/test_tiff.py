@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image
 
 from jaxgan.errors import ImageError
-from jaxgan.image_files import encode_image, read_image, read_size
+from jaxgan.images.files import encode_image, read_image, read_size
 
 RNG = np.random.default_rng(0)
 HEIGHT, WIDTH = 24, 40  # a codec wants more than a few pixels

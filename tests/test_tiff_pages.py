@@ -6,7 +6,7 @@ import tifffile
 from PIL import Image
 
 from jaxgan.errors import ImageError
-from jaxgan.image_files import read_image, read_size
+from jaxgan.images.files import read_image, read_size
 
 RNG = np.random.default_rng(0)
 HEIGHT, WIDTH = 24, 40

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from methods import METHODS, init
 
-from jaxgan.tiles import translate_in_tiles
-from jaxgan.updates import translate
+from jaxgan.inference.tiles import translate_in_tiles
+from jaxgan.methods.generator import translate
 
 KEY = jax.random.key(0)
 # Regions of very different contrast, as statistics of tiles have to differ.

@@ -11,16 +11,16 @@ import tiny
 from methods import METHODS
 from PIL import Image
 
-from jaxgan.checkpoint import all_finite, open_checkpoints, restore
 from jaxgan.config import Config
 from jaxgan.data.crops import Crops
-from jaxgan.data.paired_folder import PairedFolder
-from jaxgan.data.procedural import UnpairedFacades
+from jaxgan.data.facades.dataset import UnpairedFacades
+from jaxgan.data.sources.paired_folder import PairedFolder
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.errors import UserError
-from jaxgan.program import initial_state, make_program, resolve, state_shapes
-from jaxgan.schedules import LinearDecay
-from jaxgan.trainer import train
+from jaxgan.methods.schedules import LinearDecay
+from jaxgan.training.checkpoint import all_finite, open_checkpoints, restore
+from jaxgan.training.program import initial_state, make_program, resolve, state_shapes
+from jaxgan.training.trainer import train
 from jaxgan.types import Method
 
 

@@ -12,17 +12,17 @@ import pytest
 import tiny
 from PIL import Image
 
-import jaxgan.translate
-from jaxgan import cli
+import jaxgan.inference.folder
+from jaxgan.cli import main as cli
 from jaxgan.data.paired import Paired
-from jaxgan.data.paired_folder import PairedFolder
+from jaxgan.data.sources.paired_folder import PairedFolder
 from jaxgan.errors import UserError
-from jaxgan.image_files import read_image, write_image
-from jaxgan.images import to_picture
-from jaxgan.model import SIZES_KEPT, _jitted_translate
-from jaxgan.pixels import Pixels
-from jaxgan.trainer import train
-from jaxgan.translate import Options, translate_files
+from jaxgan.images.files import read_image, write_image
+from jaxgan.images.kinds import Pixels
+from jaxgan.images.pictures import to_picture
+from jaxgan.inference.folder import Options, translate_files
+from jaxgan.inference.model import SIZES_KEPT, _jitted_translate
+from jaxgan.training.trainer import train
 
 REFERENCE = Path(__file__).parent / "reference"
 RNG = np.random.default_rng(0)

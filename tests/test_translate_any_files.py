@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import jaxgan.translate
-from jaxgan import cli
-from jaxgan.image_files import read_image
-from jaxgan.translate import Options
+import jaxgan.inference.folder
+from jaxgan.cli import main as cli
+from jaxgan.images.files import read_image
+from jaxgan.inference.folder import Options
 
 RNG = np.random.default_rng(0)
 
@@ -39,7 +39,7 @@ def no_network(monkeypatch):
     def same(model, direction, images, batch_size, options):
         return images
 
-    monkeypatch.setattr(jaxgan.translate, "_translate", same)
+    monkeypatch.setattr(jaxgan.inference.folder, "_translate", same)
 
 
 class Links(HTMLParser):
@@ -137,7 +137,7 @@ def test_an_image_too_large_for_the_device_stops_no_others(runs, tmp_path, capsy
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
         return images
 
-    monkeypatch.setattr(jaxgan.translate, "_translate", translate_small)
+    monkeypatch.setattr(jaxgan.inference.folder, "_translate", translate_small)
     assert translate(runs, tmp_path) == 1
     printed = capsys.readouterr()
     assert "large.png: too large for the device's memory: pass --tile" in printed.err

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.data.celeba import CelebA
-from jaxgan.data.cifar10 import CIFAR10
 from jaxgan.data.crops import Crops
-from jaxgan.data.fashion_mnist import FashionMNIST
-from jaxgan.data.image_folder import ImageFolder
-from jaxgan.data.procedural import FacadePictures, ProceduralFacades
-from jaxgan.data.tfds_images import TFDSImages
+from jaxgan.data.facades.dataset import FacadePictures, ProceduralFacades
+from jaxgan.data.sources.celeba import CelebA
+from jaxgan.data.sources.cifar10 import CIFAR10
+from jaxgan.data.sources.fashion_mnist import FashionMNIST
+from jaxgan.data.sources.image_folder import ImageFolder
+from jaxgan.data.sources.tfds_images import TFDSImages
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.errors import UserError
 

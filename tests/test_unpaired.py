@@ -7,14 +7,14 @@ import pytest
 from PIL import Image
 
 from jaxgan.data.crops import Crops
-from jaxgan.data.facade_parts import PALETTE
-from jaxgan.data.image_folder import ImageFolder
-from jaxgan.data.procedural import ProceduralFacades, UnpairedFacades
+from jaxgan.data.facades.dataset import ProceduralFacades, UnpairedFacades
+from jaxgan.data.facades.parts import PALETTE
+from jaxgan.data.sources.image_folder import ImageFolder
+from jaxgan.data.sources.unpaired_folder import UnpairedFolder
 from jaxgan.data.unpaired import Unpaired
-from jaxgan.data.unpaired_folder import UnpairedFolder
 from jaxgan.errors import UserError
-from jaxgan.image_files import read_image
-from jaxgan.pixels import Pixels
+from jaxgan.images.files import read_image
+from jaxgan.images.kinds import Pixels
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgan.methods.generator import translate
+from jaxgan.methods.updates import Passes, average, run
 from jaxgan.networks.resnet import ResNetGenerator
 from jaxgan.networks.unet import UNetGenerator
 from jaxgan.types import Translator
-from jaxgan.updates import Passes, average, run, translate
 
 KEY = jax.random.key(0)
 

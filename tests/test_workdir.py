@@ -4,9 +4,9 @@ import json
 import pytest
 import tiny
 
-from jaxgan.config_json import to_json
 from jaxgan.errors import UserError
-from jaxgan.workdir import claim, new_workdir
+from jaxgan.settings.stored import to_json
+from jaxgan.training.workdir import claim, new_workdir
 
 CONFIG = tiny.get_config()
 DATA = {"train": 10, "test": 2}

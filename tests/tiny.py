@@ -2,8 +2,8 @@
 
 from jaxgan.config import Config, TrainConfig
 from jaxgan.data.crops import Crops
+from jaxgan.data.facades.dataset import ProceduralFacades
 from jaxgan.data.paired import Paired
-from jaxgan.data.procedural import ProceduralFacades
 from jaxgan.methods.pix2pix import Pix2pix
 
 

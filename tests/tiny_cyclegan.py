@@ -7,7 +7,7 @@ from methods import METHODS
 
 from jaxgan.config import Config
 from jaxgan.data.crops import Crops
-from jaxgan.data.procedural import ProceduralFacades, UnpairedFacades
+from jaxgan.data.facades.dataset import ProceduralFacades, UnpairedFacades
 from jaxgan.data.unpaired import Unpaired
 
 

@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from jaxgan.data.prepared import VERSION, Split, file_format
-from jaxgan.image_files import encode_image
+from jaxgan.images.files import encode_image
 
 SHARD_SIZE = 1000  # examples a file; TFDS holds one file's in memory
 

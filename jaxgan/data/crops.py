@@ -13,11 +13,11 @@ from jaxtyping import PRNGKeyArray, Shaped
 from PIL import Image, ImageOps
 
 from jaxgan.errors import ImageError
-from jaxgan.image_files import Pixelated, change, read_as
-from jaxgan.pixels import Pixels
-from jaxgan.resume import FREE
+from jaxgan.images.files import Pixelated, change, read_as
+from jaxgan.images.kinds import Pixels
+from jaxgan.settings.resume import FREE
+from jaxgan.settings.validation import check
 from jaxgan.types import Batch, Example, RawBatch
-from jaxgan.validation import check
 
 # As in TFDS, which takes long to import.
 DATA_DIR = os.environ.get("TFDS_DATA_DIR", str(Path("~/tensorflow_datasets").expanduser()))

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from jaxgan.image_files import Pixelated
-from jaxgan.pixels import Pixels
+from jaxgan.images.files import Pixelated
+from jaxgan.images.kinds import Pixels
 
 # Bits that a whole data set fills if its files hold other data than their depth says: 10 to 14 bits
 # in 16, numbers of classes in 8. Dark pictures fill more of 8 bits.

@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 
 from jaxgan.errors import UserError
 from jaxgan.files import lock
-from jaxgan.image_files import Pixelated
+from jaxgan.images.files import Pixelated
 from jaxgan.types import Splits
 
 VERSION = "1.0.0"

@@ -11,8 +11,8 @@ from jaxtyping import PRNGKeyArray
 
 from jaxgan.data.crops import Crops, encoded, normalize
 from jaxgan.data.loader import DecodedRecords, batches, choose_split, stack, subset
-from jaxgan.data.sources import check_source, prepare_source
-from jaxgan.pixels import Pixels
+from jaxgan.data.matching import check_source, prepare_source
+from jaxgan.images.kinds import Pixels
 from jaxgan.types import Batch, Example, HeldOut, RawBatch, Spec, Splits
 
 

@@ -5,18 +5,18 @@ from typing import Any
 
 from jaxgan.config import Config, TrainConfig
 from jaxgan.data.crops import Crops
-from jaxgan.data.image_folder import ImageFolder
 from jaxgan.data.paired import Paired
-from jaxgan.data.paired_folder import PairedFolder
+from jaxgan.data.sources.image_folder import ImageFolder
+from jaxgan.data.sources.paired_folder import PairedFolder
+from jaxgan.data.sources.unpaired_folder import UnpairedFolder
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.data.unpaired import Unpaired
-from jaxgan.data.unpaired_folder import UnpairedFolder
 from jaxgan.errors import UserError
+from jaxgan.images.kinds import Pixels
 from jaxgan.interop.torch_file import Tensors
 from jaxgan.methods.cyclegan import CycleGAN
 from jaxgan.methods.dcgan import DCGAN
 from jaxgan.methods.pix2pix import Pix2pix
-from jaxgan.pixels import Pixels
 
 
 def recognize(tensors: dict[str, Tensors], folder: Path) -> Config:

@@ -9,22 +9,22 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from jaxgan.checkpoint import open_checkpoints, save
 from jaxgan.config import Config
-from jaxgan.config_json import to_json
 from jaxgan.errors import UserError
 from jaxgan.files import replacing
+from jaxgan.inference.model import load
+from jaxgan.inference.outputs import claim
 from jaxgan.interop.recognize import is_resnet, recognize
 from jaxgan.interop.torch_file import read_tensors, write_tensors
 from jaxgan.interop.torch_names import from_torch, to_torch
 from jaxgan.methods.cyclegan import CycleGAN
 from jaxgan.methods.dcgan import DCGAN
 from jaxgan.methods.pix2pix import Pix2pix
-from jaxgan.model import load
-from jaxgan.outputs import claim
-from jaxgan.program import initial_state, resolve
+from jaxgan.methods.updates import with_weights
+from jaxgan.settings.stored import to_json
+from jaxgan.training.checkpoint import open_checkpoints, save
+from jaxgan.training.program import initial_state, resolve
 from jaxgan.types import Method, TrainState
-from jaxgan.updates import with_weights
 
 # By network, what its file is called in the references. The reference's D_A judges domain B.
 PIX2PIX_FILES = {"generator": "latest_net_G", "discriminator": "latest_net_D"}

@@ -17,30 +17,21 @@ import tyro
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxgan import accumulate
-from jaxgan.image_pool import empty_pool, query
-from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, Logits, correlation, l1
-from jaxgan.methods import cyclegan_directions
+from jaxgan.methods import accumulate, cyclegan_directions
 from jaxgan.methods.cyclegan_directions import DIRECTIONS, Domain
-from jaxgan.networks.compute import Compute
-from jaxgan.networks.layers import INITIALIZERS, InitializerName, NormName
+from jaxgan.methods.generator import translate
+from jaxgan.methods.image_pool import empty_pool, query
+from jaxgan.methods.losses import ADVERSARIAL_LOSSES, AdversarialLossName, Logits, correlation, l1
+from jaxgan.methods.schedules import Constant
+from jaxgan.methods.updates import Passes, apart, init_state, represent, run, together, update_all
+from jaxgan.networks.layers.compute import Compute
+from jaxgan.networks.layers.modules import INITIALIZERS, InitializerName, NormName
 from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.resnet import ResNetGenerator, UpsampleName
 from jaxgan.networks.unet import UNetGenerator, choose_depth
-from jaxgan.resume import REPORTED
-from jaxgan.schedules import Constant, Schedule
-from jaxgan.types import Batch, Images, Metrics, PyTree, Spec, TrainState, Translator
-from jaxgan.updates import (
-    Passes,
-    apart,
-    init_state,
-    represent,
-    run,
-    together,
-    translate,
-    update_all,
-)
-from jaxgan.validation import check
+from jaxgan.settings.resume import REPORTED
+from jaxgan.settings.validation import check
+from jaxgan.types import Batch, Images, Metrics, PyTree, Schedule, Spec, TrainState, Translator
 
 INVERTED = -0.5  # correlation of input and output below which colors are likely inverted
 GENERATORS = ("generator_ab", "generator_ba")

@@ -15,11 +15,11 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxgan import accumulate
-from jaxgan.image_pool import query
-from jaxgan.losses import ADVERSARIAL_LOSSES, l1
+from jaxgan.methods import accumulate
+from jaxgan.methods.image_pool import query
+from jaxgan.methods.losses import ADVERSARIAL_LOSSES, l1
+from jaxgan.methods.updates import Passes, run, update_all
 from jaxgan.types import Batch, Metrics, TrainState
-from jaxgan.updates import Passes, run, update_all
 
 if TYPE_CHECKING:
     import jaxgan.methods.cyclegan

@@ -10,23 +10,23 @@ import optax
 import tyro
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxgan import accumulate
-from jaxgan.diff_augment import diff_augment
-from jaxgan.images import mosaic
-from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, diversity
-from jaxgan.networks.compute import Compute
+from jaxgan.images.pictures import mosaic
+from jaxgan.methods import accumulate
+from jaxgan.methods.augment import diff_augment
+from jaxgan.methods.losses import ADVERSARIAL_LOSSES, AdversarialLossName, diversity
+from jaxgan.methods.schedules import Constant
+from jaxgan.methods.updates import average, init_state, represent, run, update
 from jaxgan.networks.dcgan import (
     DCGANDiscriminator,
     DCGANGenerator,
     DiscriminatorNormName,
     Latents,
 )
-from jaxgan.networks.layers import INITIALIZERS, InitializerName
-from jaxgan.resume import REPORTED
-from jaxgan.schedules import Constant, Schedule
-from jaxgan.types import Batch, Images, Metrics, PyTree, Spec, TrainState
-from jaxgan.updates import average, init_state, represent, run, update
-from jaxgan.validation import check
+from jaxgan.networks.layers.compute import Compute
+from jaxgan.networks.layers.modules import INITIALIZERS, InitializerName
+from jaxgan.settings.resume import REPORTED
+from jaxgan.settings.validation import check
+from jaxgan.types import Batch, Images, Metrics, PyTree, Schedule, Spec, TrainState
 
 COLLAPSED = 0.1  # diversity of generated images relative to real ones that is a sign of collapse
 

@@ -9,17 +9,18 @@ import optax
 import tyro
 from jaxtyping import PRNGKeyArray
 
-from jaxgan import accumulate
-from jaxgan.losses import ADVERSARIAL_LOSSES, AdversarialLossName, l1
-from jaxgan.networks.compute import Compute
-from jaxgan.networks.layers import INITIALIZERS, InitializerName, NormName, concat_channels
+from jaxgan.methods import accumulate
+from jaxgan.methods.generator import translate
+from jaxgan.methods.losses import ADVERSARIAL_LOSSES, AdversarialLossName, l1
+from jaxgan.methods.schedules import Constant
+from jaxgan.methods.updates import init_state, run, update
+from jaxgan.networks.layers.compute import Compute
+from jaxgan.networks.layers.modules import INITIALIZERS, InitializerName, NormName, concat_channels
 from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.unet import UNetGenerator, choose_depth
-from jaxgan.resume import FREE, REPORTED
-from jaxgan.schedules import Constant, Schedule
-from jaxgan.types import Batch, Images, Metrics, Spec, TrainState, Translator
-from jaxgan.updates import init_state, run, translate, update
-from jaxgan.validation import check
+from jaxgan.settings.resume import FREE, REPORTED
+from jaxgan.settings.validation import check
+from jaxgan.types import Batch, Images, Metrics, Schedule, Spec, TrainState, Translator
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,12 +12,12 @@ import numpy as np
 from jaxgan.config import Config
 from jaxgan.data.loader import SUBSET_SEED
 from jaxgan.errors import UserError
+from jaxgan.inference.model import Model
 from jaxgan.metrics import measures
 from jaxgan.metrics.extractors import ResizeName, make_extractor
 from jaxgan.metrics.linear_probe import linear_probe
 from jaxgan.metrics.measures import REAL, Chunk, Measure, Result
 from jaxgan.metrics.weights import INCEPTION
-from jaxgan.model import Model
 from jaxgan.types import Evaluated, HeldOut, Splits, TrainState, Translating
 
 ENOUGH = 4  # images for every metric

@@ -11,15 +11,15 @@ import numpy as np
 from jaxtyping import Array, Float
 from PIL import Image
 
-from jaxgan.compiler import compiler_options
+from jaxgan.devices.compiler import compiler_options
 from jaxgan.errors import UserError
-from jaxgan.image_files import change
-from jaxgan.images import to_uint8
+from jaxgan.images.files import change
+from jaxgan.images.pictures import to_uint8
+from jaxgan.inference.model import load
 from jaxgan.metrics import resizing
+from jaxgan.metrics.networks.inception import InceptionV3, from_torch
 from jaxgan.metrics.weights import INCEPTION, find
-from jaxgan.model import load
-from jaxgan.networks.inception import InceptionV3, from_torch
-from jaxgan.program import batch_spec
+from jaxgan.training.program import batch_spec
 from jaxgan.types import Representing
 
 BATCH_SIZE = 16

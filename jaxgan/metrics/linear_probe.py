@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgan.compiler import compiler_options
+from jaxgan.devices.compiler import compiler_options
 from jaxgan.errors import UserError
-from jaxgan.model import Model
-from jaxgan.program import initial_state
+from jaxgan.inference.model import Model
+from jaxgan.training.program import initial_state
 from jaxgan.types import Dataset, Images, Representing, Splits
 
 BATCH_SIZE = 100

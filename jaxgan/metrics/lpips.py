@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgan.errors import UserError
-from jaxgan.networks.layers import Conv, Features, NewFeatures
-from jaxgan.networks.state_dict import take
+from jaxgan.interop.state_dict import take
+from jaxgan.networks.layers.modules import Conv, Features, NewFeatures
 from jaxgan.types import PyTree
 
 # By name in torchvision: channels in and out, kernel size, stride, padding (Krizhevsky 2014, arXiv

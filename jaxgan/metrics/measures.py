@@ -10,17 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from jaxgan.compiler import compiler_options
 from jaxgan.config import Config
+from jaxgan.devices.compiler import compiler_options
 from jaxgan.errors import UserError
-from jaxgan.images import to_uint8
+from jaxgan.images.kinds import RGB
+from jaxgan.images.pictures import to_uint8
 from jaxgan.metrics import lpips, paired
 from jaxgan.metrics.distances import frechet_distance, kernel_distance
 from jaxgan.metrics.extractors import Extractor
 from jaxgan.metrics.palette import to_classes
 from jaxgan.metrics.semantic import segment, semantic_scores, train_segmenter
 from jaxgan.metrics.weights import ALEXNET, LPIPS_HEADS, find
-from jaxgan.pixels import RGB
 from jaxgan.types import Splits
 
 SEGMENTER_PAIRS = 2000  # most pairs that a segmenter is trained on

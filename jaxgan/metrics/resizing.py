@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from jaxgan.networks.inception import SIZE
+from jaxgan.metrics.networks.inception import SIZE
 
 PIXELS = np.arange(SIZE, dtype=np.float32)  # of the output
 HALF = np.float32(0.5)

@@ -18,9 +18,9 @@ import optax
 from jaxtyping import Array, Float, Integer, PRNGKeyArray, UInt8
 from tqdm import tqdm
 
-from jaxgan.compiler import compiler_options
+from jaxgan.devices.compiler import compiler_options
+from jaxgan.metrics.networks.segmenter import SegmentationUNet
 from jaxgan.metrics.palette import Palette, find_palette, to_classes
-from jaxgan.networks.segmenter import SegmentationUNet
 from jaxgan.types import PyTree
 
 SEEN_SIZE = 128  # pixels of the shorter side that the network sees at most

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float
 
-from jaxgan.networks.compute import Compute, widen
-from jaxgan.networks.layers import (
+from jaxgan.networks.layers.compute import Compute, widen
+from jaxgan.networks.layers.modules import (
     INITIALIZERS,
     Conv,
     ConvTranspose,

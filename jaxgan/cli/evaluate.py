@@ -1,0 +1,104 @@
+"""The command `jaxgan evaluate`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from jaxgan.cli.switch import on
+from jaxgan.errors import UserError
+from jaxgan.files import write_text
+from jaxgan.inference.outputs import claim
+from jaxgan.settings.validation import check, check_tree
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Evaluate a trained model on a split of its data set."""
+
+    run: Path
+    """Folder of the run, or one of its checkpoints."""
+    metrics: str
+    """Metrics, separated by commas: fid, kid; for pairs also l1, psnr, ssim, lpips, fcn-score; for
+    a DCGAN on classes linear-probe."""
+    split: str | None = None
+    """Images to measure on: test, val or train; by default the first of these that exists."""
+    count: int = 10_000
+    """Maximum number of images to measure on."""
+    direction: Literal["ab", "ba"] | None = None
+    """For a CycleGAN: ab (the default) measures generated B, ba generated A."""
+    features: str = "inception"
+    """Feature extractor for fid and kid: inception, or run:DIR for the discriminator of that
+    run."""
+    resize: Literal["clean", "original", "pytorch-fid"] = "clean"
+    """How to resize images for Inception: clean as in clean-fid, original as in Heusel et al. and
+    torch-fidelity, pytorch-fid as in that library."""
+    inception: Path | None = None
+    """File of the weights of Inception; a copy is kept for later."""
+    alexnet: Path | None = None
+    """File of the weights of AlexNet, for lpips; a copy is kept for later."""
+    lpips: Path | None = None
+    """File of the weights of lpips; a copy is kept for later."""
+    dropout: Literal["on", "off"] | None = None
+    """Whether dropout stays on; by default as in the paper of the method."""
+    norm_statistics: Literal["image", "running"] | None = None
+    """Statistics that batch norm uses: those of each image, or the running averages of training; by
+    default as in the paper of the method."""
+    untrained: bool = False
+    """Evaluate the model as it was before training, for comparison."""
+    seed: int = 0
+    """Seed for latent vectors and dropout."""
+    output: Path | None = None
+    """File to write, by default metrics.json (metrics_untrained.json) in the run's folder."""
+    config: Path | None = None
+    """The config file that the run was trained with, for methods and data sets that are not
+    jaxgan's."""
+    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Also replace a file that jaxgan did not write."""
+
+    def __post_init__(self):
+        check_tree(self)
+        check(self.count >= 2, "count must be at least 2")
+        check(0 <= self.seed < 2**32, "seed must be at least 0 and below 2**32")
+
+    def __call__(self) -> None:
+        """Print a table, and write it to a file."""
+        from jaxgan.inference.model import load
+        from jaxgan.metrics.evaluate import Settings, make_evaluate, parse_metrics, table, to_json
+        from jaxgan.metrics.weights import ALEXNET, INCEPTION, LPIPS_HEADS
+        from jaxgan.types import Translating
+
+        metrics = parse_metrics(self.metrics)
+        model = load(
+            self.run,
+            config=self.config,
+            dropout=on(self.dropout),
+            norm_statistics=self.norm_statistics,
+        )
+        if self.untrained:
+            model = model.untrained()
+        if not isinstance(model.config.method, Translating):
+            for name in ("direction", "dropout", "norm_statistics"):
+                if getattr(self, name):
+                    raise UserError(f"{self.run} does not translate images: leave {name} out")
+        given = {INCEPTION: self.inception, ALEXNET: self.alexnet, LPIPS_HEADS: self.lpips}
+        settings = Settings(
+            metrics=metrics,
+            split=self.split,
+            count=self.count,
+            direction=self.direction,
+            features=self.features,
+            resize=self.resize,
+            weights={weights.name: file for weights, file in given.items() if file},
+            seed=self.seed,
+        )
+        name = "metrics_untrained.json" if self.untrained else "metrics.json"
+        output = self.output or self.run / name
+        if self.output:
+            claim(output.parent, [Path(output.name)], overwrite=self.overwrite)
+        splits = model.config.data.prepare()
+        results = make_evaluate(model.config, splits, settings)(model)
+        print(table(results))
+        write_text(output, to_json(results))
+        print(f"written to {output}")

@@ -1,0 +1,40 @@
+"""The command `jaxgan`: what to do with trained models.
+
+A command imports what it needs when it is called, so that help and typing errors need not wait.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import tyro
+
+from jaxgan.cli import console
+from jaxgan.cli.evaluate import Evaluate
+from jaxgan.cli.generate import Generate
+from jaxgan.cli.torch import ExportTorch, ImportTorch
+from jaxgan.cli.translate import Translate
+
+Command = (
+    Annotated[Translate, tyro.conf.subcommand("translate")]
+    | Annotated[Generate, tyro.conf.subcommand("generate")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[ImportTorch, tyro.conf.subcommand("import-torch")]
+    | Annotated[ExportTorch, tyro.conf.subcommand("export-torch")]
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+
+    def run() -> int:
+        console.print_version(given)
+        command = console.parse_as(Command, given, prog="jaxgan")
+        return command() or 0
+
+    return console.run(run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

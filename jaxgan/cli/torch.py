@@ -1,0 +1,45 @@
+"""The commands `jaxgan import-torch` and `jaxgan export-torch`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class ImportTorch:
+    """Import PyTorch checkpoints as a run, for inference or further training."""
+
+    from_: Annotated[Path, tyro.conf.arg(name="from")]
+    """Folder with latest_net_G.pth and the like, or netG_epoch_N.pth."""
+    workdir: Path
+    """Folder of the new run."""
+    config: Path | None = None
+    """Config file of the experiment; by default the architecture is inferred from the files."""
+
+    def __call__(self) -> None:
+        """Make the run."""
+        from jaxgan.config import load
+        from jaxgan.interop.runs import import_torch
+
+        config = None if self.config is None else load(self.config)
+        import_torch(self.from_, self.workdir, config)
+
+
+@dataclass(frozen=True)
+class ExportTorch:
+    """Export the networks of a run as files that the PyTorch references load."""
+
+    run: Path
+    """Folder of the run, or one of its checkpoints."""
+    output: Path
+    """Folder to write to."""
+    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Also replace files that jaxgan did not write."""
+
+    def __call__(self) -> None:
+        """Write the files."""
+        from jaxgan.interop.runs import export_torch
+
+        export_torch(self.run, self.output, overwrite=self.overwrite)

@@ -1,0 +1,1 @@
+"""Facades drawn by a program."""

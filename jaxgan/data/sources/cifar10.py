@@ -1,0 +1,80 @@
+"""CIFAR-10: small photos of ten classes, 32x32 (Krizhevsky 2009)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from jaxgan.data.prepared import open_or_prepare, write_arrays
+from jaxgan.data.sources.archive import open_archive
+from jaxgan.data.sources.download import download, recorded_sha256
+from jaxgan.data.sources.folder import fingerprint
+from jaxgan.errors import UserError
+from jaxgan.images.kinds import RGB_IMAGE, Pixels
+from jaxgan.settings.resume import FREE
+from jaxgan.types import Splits
+
+HOST = "https://www.cs.toronto.edu/~kriz"
+FILE = "cifar-10-binary.tar.gz"
+BATCHES = {
+    "train": [f"data_batch_{number}.bin" for number in range(1, 6)],
+    "test": ["test_batch.bin"],
+}
+RECORD = 1 + 3 * 32 * 32  # bytes: the label, then the planes of red, green and blue
+MOST = 10_000 * RECORD  # bytes of a file
+
+
+@dataclass(frozen=True, kw_only=True)
+class CIFAR10:
+    """50,000 photos to train on and 10,000 held out, of ten classes."""
+
+    archive: str | None = field(default=None, metadata=FREE)
+    """The file cifar-10-binary.tar.gz, in place of a download."""
+    mirror: str = field(default=HOST, metadata=FREE)
+    """Address below which that file lies."""
+
+    def pixels(self) -> Mapping[str, Pixels]:
+        """See `ImageSource.pixels`."""
+        return RGB_IMAGE
+
+    def prepare(self, data_dir: Path) -> Splits:
+        """See `ImageSource.prepare`."""
+        if self.archive is not None:
+            file = Path(self.archive).expanduser()
+            if not file.is_file():
+                raise UserError(f"there is no file {file}, given as --config.data.archive")
+            name = f"cifar10_{fingerprint([file])}"
+            return open_or_prepare(lambda: _build(file, data_dir, name), data_dir, name)
+
+        def download_and_build():
+            file = download(
+                f"{self.mirror.rstrip('/')}/{FILE}",
+                recorded_sha256("cifar10", f"{HOST}/{FILE}"),
+                data_dir / "downloads" / "cifar10",
+                instead=f"--config.data.archive=PATH/{FILE}",
+            )
+            _build(file, data_dir, name)
+
+        name = "cifar10_png"
+        return open_or_prepare(download_and_build, data_dir, name)
+
+
+def _build(archive: Path, data_dir: Path, name: str) -> None:
+    arrays = {}
+    for split, files in BATCHES.items():
+        records = _read(archive, files)
+        images = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        arrays[split] = (np.ascontiguousarray(images), records[:, 0])
+    write_arrays(arrays, data_dir, name)
+
+
+def _read(archive: Path, names: list[str]) -> UInt8[np.ndarray, "count bytes"]:
+    """Return the records of some of the archive's files, one a row."""
+    contents = {}
+    with open_archive(archive, FILE) as members:
+        for member in members:
+            contents[member.name.rpartition("/")[2]] = member.content.read(MOST + 1)
+        content = b"".join(contents[name] for name in names)
+        return np.frombuffer(content, np.uint8).reshape(-1, RECORD)

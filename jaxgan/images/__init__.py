@@ -1,0 +1,1 @@
+"""Image files, their kinds, and pictures for people."""

@@ -1,0 +1,300 @@
+"""Trained models in use."""
+
+import dataclasses
+import functools
+import operator
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Shaped
+
+from jaxgan.config import Config
+from jaxgan.config import load as load_config
+from jaxgan.devices.compiler import compiler_options
+from jaxgan.errors import UserError
+from jaxgan.methods.generator import translate
+from jaxgan.settings.stored import from_json, own_classes
+from jaxgan.training.checkpoint import find_checkpoint, read_config, read_state
+from jaxgan.training.program import initial_state, state_shapes
+from jaxgan.types import Generative, TrainState, Translating, Translator
+
+GENERATED_AT_A_TIME = 64  # so that one compilation serves all
+BATCH_SIZE = 8  # images that are translated at a time
+SIZES_KEPT = 16  # sizes of images whose compiled programs are kept
+
+NormStatistics = Literal["image", "running"]
+
+
+def load(
+    run: str | Path,
+    *,
+    config: Config | str | Path | None = None,
+    dropout: bool | None = None,
+    norm_statistics: NormStatistics | None = None,
+) -> "Model":
+    """Load the latest model of a run.
+
+    Args:
+        run: A run's folder, its folder of checkpoints, or a single checkpoint.
+        config: For a run with classes that are not jaxgan's, such as an own method: the config file
+            that it was trained with, or its `Config`. Only these classes are used, not its values.
+        dropout: Whether a generator that translates keeps its dropout; by default as its paper has
+            it.
+        norm_statistics: What batch norm uses when it translates: the statistics of each image, or
+            the running averages of training; by default as its paper has it.
+
+    Raises:
+        jaxgan.errors.UserError: If there is no checkpoint, or it cannot be read.
+    """
+    if norm_statistics not in (None, "image", "running"):
+        raise UserError(f"norm_statistics is image or running, not {norm_statistics!r}")
+    checkpoint = find_checkpoint(Path(run))
+    given = load_config(Path(config)) if isinstance(config, str | Path) else config
+    stored = from_json(read_config(checkpoint), own_classes(given))
+    if not isinstance(stored, Config):
+        raise UserError(f"{checkpoint} was not made by jaxgan: it holds no config")
+    state = read_state(checkpoint, state_shapes(stored))
+    return Model(stored, state, checkpoint, dropout, norm_statistics)
+
+
+@dataclass(frozen=True, repr=False)
+class Model:
+    """A trained model.
+
+    Attributes:
+        config: The experiment it comes from.
+        state: All its arrays.
+        checkpoint: Where they were read.
+        dropout: As in `load`.
+        norm_statistics: As in `load`.
+    """
+
+    config: Config
+    state: TrainState
+    checkpoint: Path
+    dropout: bool | None = None
+    norm_statistics: NormStatistics | None = None
+
+    def __repr__(self) -> str:
+        chosen = "".join(
+            f", {name}={getattr(self, name)!r}"
+            for name in ("dropout", "norm_statistics")
+            if getattr(self, name) is not None
+        )
+        return f"Model({type(self.config.method).__name__}, {str(self.checkpoint)!r}{chosen})"
+
+    def generate(
+        self, count: int, seed: int = 0
+    ) -> Float[np.ndarray, "{count} height width channels"]:
+        """Make images from random latent vectors.
+
+        Args:
+            count: How many.
+            seed: Seed of the latent vectors; equal seeds begin with equal images.
+
+        Returns:
+            Images in [-1, 1].
+
+        Raises:
+            jaxgan.errors.UserError: If this model translates images instead, or an argument is
+                not possible.
+        """
+        count, seed = _integer("count", count, 1), _integer("seed", seed, 0, 2**32)
+        draw_latents = self.generative().draw_latents
+        keys = (jax.random.fold_in(jax.random.key(seed), block) for block in range(count))
+        latents = (draw_latents(key, GENERATED_AT_A_TIME) for key in keys)
+        return self._generate(latents, count)
+
+    def translate(
+        self,
+        images: Shaped[Array | np.ndarray, "..."],
+        direction: str | None = None,
+        seed: int = 0,
+    ) -> Float[np.ndarray, "batch height width new_channels"]:
+        """Translate images.
+
+        Args:
+            images: Images in [-1, 1], as floats `[batch, height, width, channels]`, of any size.
+            direction: `ab` or `ba` for a CycleGAN; None for the first that the model has.
+            seed: Seed of dropout, for models that keep it.
+
+        Returns:
+            Images in [-1, 1], of the same size.
+
+        Raises:
+            jaxgan.errors.UserError: If this model does not translate in this direction, or an
+                argument is not possible.
+        """
+        direction = self.choose_direction(direction)
+        key = jax.random.key(_integer("seed", seed, 0, 2**32))
+        images = self._check_images(images, direction)
+        translator, run = self.translator(direction), _jitted_translate(*images.shape[1:3])
+        blocks = []
+        for start in range(0, len(images), BATCH_SIZE):
+            block = np.asarray(images[start : start + BATCH_SIZE])
+            missing = BATCH_SIZE - len(block) if len(images) > BATCH_SIZE else 0
+            padded = np.pad(block, ((0, missing), (0, 0), (0, 0), (0, 0)))
+            blocks.append(np.asarray(run(translator, padded, jax.random.fold_in(key, start))))
+        return np.concatenate(blocks)[: len(images)]
+
+    def translator(self, direction: str) -> Translator:
+        """Return the generator of a direction, as it is to be used.
+
+        Raises:
+            jaxgan.errors.UserError: If the model does not have this direction, or
+                `norm_statistics` is set and the generator has no batch norm.
+        """
+        direction, method = self.choose_direction(direction), self.config.method
+        assert isinstance(method, Translating)
+        translator = method.translator(self.state, direction)
+        if self.dropout is not None:
+            translator = dataclasses.replace(translator, dropout=self.dropout)
+        if self.norm_statistics is not None:
+            if not translator.batch_stats:
+                raise UserError(f"{self.checkpoint} has no batch norm: leave norm_statistics out")
+            running = self.norm_statistics == "running"
+            translator = dataclasses.replace(translator, use_running_average=running)
+        return translator
+
+    def choose_direction(self, direction: str | None) -> str:
+        """Return a direction in which this model translates: the given one, or the first.
+
+        Raises:
+            jaxgan.errors.UserError: If there is none.
+        """
+        method = self.config.method
+        kind = type(method).__name__
+        if not isinstance(method, Translating):
+            raise UserError(
+                f"{self.checkpoint} is a {kind}, which generates images and does not translate"
+            )
+        if direction is None:
+            return method.directions[0]
+        if not isinstance(direction, str):
+            names = ", ".join(method.directions)
+            raise UserError(f"direction is one of {names}, not of type {type(direction).__name__}")
+        if direction not in method.directions:
+            raise UserError(
+                f"{self.checkpoint} is a {kind}, which has no direction {direction}: leave it out"
+            )
+        return direction
+
+    def untrained(self) -> "Model":
+        """Return this model as it was before training, but for the seed of its weights."""
+        state = initial_state(self.config, jax.random.key(0))
+        return dataclasses.replace(self, state=state, checkpoint=self.checkpoint / "untrained")
+
+    def interpolate(
+        self, count: int, seed: int = 0, steps: int = 8
+    ) -> Float[np.ndarray, "{count} height width channels"]:
+        """Make images along a walk from one random latent vector to the next.
+
+        The walk goes straight, and keeps the distance from the origin that its ends have: between
+        them lies little else of a normal distribution (White 2016, arXiv 1609.04468).
+
+        Args:
+            count: How many images.
+            seed: Seed of the walk.
+            steps: Images from one latent vector to the next.
+
+        Raises:
+            jaxgan.errors.UserError: If this model translates images instead, or an argument is
+                not possible.
+        """
+        count, seed = _integer("count", count, 1), _integer("seed", seed, 0, 2**32)
+        steps = _integer("steps", steps, 1)
+        points = self.generative().draw_latents(jax.random.key(seed), count // steps + 2)
+        at = jnp.arange(count) / steps
+        before, part = at.astype(int), (at % 1)[:, None]
+
+        def mix(values):
+            return (1 - part) * values[before] + part * values[before + 1]
+
+        straight, lengths = mix(points), mix(jnp.linalg.norm(points, axis=1, keepdims=True))
+        walk = straight * lengths / jnp.linalg.norm(straight, axis=1, keepdims=True)
+        padded = jnp.pad(walk, ((0, -count % GENERATED_AT_A_TIME), (0, 0)))
+        return self._generate(iter(padded.reshape(-1, GENERATED_AT_A_TIME, padded.shape[1])), count)
+
+    def _generate(
+        self, latents: Iterator[Float[Array, "batch latent_dim"]], count: int
+    ) -> Float[np.ndarray, "{count} height width channels"]:
+        blocks, generate = [], _jitted_generate(self.generative())
+        while len(blocks) * GENERATED_AT_A_TIME < count:
+            blocks.append(np.asarray(generate(self.state, next(latents))))
+        return np.concatenate(blocks)[:count]
+
+    def generative(self) -> Generative:
+        """Return the method, which generates images.
+
+        Raises:
+            jaxgan.errors.UserError: If it translates images instead.
+        """
+        method = self.config.method
+        if not isinstance(method, Generative):
+            raise UserError(
+                f"{self.checkpoint} is a {type(method).__name__}, which translates images "
+                "and does not generate"
+            )
+        return method
+
+    def _check_images(self, images: Any, direction: str) -> Shaped[Array | np.ndarray, "..."]:
+        """Return images that are fit to be translated.
+
+        Raises:
+            jaxgan.errors.UserError: If they are not.
+        """
+        method = self.config.method
+        assert isinstance(method, Translating)
+        source, _ = method.domains(direction)
+        channels = self.config.data.pixels()[source].channels
+        expected = f"expected floats [batch, height, width, {channels}] in [-1, 1]"
+        try:
+            images = images if isinstance(images, jax.Array) else np.asarray(images)
+        except ValueError as error:  # a list of images of several sizes
+            raise UserError(f"{expected}, not {type(images).__name__}: {error}") from error
+        if images.ndim == 3:
+            raise UserError(f"{expected}, not of shape {images.shape}: pass images[None] for one")
+        if images.ndim != 4 or images.shape[-1] != channels or 0 in images.shape:
+            raise UserError(f"{expected}, not of shape {images.shape}")
+        if not jnp.issubdtype(images.dtype, jnp.floating):
+            raise UserError(
+                f"{expected}, not {images.dtype} (pass images / 127.5 - 1 for values of 0 to 255)"
+            )
+        return images
+
+
+def _integer(name: str, value: Any, least: int, below: int = sys.maxsize) -> int:
+    """Return a value as an integer.
+
+    Raises:
+        UserError: If it is not one, or out of bounds.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise UserError(f"{name} must be an integer, not {value!r}") from None
+    if not least <= number < below:
+        limit = "" if below == sys.maxsize else f" and below {below}"
+        raise UserError(f"{name} must be at least {least}{limit}, not {number}")
+    return number
+
+
+@functools.lru_cache(maxsize=SIZES_KEPT)
+def _jitted_translate(height: int, width: int) -> jax.stages.Wrapped:
+    """Return `translate` with programs for one size of images, which are dropped with it."""
+
+    def translate_size(translator, images, key):
+        return translate(translator, images, key)
+
+    return jax.jit(translate_size, compiler_options=compiler_options())
+
+
+@functools.cache
+def _jitted_generate(method: Generative) -> jax.stages.Wrapped:
+    return jax.jit(method.generate, compiler_options=compiler_options())

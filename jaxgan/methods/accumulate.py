@@ -1,0 +1,140 @@
+"""Gradient accumulation: processes a batch in micro-batches to save memory.
+
+A loss is a mean over images, so its gradient over a batch is the mean of those over its parts. The
+parts are interleaved: a batch that is split over devices stays where it is.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.methods.loops import scan
+from jaxgan.types import Images, PyTree
+
+Loss = Callable[[PyTree, PyTree, PyTree, PyTree], tuple[Any, tuple[PyTree, PyTree]]]
+Forward = Callable[[PyTree, PyTree, PyTree, PyTree], tuple[Images, PyTree]]
+Pullback = Callable[[Images], PyTree]
+
+
+def split(batch: PyTree, parts: int) -> PyTree:
+    """Give arrays with a batch axis a new first axis of parts."""
+    return jax.tree.map(
+        lambda x: x.reshape(len(x) // parts, parts, *x.shape[1:]).swapaxes(0, 1), batch
+    )
+
+
+def merge(parts: PyTree) -> PyTree:
+    """Undo `split`."""
+    return jax.tree.map(lambda x: x.swapaxes(0, 1).reshape(-1, *x.shape[2:]), parts)
+
+
+def grad(loss: Loss, parts: int) -> Callable[..., tuple[PyTree, tuple]]:
+    """Return `jax.grad(loss, has_aux=True)` that processes the batch in parts.
+
+    Args:
+        loss: `loss(params, batch_stats, batch, key)` returns a scalar and, as auxiliary data,
+            `(aux, batch_stats)`. Each part gets the running statistics that the previous one
+            returned, and keys of its own, made of all those in the pytree `key`. In `aux`, scalars
+            are averaged over the parts and arrays are merged along their batch axis.
+        parts: Number of parts; with one this is `jax.grad`.
+    """
+    gradient = jax.grad(loss, has_aux=True)
+    if parts == 1:
+        return gradient
+
+    def accumulated(params, batch_stats, batch, key):
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        total, others = _in_turn(gradient, zeros, params, batch_stats, batch, key, parts)
+        return jax.tree.map(lambda total: total / parts, total), others
+
+    return accumulated
+
+
+def image_grad(loss: Loss, parts: int) -> Callable[..., tuple[Images, tuple]]:
+    """Do as `grad` with respect to images, which take the place of parameters and go in parts."""
+    gradient = jax.grad(loss, has_aux=True)
+
+    def of_part(_, batch_stats, images_and_batch, key):
+        images, batch = images_and_batch
+        found, (aux, batch_stats) = gradient(images, batch_stats, batch, key)
+        return (found, aux), batch_stats
+
+    def accumulated(images, batch_stats, batch, key):
+        (found, aux), batch_stats = _forward(of_part, parts)((), batch_stats, (images, batch), key)
+        return found / parts, (aux, batch_stats)
+
+    return accumulated
+
+
+def vjp(function: Forward, parts: int) -> Callable[..., tuple[Images, PyTree, Pullback]]:
+    """Return `jax.vjp` with respect to parameters that processes the batch in parts.
+
+    Args:
+        function: `function(params, batch_stats, batch, key)` returns images and running statistics.
+        parts: Number of parts. If there are several, the pullback computes the images again.
+
+    Returns:
+        A function of the same arguments, which returns the images, the running statistics, and the
+        pullback from the gradient of the images to that of the parameters.
+    """
+
+    def with_pullback(params, batch_stats, batch, key):
+        if parts == 1:
+            images, pullback, after = jax.vjp(
+                lambda params: function(params, batch_stats, batch, key), params, has_aux=True
+            )
+            return images, after, lambda gradient: pullback(gradient)[0]
+
+        def pull_back(gradient):
+            def product(params, batch_stats, batch_and_gradient, key):
+                batch, gradient = batch_and_gradient
+                images, batch_stats = function(params, batch_stats, batch, key)
+                return parts * jnp.vdot(gradient, images), ((), batch_stats)
+
+            return grad(product, parts)(params, batch_stats, (batch, gradient), key)[0]
+
+        images, after = _forward(function, parts)(params, batch_stats, batch, key)
+        return images, after, pull_back
+
+    return with_pullback
+
+
+def _forward(function: Callable[..., tuple], parts: int) -> Callable[..., tuple]:
+    """Return a function from four arguments, as a loss has, to `(aux, batch_stats)`, in parts."""
+    if parts == 1:
+        return function
+
+    def without_gradient(*arguments):
+        return (), function(*arguments)
+
+    def in_parts(params, batch_stats, batch, key):
+        return _in_turn(without_gradient, (), params, batch_stats, batch, key, parts)[1]
+
+    return in_parts
+
+
+def _in_turn(
+    function: Callable[..., tuple[PyTree, tuple]],
+    zeros: PyTree,
+    params: PyTree,
+    batch_stats: PyTree,
+    batch: PyTree,
+    key: PyTree,
+    parts: int,
+) -> tuple[PyTree, tuple]:
+    """Return the sum of a function's first result over the parts, and `(aux, batch_stats)`."""
+
+    def step(carry, numbered):
+        # The barrier keeps one part after the other, even where the loop is unrolled.
+        (total, batch_stats), held = jax.lax.optimization_barrier((carry, params))
+        part, number = numbered
+        keys = jax.tree.map(lambda key: jax.random.fold_in(key, number), key)
+        found, (aux, batch_stats) = function(held, batch_stats, part, keys)
+        return (jax.tree.map(jnp.add, total, found), batch_stats), aux
+
+    inputs = (split(batch, parts), jnp.arange(parts))
+    (total, batch_stats), aux = scan(step, (zeros, batch_stats), inputs)
+    merged = jax.tree.map(lambda x: x.mean(axis=0) if x.ndim == 1 else merge(x), aux)
+    return total, (merged, batch_stats)

@@ -1,0 +1,167 @@
+"""What every method does with each of its networks: initialize it, and take an optimizer step."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Integer, PRNGKeyArray
+
+from jaxgan.methods import accumulate
+from jaxgan.networks.layers.compute import widen
+from jaxgan.types import Images, PyTree, TrainState
+
+
+def init_state(
+    key: PRNGKeyArray,
+    optimizer: optax.GradientTransformation,
+    networks: Mapping[str, tuple[nn.Module, tuple[int, ...]]],
+    parts: int,
+) -> TrainState:
+    """Initialize networks, each from a key of its own, and an optimizer for each.
+
+    Args:
+        key: Root key.
+        optimizer: The optimizer of every network.
+        networks: By network name, the module and the shape of its input.
+        parts: In how many parts a batch is to be worked through.
+
+    Raises:
+        ValueError: If a batch has no such parts.
+    """
+    batch_size = next(iter(networks.values()))[1][0]
+    if batch_size % parts:
+        raise ValueError(
+            f"a batch of {batch_size} cannot be split into {parts} equal micro-batches: choose "
+            "another --config.method.accumulate or --config.train.batch_size"
+        )
+    params, batch_stats = {}, {}
+    keys = jax.random.split(key, len(networks))
+    for key, (name, (module, shape)) in zip(keys, networks.items(), strict=True):
+        variables = module.init({"params": key, "dropout": key}, jnp.zeros(shape))
+        params[name] = variables["params"]
+        batch_stats[name] = variables.get("batch_stats", {})
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        batch_stats=batch_stats,
+        opt_state={name: optimizer.init(params[name]) for name in networks},
+        memory={},
+    )
+
+
+def run(
+    network: nn.Module,
+    params: PyTree,
+    batch_stats: PyTree,
+    x: Float[Array, "batch *input"],
+    dropout_key: PRNGKeyArray | None = None,
+) -> tuple[Float[Array, "batch *output"], PyTree]:
+    """Return a network's output in training mode, and its new running statistics.
+
+    Args:
+        network: The network.
+        params: Its parameters.
+        batch_stats: Its running statistics; empty without batch norm.
+        x: Its input.
+        dropout_key: Randomness of its dropout; without one there is none.
+    """
+    variables = {"params": params, "batch_stats": batch_stats}
+    rngs = {} if dropout_key is None else {"dropout": dropout_key}
+    y, updated = network.apply(variables, x, rngs=rngs, mutable=["batch_stats"])
+    return y, updated.get("batch_stats", {})
+
+
+class Passes:
+    """The passes of one network in training mode that a loss needs.
+
+    Each pass gets the running statistics that the previous one left, and a dropout key of its own.
+
+    Attributes:
+        stats: Running statistics after the passes so far.
+    """
+
+    def __init__(self, network: nn.Module, params: PyTree, stats: PyTree, key: PRNGKeyArray):
+        self.network, self.params, self.stats, self.key = network, params, stats, key
+        self.count = 0
+
+    def __call__(self, x: Float[Array, "batch *input"]) -> Float[Array, "batch *output"]:
+        """Return the network's output."""
+        dropout_key = jax.random.fold_in(self.key, self.count)
+        self.count += 1
+        y, self.stats = run(self.network, self.params, self.stats, x, dropout_key)
+        return y
+
+    def both(
+        self, x: Float[Array, "batch *input"], y: Float[Array, "batch *input"]
+    ) -> Float[Array, "2 batch *output"]:
+        """Return the outputs of two batches, made in one pass."""
+        return apart(self(together(x, y)))
+
+
+def together(*batches: Float[Array, "batch *_"]) -> Float[Array, "images *_"]:
+    """Return one batch of several, interleaved: what is split over devices stays where it is."""
+    return accumulate.merge(jnp.stack(batches))
+
+
+def apart(images: Float[Array, "images *_"]) -> Float[Array, "2 batch *_"]:
+    """Undo `together` of two."""
+    return accumulate.split(images, 2)
+
+
+def represent(
+    network: nn.Module, params: PyTree, batch_stats: PyTree, images: Images
+) -> list[Float[Array, "batch _ _ _"]]:
+    """Return the features of every hidden layer of a discriminator, outermost first."""
+    variables = {"params": params, "batch_stats": batch_stats}
+    _, sown = network.apply(variables, images, use_running_average=True, mutable=["intermediates"])
+    return [widen(jnp.asarray(features)) for features in sown["intermediates"]["features"]]
+
+
+def average(average: PyTree, latest: PyTree, decay: float, step: Integer[Array, ""]) -> PyTree:
+    """Return an exponential moving average, moved on by one step.
+
+    Its bias toward the start is corrected (Kingma & Ba 2015, arXiv 1412.6980, section 3): after t
+    steps the weights decay**(t-i) * (1 - decay) of the values i are divided by their sum,
+    1 - decay**t. So the value before the first step has no part in it.
+
+    Args:
+        average: The average of the steps before.
+        latest: The value after this step.
+        decay: What the weight of each value is multiplied by at every step.
+        step: Steps taken before this one.
+    """
+    weights = -jnp.expm1(jnp.log(decay) * jnp.array([step, step + 1]))  # 1 - decay**t
+    kept = decay * weights[0] / weights[1]
+    return jax.tree.map(lambda old, new: kept * old + (1 - kept) * new, average, latest)
+
+
+def with_weights(state: TrainState, params: PyTree, batch_stats: PyTree) -> TrainState:
+    """Return a state with other parameters and running statistics, and their average reset."""
+    memory = dict(state.memory)
+    if "average" in memory:
+        generator = {"params": params["generator"], "batch_stats": batch_stats["generator"]}
+        memory["average"] = generator
+    return dataclasses.replace(state, params=params, batch_stats=batch_stats, memory=memory)
+
+
+def update(
+    optimizer: optax.GradientTransformation, gradients: PyTree, opt_state: PyTree, params: PyTree
+) -> tuple[PyTree, PyTree]:
+    """Return one network's new parameters and optimizer state."""
+    updates, opt_state = optimizer.update(gradients, opt_state, params)
+    return optax.apply_updates(params, updates), opt_state
+
+
+def update_all(
+    optimizer: optax.GradientTransformation, gradients: Mapping[str, PyTree], state: TrainState
+) -> tuple[dict[str, PyTree], dict[str, PyTree]]:
+    """Return the new parameters and optimizer states of the networks that have gradients."""
+    params, opt_state = {}, {}
+    for name, gradient in gradients.items():
+        params[name], opt_state[name] = update(
+            optimizer, gradient, state.opt_state[name], state.params[name]
+        )
+    return params, opt_state

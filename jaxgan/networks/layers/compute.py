@@ -1,0 +1,39 @@
+"""How the networks of a method are computed."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxgan.settings.resume import FREE
+from jaxgan.settings.validation import check
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compute:
+    """Trade-offs between speed and memory. None of them changes what a network computes."""
+
+    compute_dtype: Literal["float32", "bfloat16"] = "float32"
+    """Data type of the convolutions and the activations, for GPUs and TPUs. Parameters, statistics,
+    losses and the optimizer are always float32."""
+    remat: bool = field(default=False, metadata=FREE)
+    """Whether to recompute the blocks of a network in the backward pass instead of storing their
+    activations: saves memory, takes up to a third more time."""
+    accumulate: int = 1
+    """Gradient accumulation: the number of micro-batches that a batch is split into, to save
+    memory. Batch norm normalizes each micro-batch separately."""
+    plain_layers: bool = field(default=False, metadata=FREE)
+    """Whether to use XLA's own convolutions, norms and gradients, for comparison."""
+
+    def __post_init__(self):
+        check(self.accumulate >= 1, "accumulate must be at least 1")
+
+    def cast(self, x: Float[Array, "*_"]) -> Float[Array, "*_"]:
+        """Return an array in the type of the layers."""
+        return x.astype(jnp.bfloat16) if self.compute_dtype == "bfloat16" else x
+
+
+def widen(x: Float[Array, "*_"]) -> Float[Array, "*_"]:
+    """Return an array in float32, if it is of a narrower type."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))

@@ -1,0 +1,153 @@
+"""A convolution, its transpose and the gradients of both, each in its fastest form.
+
+Three maps make up all of it: `convolve`, and its transposes with respect to the image
+(`input_gradient`, which also is the forward of a transposed convolution) and to the kernel
+(`kernel_gradient`). Each picks one of the `forms` by shapes alone: maps of few pixels are products
+of matrices; of the others some have a form for the CPU, and the rest, like all images that are
+split by height, are left to XLA. `benchmarks/layers.py` times both. Being jitted they are traced
+once for all layers of the same shapes.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import jax
+
+from jaxgan.networks.layers import convolution_forms as forms
+from jaxgan.networks.layers import spatial
+from jaxgan.networks.layers.convolution_forms import Image, Kernel, Windows
+from jaxgan.networks.layers.platforms import on_cpu
+
+# As timed on two cores with AVX-512 for the layers of the three papers, at 64x64 and 256x256.
+FEW_WINDOWS = 256  # up to which reading the kernel takes longer than the arithmetic ...
+LARGE_KERNEL = 2**19  # ... of so many elements
+FEW_CHANNELS = 4  # new ones leave the vector registers empty
+WIDE = 32  # channels from which a part of a kernel is worth a convolution of its own
+SMALL_KERNEL = 2**11  # elements up to which rows and phases are not worth the longer program
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def strided_conv(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
+    """Convolve with equal zero padding on all four sides, which `SAME` does not give."""
+    return convolve(x, kernel, stride, padding)
+
+
+def _strided_conv_forward(x, kernel, stride, padding):
+    return strided_conv(x, kernel, stride, padding), (x, kernel)
+
+
+def _strided_conv_backward(stride, padding, residuals, gradient):
+    x, kernel = residuals
+    return (
+        input_gradient(gradient, kernel, stride, padding, x.shape[1:3]),
+        kernel_gradient(x, kernel, gradient, stride, padding),
+    )
+
+
+strided_conv.defvjp(_strided_conv_forward, _strided_conv_backward)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def conv_transpose(
+    x: Windows, kernel: Kernel, stride: int, padding: int, output_padding: int
+) -> Image:
+    """Apply the transpose of `strided_conv` with the same kernel, stride and padding.
+
+    Left to automatic differentiation, the kernel's gradient becomes a convolution of reversed,
+    dilated operands, for which XLA has no fast path (jax-ml/jax#23783).
+
+    Args:
+        x: Input; its channels are the last axis of `kernel`.
+        kernel: Kernel of the strided convolution, in its HWIO layout.
+        stride: Factor of enlargement.
+        padding: Padding of the strided convolution.
+        output_padding: Rows and columns to add at the bottom and right, which the strided
+            convolution would leave unread.
+    """
+    rows, columns = (
+        forms.enlarged(n, len(kernel), stride, padding, output_padding) for n in x.shape[1:3]
+    )
+    return input_gradient(x, kernel, stride, padding, (rows, columns))
+
+
+def _conv_transpose_forward(x, kernel, stride, padding, output_padding):
+    return conv_transpose(x, kernel, stride, padding, output_padding), (x, kernel)
+
+
+def _conv_transpose_backward(stride, padding, output_padding, residuals, gradient):
+    x, kernel = residuals
+    return (
+        convolve(gradient, kernel, stride, padding),
+        kernel_gradient(gradient, kernel, x, stride, padding),
+    )
+
+
+conv_transpose.defvjp(_conv_transpose_forward, _conv_transpose_backward)
+
+
+@partial(jax.jit, static_argnums=(2, 3))
+def convolve(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
+    """Return what `strided_conv` does."""
+    rows, columns = (forms.count_windows(n, len(kernel), stride, padding) for n in x.shape[1:3])
+    if _is_small((len(x), rows, columns), kernel):
+        return forms.matmul(x, kernel, stride, padding)
+    form = forms.row_by_row if _makes_few_channels(kernel, stride) else forms.plain
+    return on_cpu(form, forms.plain, x, kernel, stride=stride, padding=padding)
+
+
+@partial(jax.jit, static_argnums=(2, 3, 4))
+def input_gradient(
+    gradient: Windows, kernel: Kernel, stride: int, padding: int, size: tuple[int, int]
+) -> Image:
+    """Return the transpose of `convolve` with respect to images of a height and width."""
+    if _is_small(gradient.shape[:3], kernel):
+        return forms.overlap(gradient, kernel, stride, padding, size)
+    if _makes_few_channels(flipped := kernel[::-1, ::-1].swapaxes(2, 3), stride):
+        return convolve(gradient, flipped, 1, len(kernel) - 1 - padding)
+    in_phases = 1 < stride <= len(kernel) and kernel.shape[2] >= WIDE
+    form = forms.phases if in_phases else forms.dilated
+    return on_cpu(form, forms.dilated, gradient, kernel, stride=stride, padding=padding, size=size)
+
+
+@partial(jax.jit, static_argnums=(3, 4))
+def kernel_gradient(
+    x: Image, kernel: Kernel, gradient: Windows, stride: int, padding: int
+) -> Kernel:
+    """Return the transpose of `convolve` with respect to the kernel, of which the shape counts."""
+    plain, form = _transposed(forms.plain), forms.polyphase
+    if _is_small(gradient.shape[:3], kernel):
+        plain = form = _transposed(forms.matmul)
+    elif _makes_few_channels(kernel, stride):
+        form = _transposed(forms.row_by_row)
+    elif stride > 1 and kernel.size <= SMALL_KERNEL:
+        form = plain
+
+    def materialized(x, kernel, gradient, **geometry):
+        # Both are read in an order in which it is slow to compute them on the way.
+        x, gradient = jax.lax.optimization_barrier((x, gradient))
+        return form(x, kernel, gradient, **geometry)
+
+    return on_cpu(materialized, plain, x, kernel, gradient, stride=stride, padding=padding)
+
+
+def _transposed(conv: Callable[..., Windows]) -> Callable[..., Kernel]:
+    """Return the transpose with respect to the kernel, given images, any kernel and a gradient."""
+
+    def transpose(x, kernel, gradient, **geometry):
+        _, vjp = jax.vjp(partial(conv, x, **geometry), kernel)
+        return vjp(gradient)[0]
+
+    return transpose
+
+
+def _is_small(windows: tuple[int, ...], kernel: Kernel) -> bool:
+    # Left to XLA they become, on CUDA, convolutions of the kernel with gaps, for which it, its
+    # gradient and what Adam keeps of it are transposed.
+    few = math.prod(windows) <= FEW_WINDOWS and kernel.size >= LARGE_KERNEL
+    return (few or windows[1:] == (1, 1)) and spatial.parts() == 1
+
+
+def _makes_few_channels(kernel: Kernel, stride: int) -> bool:
+    few = kernel.shape[3] <= FEW_CHANNELS
+    return stride == 1 and len(kernel) > 1 and few and kernel.size > SMALL_KERNEL

@@ -1,0 +1,165 @@
+"""Convolutions and norms with the padding, defaults and initializers of the reference.
+
+Kernels of `Conv` are HWIO. Kernels of `ConvTranspose` are those of the strided convolution it is
+the transpose of, so (height, width, output channels, input channels).
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.nn import initializers
+from jax.nn.initializers import Initializer
+from jaxtyping import Array, Float
+
+from jaxgan.networks.layers import convolution_forms as forms
+from jaxgan.networks.layers import convolutions, norms
+from jaxgan.networks.layers.compute import Compute, widen
+from jaxgan.networks.layers.spatial import gather_rows
+from jaxgan.networks.layers.sums import add_bias
+
+Features = Float[Array, "batch height width channels"]
+NewFeatures = Float[Array, "batch new_height new_width new_channels"]
+
+InitializerName = Literal["normal", "xavier", "kaiming", "orthogonal"]
+NormName = Literal["batch", "instance"]
+
+MOMENTUM = 0.9  # of running statistics, the share that is kept
+INIT_GAIN = 0.02  # DCGAN, section 4; the reference's `--init_gain`
+INITIALIZERS: dict[InitializerName, Initializer] = {
+    "normal": initializers.normal(INIT_GAIN),
+    "xavier": initializers.variance_scaling(INIT_GAIN**2, "fan_avg", "normal"),
+    "kaiming": initializers.variance_scaling(2.0, "fan_in", "normal"),
+    "orthogonal": initializers.orthogonal(INIT_GAIN),
+}
+
+
+class Conv(nn.Module):
+    """A square convolution with equal zero padding on all sides.
+
+    Attributes:
+        features: Output channels.
+        kernel_size: Height and width of the kernel.
+        stride: Step between windows.
+        padding: Zeros added on every side.
+        use_bias: Whether to add a bias, zero at first.
+        kernel_init: Initializer of the kernel.
+        compute: How to compute it.
+    """
+
+    features: int
+    kernel_size: int
+    stride: int = 1
+    padding: int = 0
+    use_bias: bool = True
+    kernel_init: Initializer = INITIALIZERS["normal"]
+    compute: Compute = Compute()
+
+    @nn.compact
+    def __call__(self, x: Features) -> NewFeatures:
+        """Return the convolved input."""
+        shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
+        kernel = self.compute.cast(self.param("kernel", self.kernel_init, shape))
+        plainly = self.compute.plain_layers
+        conv = forms.plain if plainly else convolutions.strided_conv
+        x = conv(self.compute.cast(gather_rows(x)), kernel, self.stride, self.padding)
+        x = gather_rows(x)
+        return _add_bias(self, x) if self.use_bias else x
+
+
+class ConvTranspose(nn.Module):
+    """A square `convolutions.conv_transpose`; attributes as in `Conv`."""
+
+    features: int
+    kernel_size: int
+    stride: int = 1
+    padding: int = 0
+    output_padding: int = 0
+    use_bias: bool = True
+    kernel_init: Initializer = INITIALIZERS["normal"]
+    compute: Compute = Compute()
+
+    @nn.compact
+    def __call__(self, x: Features) -> NewFeatures:
+        """Return the enlarged input."""
+        shape = (self.kernel_size, self.kernel_size, self.features, x.shape[-1])
+        kernel = self.compute.cast(self.param("kernel", self.kernel_init, shape))
+        plainly = self.compute.plain_layers
+        conv = forms.plain_transpose if plainly else convolutions.conv_transpose
+        x = self.compute.cast(gather_rows(x))
+        x = conv(x, kernel, self.stride, self.padding, self.output_padding)
+        return _add_bias(self, x) if self.use_bias else x
+
+
+def _add_bias(layer: Conv | ConvTranspose, x: Features) -> Features:
+    bias = layer.compute.cast(layer.param("bias", initializers.zeros, (x.shape[-1],)))
+    return x + bias.reshape(1, 1, 1, -1) if layer.compute.plain_layers else add_bias(x, bias)
+
+
+class Norm(nn.Module):
+    """Batch norm, or instance norm without affine parameters, as the reference sets them.
+
+    Batch norm keeps running statistics in the collection `batch_stats`, with momentum 0.9 (PyTorch
+    calls it 0.1) and, as in PyTorch and unlike Flax, the unbiased variance; its scale starts at
+    N(1, 0.02). Both use epsilon 1e-5, and reckon in float32 at least.
+
+    Attributes:
+        kind: Which of the two.
+        compute: How to compute it.
+    """
+
+    kind: NormName
+    compute: Compute = Compute()
+
+    @nn.compact
+    def __call__(self, x: Features, *, use_running_average: bool) -> Features:
+        """Normalize; only batch norm has running averages to use."""
+        dtype, shape, x = x.dtype, (x.shape[-1],), widen(x)
+        normalize = norms.plain if self.compute.plain_layers else norms.normalize
+        if self.kind == "instance":
+            # Made from x, for `shard_map` to take them for as different between devices as it is.
+            one, zero = jnp.ones_like(x, shape=shape), jnp.zeros_like(x, shape=shape)
+            return normalize(x, one, zero, True)[0].astype(dtype)
+        scale = self.param("scale", lambda *args: 1 + INITIALIZERS["normal"](*args), shape)
+        bias = self.param("bias", initializers.zeros, shape)
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
+        running_variance = self.variable("batch_stats", "var", jnp.ones, shape)
+        if use_running_average:
+            running = (running_mean, running_variance)
+            mean, variance = (each.value.reshape(1, 1, 1, -1) for each in running)
+            y = norms.affine(norms.standardize(x, mean, variance), scale, bias)
+            return y.astype(dtype)
+        y, mean, variance = normalize(x, scale, bias, False)
+        if not self.is_initializing():
+            count = x.size // x.shape[-1]
+            unbiased = variance * (count / max(count - 1, 1))
+            for running, latest in ((running_mean, mean), (running_variance, unbiased)):
+                latest = latest.reshape(-1)
+                running.value = MOMENTUM * running.value + (1 - MOMENTUM) * latest
+        return y.astype(dtype)
+
+
+def block(
+    module: nn.Module, compute: Compute, function: Callable[[Features], NewFeatures], x: Features
+) -> NewFeatures:
+    """Apply a function of submodules that `Compute.remat` is about, within a module."""
+    if not compute.remat:
+        return function(x)
+    return nn.remat(lambda _, x: function(x))(module, x)
+
+
+def reflect_pad(x: Features, padding: int) -> NewFeatures:
+    """Mirror so many rows and columns over every edge, without repeating the edge itself."""
+    return jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)), mode="reflect")
+
+
+def leaky_relu(x: Features) -> Features:
+    """Leaky ReLU with slope 0.2 (DCGAN, section 4; Flax's own default is 0.01)."""
+    return jax.nn.leaky_relu(x, 0.2)
+
+
+def concat_channels(*images: Float[Array, "batch height width _"]) -> Features:
+    """Stack feature maps of equal size along the channels."""
+    return jnp.concatenate(images, axis=-1)

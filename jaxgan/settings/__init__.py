@@ -1,0 +1,1 @@
+"""Settings of an experiment: checked, stored, and compared when a run is continued."""

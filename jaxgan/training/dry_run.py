@@ -1,0 +1,56 @@
+"""Describes a run (config, parameters, memory) without starting it."""
+
+import json
+import math
+
+import jax
+
+from jaxgan.config import Config
+from jaxgan.devices.mesh import describe_mesh
+from jaxgan.settings.stored import to_json
+from jaxgan.training.program import Program, make_program
+from jaxgan.types import PyTree
+
+MIB = 2**20
+
+
+def describe(config: Config) -> str:
+    """Return the config, the parameters of each network, and the memory of a train step.
+
+    The train step is compiled for that, which also fills the cache of compiled programs.
+
+    Raises:
+        UserError: If the networks do not fit the images, or the experiment not the devices.
+    """
+    program = make_program(config)
+    params = program.shapes.params
+    names = [*params, "total"]
+    trees = [*params.values(), params]
+    width = max(map(len, names))
+    table = "\n".join(
+        f"{name:{width}}  {_count(tree):>12,} parameters"
+        for name, tree in zip(names, trees, strict=True)
+    )
+    return f"{json.dumps(to_json(program.config), indent=2)}\n\n{table}\n\n{_memory(program)}"
+
+
+def _memory(program: Program) -> str:
+    """Return what the compiler reserves on each device."""
+    held, used = memory_of(program.lower().compile())
+    return (
+        f"{describe_mesh(program.mesh)}\n"
+        f"memory of a device, as the compiler counts it: {held / MIB:,.1f} MiB for the state and a "
+        f"batch, {used / MIB:,.1f} MiB for activations and gradients"
+    )
+
+
+def memory_of(step: jax.stages.Compiled) -> tuple[int, int]:
+    """Return the bytes on a device of what a step is given, and of what it needs besides."""
+    memory = step.memory_analysis()
+    assert memory is not None, "this platform does not count memory"
+    used = memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+    return memory.argument_size_in_bytes, used
+
+
+def _count(tree: PyTree) -> int:
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(tree))

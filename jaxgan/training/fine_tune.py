@@ -1,0 +1,82 @@
+"""Starting a run from the weights of another."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+from jax.tree_util import keystr, tree_flatten_with_path, tree_unflatten
+
+from jaxgan.config import Config
+from jaxgan.errors import UserError
+from jaxgan.methods.updates import with_weights
+from jaxgan.settings.resume import find_changes
+from jaxgan.settings.stored import from_json, own_classes
+from jaxgan.training.checkpoint import find_checkpoint, read_config, read_weights, steps_in
+from jaxgan.types import PyTree, TrainState
+
+
+def is_import(workdir: Path) -> bool:
+    """Return whether a run's folder holds weights of elsewhere and has not been trained yet."""
+    return steps_in(workdir / "checkpoints") == [0]
+
+
+def check_import(workdir: Path, config: Config, state: TrainState) -> None:
+    """Check that the weights in a run's folder fit an experiment.
+
+    Args:
+        workdir: The run's folder.
+        config: The experiment.
+        state: Its state, or the shapes of it.
+
+    Raises:
+        UserError: If they do not; it names the settings that differ.
+    """
+    checkpoint = find_checkpoint(workdir)
+    _, anew = _match(checkpoint, state)
+    if anew:
+        held = from_json(read_config(checkpoint), own_classes(config))
+        changes = find_changes(held.method, config.method, "config.method")
+        lines = "; ".join(change.line for change in changes)
+        raise UserError(
+            f"{workdir} holds weights of another architecture: {lines}. Give the same "
+            "values, or start another --workdir with --config.train.init_from"
+        )
+
+
+def start_from(run: str, state: TrainState) -> TrainState:
+    """Return a state with the weights of a run where they fit, and say where they do not.
+
+    Args:
+        run: A run's folder, or one of its checkpoints.
+        state: The state of a new run, with its own optimizer and step.
+
+    Raises:
+        UserError: If there is no checkpoint, or it cannot be read.
+    """
+    checkpoint = find_checkpoint(Path(run).expanduser())
+    weights, anew = _match(checkpoint, state)
+    used = len(jax.tree.leaves(weights)) - len(anew)
+    print(f"weights: {used} of {used + len(anew)} arrays are those of {checkpoint}")
+    if anew:
+        print(f"weights: newly initialized, no matching weights: {', '.join(anew)}")
+    placed = jax.tree.map(
+        lambda new, old: jax.device_put(new, old.sharding),
+        weights,
+        (state.params, state.batch_stats),
+    )
+    return with_weights(state, *placed)
+
+
+def _match(checkpoint: Path, state: TrainState) -> tuple[tuple[PyTree, PyTree], list[str]]:
+    """Return weights, from the checkpoint where they fit, and the names of the others."""
+    saved, _ = tree_flatten_with_path(read_weights(checkpoint))
+    found = {keystr(path): leaf for path, leaf in saved}
+    leaves, tree = tree_flatten_with_path((state.params, state.batch_stats))
+    weights, anew = [], []
+    for path, leaf in leaves:
+        saved_leaf = found.get(keystr(path))
+        fits = saved_leaf is not None and saved_leaf.shape == leaf.shape
+        weights.append(np.asarray(saved_leaf) if fits else leaf)
+        if not fits:
+            anew.append(keystr(path[1:], simple=True, separator="/"))
+    return tree_unflatten(tree, weights), anew
