@@ -65,11 +65,11 @@ def measure(arguments: Arguments, data_dir: str) -> dict[str, float]:
     """Return the images per second of every stage."""
     source = ProceduralFacades(size=256, train_count=arguments.count, test_count=1)
 
-    def pairs(**settings) -> Paired:
+    def paired_layout(**settings) -> Paired:
         return Paired(source=source, label_maps="a", crops=Crops(data_dir=data_dir, **settings))
 
     with contextlib.redirect_stdout(io.StringIO()):
-        splits = pairs().prepare()
+        splits = paired_layout().prepare()
     records = splits["train"]
     order = itertools.cycle(range(len(records)))
 
@@ -94,8 +94,8 @@ def measure(arguments: Arguments, data_dir: str) -> dict[str, float]:
         for index in order:
             yield len([read_image(records[index][name], 3) for name in "ab"])
 
-    uncached, cached = pairs(cache_gib=0.0), pairs()
-    in_processes = pairs(cache_gib=0.0, workers=arguments.workers)
+    uncached, cached = paired_layout(cache_gib=0.0), paired_layout()
+    in_processes = paired_layout(cache_gib=0.0, workers=arguments.workers)
     augment, key = jax.jit(cached.augment), jax.random.key(0)
     stages = {
         "records read": read(),

@@ -17,7 +17,7 @@ from jaxgan.methods.generator import translate
 from jaxgan.methods.losses import l1
 from jaxgan.methods.updates import init_state, run, update_all
 from jaxgan.networks.unet import UNetGenerator
-from jaxgan.types import Batch, Images, Metrics, Spec, TrainState, Translator
+from jaxgan.types import Batch, Images, Metrics, Spec, TrainedGenerator, TrainState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,15 +58,15 @@ class L1Only:
         return state, {"loss/l1": loss_l1}
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
-        output = translate(self.translator(state, "input_to_target"), batch["input"], key)
+        output = translate(self.trained_generator(state, "input_to_target"), batch["input"], key)
         return {"input": batch["input"], "output": output, "target": batch["target"]}
 
-    def domains(self, direction: str) -> tuple[str, str]:
+    def source_and_target(self, direction: str) -> tuple[str, str]:
         return "input", "target"
 
-    def translator(self, state: TrainState, direction: str) -> Translator:
+    def trained_generator(self, state: TrainState, direction: str) -> TrainedGenerator:
         params, stats = state.params["generator"], state.batch_stats["generator"]
-        return Translator(params, stats, self.make_generator())
+        return TrainedGenerator(params, stats, self.make_generator())
 
     def make_generator(self) -> UNetGenerator:
         return UNetGenerator(output_channels=3, features=self.features, depth=self.depth)

@@ -14,7 +14,7 @@ from flax import struct
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 
-from jaxgan.images.kinds import Pixels
+from jaxgan.images.kinds import ImageKind
 
 PyTree = Any
 Images = Float[Array, "batch height width channels"]
@@ -151,7 +151,7 @@ class Scheduled(Protocol):
 
 
 @runtime_checkable
-class Generative(Protocol):
+class GeneratesImages(Protocol):
     """A method that makes images out of latent vectors."""
 
     def draw_latents(self, key: PRNGKeyArray, count: int) -> Float[Array, "{count} latent_dim"]:
@@ -171,7 +171,7 @@ class Evaluated(NamedTuple):
 
 
 @struct.dataclass
-class Translator:
+class TrainedGenerator:
     """A generator of images out of images, with its weights and how it is used after training.
 
     Attributes:
@@ -190,7 +190,7 @@ class Translator:
 
 
 @runtime_checkable
-class Translating(Protocol):
+class TranslatesImages(Protocol):
     """A method that makes images out of images."""
 
     @property
@@ -203,11 +203,11 @@ class Translating(Protocol):
         """Names of the directions in which it translates."""
         ...
 
-    def domains(self, direction: str) -> tuple[str, str]:
+    def source_and_target(self, direction: str) -> tuple[str, str]:
         """Return the names, in a batch, of what is translated and of what it is to look like."""
         ...
 
-    def translator(self, state: TrainState, direction: str) -> Translator:
+    def trained_generator(self, state: TrainState, direction: str) -> TrainedGenerator:
         """Return the generator of a direction."""
         ...
 
@@ -279,7 +279,7 @@ class Dataset(Protocol):
         """Return shapes and dtypes of the batches of `stream`, without reading any data."""
         ...
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """What the images of a batch are, by name."""
         ...
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
-from jaxgan.programs import resolve
+from jaxgan.training.program import resolve
 from PIL import Image
 
 from jaxgan.cli import train as command_line

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.data import paired_folder
+from jaxgan.data.sources import paired_folder
 from jaxgan.data.sources.folder import domain_folders, prepare_folder, visible_files
 from jaxgan.data.sources.image_folder import ImageFolder
 from jaxgan.data.sources.paired_folder import PairedFolder
@@ -243,7 +243,7 @@ def test_classes_whose_names_are_not_utf8_are_shown_escaped(tmp_path, data_dir, 
 def test_images_may_be_removed_at_any_time(tmp_path, data_dir, monkeypatch, capsys):
     for name in "123":
         combined(tmp_path / "train" / f"{name}.png")
-    layout = paired_folder.pairs(PairedFolder().pixels())
+    layout = paired_folder.paired_layout(PairedFolder().kinds())
 
     def find(root):
         """Find all images, of which one is removed then."""

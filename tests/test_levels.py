@@ -8,9 +8,9 @@ from jaxgan.data.sources.image_folder import ImageFolder
 from jaxgan.data.sources.paired_folder import PairedFolder
 from jaxgan.data.sources.unpaired_folder import UnpairedFolder
 from jaxgan.images.files import read_as, write_image
-from jaxgan.images.kinds import RGB, Pixels
+from jaxgan.images.kinds import RGB, ImageKind
 
-HEIGHTS = Pixels(channels=1, dtype="float32", value_range=(0, 80))
+HEIGHTS = ImageKind(channels=1, dtype="float32", value_range=(0, 80))
 
 
 def save(file, highest, dtype=np.uint16, channels=3):
@@ -32,7 +32,7 @@ def test_values_beyond_the_range_leave_a_file_out(tmp_path, data_dir, capsys):
     assert "2 files left out" in printed
     assert "low.tif: holds values from -9999.0 to 7.5, outside of value_range 0 80" in printed
     assert "high.png: holds values from 0.0 to 81.0, outside of value_range 0 80" in printed
-    wider = Pixels(channels=1, dtype="float32", value_range=(0, 81))  # prepares it again
+    wider = ImageKind(channels=1, dtype="float32", value_range=(0, 81))  # prepares it again
     assert len(ImageFolder(root=str(tmp_path), image=wider).prepare(data_dir)["train"]) == 2
 
 
@@ -43,7 +43,7 @@ def test_pixels_without_data_are_what_nodata_says(tmp_path, data_dir, capsys):
     save(tmp_path / "b.npy", 80, np.float32, channels=1)
     assert len(ImageFolder(root=str(tmp_path), image=HEIGHTS).prepare(data_dir)["train"]) == 1
     assert "a.npy: holds values that are not finite: set nodata" in capsys.readouterr().out
-    kind = Pixels(channels=1, dtype="float32", value_range=(0, 80), nodata=5)
+    kind = ImageKind(channels=1, dtype="float32", value_range=(0, 80), nodata=5)
     records = ImageFolder(root=str(tmp_path), image=kind).prepare(data_dir)["train"]
     read = read_as(records[0]["image"], kind)
     np.testing.assert_array_equal(read, np.where(np.isnan(heights), np.float32(5), heights))
@@ -54,10 +54,10 @@ def test_pixels_without_data_are_what_nodata_says(tmp_path, data_dir, capsys):
     [
         (np.uint16, 4095, RGB, "b.dtype uint16 --config.data.b.value_range 0 4095 (if not, 0 65"),
         (np.uint16, 1000, RGB, "b.dtype uint16 --config.data.b.value_range 0 1023 (if not, 0 65"),
-        (np.uint16, 16383, Pixels(dtype="uint16"), "b.value_range 0 16383 (if not, 0 65535)"),
+        (np.uint16, 16383, ImageKind(dtype="uint16"), "b.value_range 0 16383 (if not, 0 65535)"),
         (np.uint16, 1, RGB, "b.dtype uint16 --config.data.b.value_range 0 1 (if not, 0 65535)"),
         (np.uint8, 10, RGB, "b.value_range 0 15 (if not, 0 255)"),
-        (np.uint8, 10, Pixels(dtype="uint16"), "b.value_range 0 3855 (if not, 0 65535)"),
+        (np.uint8, 10, ImageKind(dtype="uint16"), "b.value_range 0 3855 (if not, 0 65535)"),
     ],
 )
 def test_images_that_are_almost_black_are_reported(
@@ -77,7 +77,7 @@ def test_images_that_are_almost_black_are_reported(
 def test_the_advice_stops_the_warning(tmp_path, data_dir, capsys):
     save(tmp_path / "x.png", 4095)
     for value_range in ((0, 4095), (0, 65535)):
-        kind = Pixels(dtype="uint16", value_range=value_range)
+        kind = ImageKind(dtype="uint16", value_range=value_range)
         ImageFolder(root=str(tmp_path), image=kind).prepare(data_dir)
         assert "warning" not in capsys.readouterr().out
 

@@ -20,7 +20,7 @@ from jaxgan.data.sources.image_folder import ImageFolder
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.errors import UserError
 from jaxgan.images.files import read_image, write_image
-from jaxgan.images.kinds import Pixels
+from jaxgan.images.kinds import ImageKind
 from jaxgan.training.trainer import train
 
 
@@ -98,7 +98,7 @@ def test_generate_writes_images_and_a_grid(run, tmp_path, capsys):
 
 
 def test_images_are_generated_as_deep_as_they_were_trained_on(tmp_path, data_dir):
-    bands = Pixels(channels=5, dtype="float32", value_range=(0, 80))
+    bands = ImageKind(channels=5, dtype="float32", value_range=(0, 80))
     (tmp_path / "in").mkdir()
     for number in range(2):
         values = np.random.default_rng(number).uniform(0, 80, (16, 16, 5)).astype(np.float32)
@@ -175,10 +175,10 @@ for call in (
     lambda: cyclegan.translate(good, "ac"),
     lambda: cyclegan.translate(good, seed=-1),
     lambda: cyclegan.translate(good, seed="0"),
-    lambda: cyclegan.translator(0),
+    lambda: cyclegan.trained_generator(0),
     lambda: cyclegan.generate(1),
     lambda: dcgan.translate(good),
-    lambda: dcgan.translator("ab"),
+    lambda: dcgan.trained_generator("ab"),
     lambda: dcgan.generate(0),
     lambda: dcgan.generate(-1),
     lambda: dcgan.generate(2.5),

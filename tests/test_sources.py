@@ -20,8 +20,8 @@ from jaxgan.images.kinds import RGB_DOMAINS, RGB_IMAGE
 from jaxgan.settings.stored import from_json, to_json
 
 MODULES = [
-    importlib.import_module(f"jaxgan.data.{module.name}")
-    for module in pkgutil.iter_modules(jaxgan.data.__path__)
+    importlib.import_module(module.name)
+    for module in pkgutil.walk_packages(jaxgan.data.__path__, "jaxgan.data.")
 ]
 # Data sets know their `source`; sources are what else can prepare images.
 CLASSES = {
@@ -52,7 +52,7 @@ def test_sources_that_fit_name_the_images_of_their_data_set(kind, name):
     data = DATA[kind](source=source)
     assert data.source == source
     images = RGB_IMAGE if kind == "Unconditional" else RGB_DOMAINS
-    assert source.pixels().keys() == images.keys()
+    assert source.kinds().keys() == images.keys()
     assert data.spec(2)
 
 
@@ -91,7 +91,7 @@ class Own:
     def __init__(self, *splits):
         self.splits = splits
 
-    def pixels(self):
+    def kinds(self):
         return RGB_DOMAINS
 
     def prepare(self, data_dir):

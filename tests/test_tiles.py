@@ -18,10 +18,10 @@ CONTRAST = np.kron(RNG.uniform(0.05, 1, (5, 6)), np.ones((32, 32)))[:150, :, Non
 IMAGE = (CONTRAST * RNG.uniform(-1, 1, (150, 192, 3))).astype(np.float32)
 
 
-def translator(name, **changes):
+def trained_generator(name, **changes):
     case = METHODS[name]
     method = dataclasses.replace(case.method, **changes)
-    return method.translator(init(method, KEY, case.spec(1)), method.directions[0])
+    return method.trained_generator(init(method, KEY, case.spec(1)), method.directions[0])
 
 
 def errors(translator, image, **options):

@@ -18,7 +18,7 @@ from jaxgan.data.paired import Paired
 from jaxgan.data.sources.paired_folder import PairedFolder
 from jaxgan.errors import UserError
 from jaxgan.images.files import read_image, write_image
-from jaxgan.images.kinds import Pixels
+from jaxgan.images.kinds import ImageKind
 from jaxgan.images.pictures import to_picture
 from jaxgan.inference.folder import Options, translate_files
 from jaxgan.inference.model import SIZES_KEPT, _jitted_translate
@@ -140,8 +140,8 @@ def test_what_cannot_be_translated_is_one_line(runs, tmp_path):
             translate_files(cyclegan, source, output, Options())
 
 
-BANDS = Pixels(channels=5, dtype="float32", value_range=(-10, 30), nodata=-10)
-DEPTH = Pixels(channels=1, dtype="uint16", value_range=(0, 4095))
+BANDS = ImageKind(channels=5, dtype="float32", value_range=(-10, 30), nodata=-10)
+DEPTH = ImageKind(channels=1, dtype="uint16", value_range=(0, 4095))
 
 
 def test_images_of_any_kind_are_trained_on_and_translated(tmp_path, data_dir):
@@ -222,10 +222,10 @@ def test_what_was_written_below_the_input_is_not_translated_again(runs, tmp_path
 def test_a_size_that_suits_the_network_enters_it_as_it_is(runs, tmp_path, size):
     """Also as a file, in the sample grids and in metrics: norms would see any padding."""
     model = jaxgan.load(runs["cyclegan"])
-    translator = model.translator("ab")
+    translator = model.trained_generator("ab")
     save(tmp_path / "in" / "x.png", *size)
     pixels = read_image(tmp_path / "in" / "x.png", 3)
-    image = np.asarray(model.config.data.pixels()["a"].normalize(pixels))[None]
+    image = np.asarray(model.config.data.kinds()["a"].normalize(pixels))[None]
     variables = {"params": translator.params}
     expected = jax.jit(translator.network.apply)(variables, image)
     np.testing.assert_allclose(model.translate(image, "ab"), expected, atol=2e-6)
@@ -272,8 +272,8 @@ def test_use_after_training_can_be_chosen(runs):
     load = functools.partial(jaxgan.load, runs["pix2pix"])
     as_in_the_paper = load().translate(images)
     np.testing.assert_array_equal(load().translate(images), as_in_the_paper)
-    assert load().translator("input_to_target").dropout
-    assert not load(dropout=False).translator("input_to_target").dropout
+    assert load().trained_generator("input_to_target").dropout
+    assert not load(dropout=False).trained_generator("input_to_target").dropout
     assert not np.allclose(load(norm_statistics="running").translate(images), as_in_the_paper)
     with pytest.raises(UserError, match="has no batch norm: leave norm_statistics out"):
         jaxgan.load(runs["cyclegan"], norm_statistics="running").translate(images)

@@ -14,7 +14,7 @@ from jaxgan.data.sources.unpaired_folder import UnpairedFolder
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.errors import UserError
 from jaxgan.images.files import read_image
-from jaxgan.images.kinds import Pixels
+from jaxgan.images.kinds import ImageKind
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_one_folder_is_prepared_anew_for_every_use_of_it(data, tmp_path, data_di
     folder = tmp_path / "shared"
     for domain in ("trainA", "trainB"):
         shutil.copytree(tmp_path / domain, folder / domain)
-    gray = Pixels(channels=1)
+    gray = ImageKind(channels=1)
     for kinds in ({"a": gray}, {"b": gray}, {}):
         source = UnpairedFolder(root=str(folder), **kinds)
         (held_out,) = (

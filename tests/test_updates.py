@@ -10,7 +10,7 @@ from jaxgan.methods.generator import translate
 from jaxgan.methods.updates import Passes, average, run
 from jaxgan.networks.resnet import ResNetGenerator
 from jaxgan.networks.unet import UNetGenerator
-from jaxgan.types import Translator
+from jaxgan.types import TrainedGenerator
 
 KEY = jax.random.key(0)
 
@@ -26,7 +26,7 @@ KEY = jax.random.key(0)
 def test_images_are_mirrored_to_what_a_network_needs_and_cut_back(generator, mirrored):
     images = jax.random.uniform(KEY, (2, 33, 50, 3), minval=-1)
     params = jax.jit(generator.init)({"params": KEY}, jnp.zeros((1, 16, 16, 3)))["params"]
-    translator = Translator(params, {}, generator)
+    translator = TrainedGenerator(params, {}, generator)
     translated = jax.jit(partial(translate, translator))(images, KEY)
     padding = ((0, 0), (0, mirrored[0] - 33), (0, mirrored[1] - 50), (0, 0))
     whole = jax.jit(generator.apply)({"params": params}, jnp.pad(images, padding, "reflect"))

@@ -67,7 +67,7 @@ class Evaluate:
         from jaxgan.inference.model import load
         from jaxgan.metrics.evaluate import Settings, make_evaluate, parse_metrics, table, to_json
         from jaxgan.metrics.weights import ALEXNET, INCEPTION, LPIPS_HEADS
-        from jaxgan.types import Translating
+        from jaxgan.types import TranslatesImages
 
         metrics = parse_metrics(self.metrics)
         model = load(
@@ -78,7 +78,7 @@ class Evaluate:
         )
         if self.untrained:
             model = model.untrained()
-        if not isinstance(model.config.method, Translating):
+        if not isinstance(model.config.method, TranslatesImages):
             for name in ("direction", "dropout", "norm_statistics"):
                 if getattr(self, name):
                     raise UserError(f"{self.run} does not translate images: leave {name} out")

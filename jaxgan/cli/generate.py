@@ -48,7 +48,7 @@ class Generate:
 
         model = load(self.run, config=self.config)
         model.generative()
-        (kind,) = model.config.data.pixels().values()
+        (kind,) = model.config.data.kinds().values()
         suffix = choose_suffix(".png", kind)
         names = [f"{index:05}{suffix}" for index in range(self.count)]
         claim(self.output, map(Path, [*names, "grid.png"]), overwrite=self.overwrite)

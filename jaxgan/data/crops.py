@@ -13,8 +13,8 @@ from jaxtyping import PRNGKeyArray, Shaped
 from PIL import Image, ImageOps
 
 from jaxgan.errors import ImageError
-from jaxgan.images.files import Pixelated, change, read_as
-from jaxgan.images.kinds import Pixels
+from jaxgan.images.files import RawImage, change, read_as
+from jaxgan.images.kinds import ImageKind
 from jaxgan.settings.resume import FREE
 from jaxgan.settings.validation import check
 from jaxgan.types import Batch, Example, RawBatch
@@ -62,7 +62,7 @@ class Crops:
         """The folder of prepared data sets."""
         return Path(self.data_dir).expanduser()
 
-    def spec(self, batch_size: int, pixels: Pixels) -> jax.ShapeDtypeStruct:
+    def spec(self, batch_size: int, pixels: ImageKind) -> jax.ShapeDtypeStruct:
         """Return shape and dtype of a batch of loaded images."""
         shape = (batch_size, self.load_size, self.load_size, pixels.channels)
         return jax.ShapeDtypeStruct(shape, jnp.dtype(pixels.dtype))
@@ -70,9 +70,9 @@ class Crops:
     def load(
         self,
         file: bytes | Path,
-        pixels: Pixels,
+        pixels: ImageKind,
         side: int,
-    ) -> Pixelated:
+    ) -> RawImage:
         """Return an image of a record at its size, where `side` takes the place of `load_size`.
 
         Raises:
@@ -82,7 +82,7 @@ class Crops:
 
     def fit(
         self,
-        image: Pixelated,
+        image: RawImage,
         side: int,
         resample: Image.Resampling = Image.Resampling.BICUBIC,
     ) -> Shaped[np.ndarray, "new_height new_width channels"]:
@@ -104,7 +104,7 @@ class Crops:
         rows, columns = slice(top, top + self.load_size), slice(left, left + self.load_size)
         return {name: image[rows, columns] for name, image in example.items()}
 
-    def augment(self, raw: RawBatch, pixels: Mapping[str, Pixels], key: PRNGKeyArray) -> Batch:
+    def augment(self, raw: RawBatch, pixels: Mapping[str, ImageKind], key: PRNGKeyArray) -> Batch:
         """Crop and mirror loaded images, and map them to [-1, 1].
 
         The images of one example, under different names, are treated alike.
@@ -144,6 +144,6 @@ def encoded(record: Any, name: str) -> bytes | Path:
     return image
 
 
-def normalize(raw: RawBatch, pixels: Mapping[str, Pixels]) -> Batch:
+def normalize(raw: RawBatch, pixels: Mapping[str, ImageKind]) -> Batch:
     """Map all images to [-1, 1]."""
     return {name: pixels[name].normalize(images) for name, images in raw.items()}

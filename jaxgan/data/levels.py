@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from jaxgan.images.files import Pixelated
-from jaxgan.images.kinds import Pixels
+from jaxgan.images.files import RawImage
+from jaxgan.images.kinds import ImageKind
 
 # Bits that a whole data set fills if its files hold other data than their depth says: 10 to 14 bits
 # in 16, numbers of classes in 8. Dark pictures fill more of 8 bits.
@@ -15,9 +15,9 @@ class Levels:
 
     def __init__(self):
         """Start without images."""
-        self._highest: dict[tuple[str, Pixels, str], int] = {}
+        self._highest: dict[tuple[str, ImageKind, str], int] = {}
 
-    def add(self, name: str, kind: Pixels, image: Pixelated) -> None:
+    def add(self, name: str, kind: ImageKind, image: RawImage) -> None:
         """Take an image as deep as its file is, which is going to be of some kind."""
         if kind.value_range is None and image.dtype != np.float32:
             key = name, kind, image.dtype.name

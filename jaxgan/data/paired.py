@@ -14,7 +14,7 @@ from jaxgan.data.crops import Crops, encoded, normalize
 from jaxgan.data.loader import DecodedRecords, batches, choose_split, stack, subset
 from jaxgan.data.matching import check_source, prepare_source
 from jaxgan.images.files import change, read_as
-from jaxgan.images.kinds import Pixels
+from jaxgan.images.kinds import ImageKind
 from jaxgan.types import Batch, Example, HeldOut, RawBatch, Spec, Splits
 
 
@@ -22,7 +22,7 @@ from jaxgan.types import Batch, Example, HeldOut, RawBatch, Spec, Splits
 class PairSource(Protocol):
     """Where pairs of images `a` and `b` come from."""
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """What images they are, by name."""
         ...
 
@@ -55,12 +55,12 @@ class Paired:
 
     def spec(self, batch_size: int) -> Spec:
         """See `Dataset.spec`."""
-        return {name: self.crops.spec(batch_size, kind) for name, kind in self.pixels().items()}
+        return {name: self.crops.spec(batch_size, kind) for name, kind in self.kinds().items()}
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """See `Dataset.pixels`."""
         first, second = self.direction
-        return {"input": self.source.pixels()[first], "target": self.source.pixels()[second]}
+        return {"input": self.source.kinds()[first], "target": self.source.kinds()[second]}
 
     def prepare(self) -> Splits:
         """See `Dataset.prepare`."""
@@ -100,16 +100,16 @@ class Paired:
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
         """See `Dataset.augment`."""
-        return self.crops.augment(raw, self.pixels(), key)
+        return self.crops.augment(raw, self.kinds(), key)
 
     def preprocess(self, raw: RawBatch) -> Batch:
         """See `Dataset.preprocess`."""
-        return normalize(raw, self.pixels())
+        return normalize(raw, self.kinds())
 
     def _decode(self, record: Any, side: int) -> Example:
         images = {
             domain: read_as(encoded(record, domain), kind)
-            for domain, kind in self.source.pixels().items()
+            for domain, kind in self.source.kinds().items()
         }
         height, width, _ = images["a"].shape
         if images["b"].shape[:2] != (height, width):
@@ -117,7 +117,7 @@ class Paired:
             images["b"] = change(images["b"], resize)
         return {
             name: self.crops.fit(images[domain], side, self._resample(domain))
-            for name, domain in zip(self.pixels(), self.direction, strict=True)
+            for name, domain in zip(self.kinds(), self.direction, strict=True)
         }
 
     def _resample(self, domain: str) -> Image.Resampling:

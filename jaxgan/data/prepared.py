@@ -20,14 +20,14 @@ from jaxtyping import UInt8
 
 from jaxgan.errors import UserError
 from jaxgan.files import lock
-from jaxgan.images.files import Pixelated
+from jaxgan.images.files import RawImage
 from jaxgan.types import Splits
 
 VERSION = "1.0.0"
 SHOWN = 5  # of a list that may be long
 # Errors that do not mean that a file is damaged; array_record reports them in words alone.
 BLAMELESS = (errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-Examples = Iterator[tuple[str, Mapping[str, Pixelated]]]
+Examples = Iterator[tuple[str, Mapping[str, RawImage]]]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from jaxtyping import PRNGKeyArray
 from jaxgan.data.crops import Crops, encoded, normalize
 from jaxgan.data.loader import DecodedRecords, batches, choose_split, stack, subset
 from jaxgan.data.matching import check_source, prepare_source
-from jaxgan.images.kinds import Pixels
+from jaxgan.images.kinds import ImageKind
 from jaxgan.types import Batch, Example, HeldOut, RawBatch, Spec, Splits
 
 
@@ -20,7 +20,7 @@ from jaxgan.types import Batch, Example, HeldOut, RawBatch, Spec, Splits
 class ImageSource(Protocol):
     """Where single images come from."""
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """What `image` is."""
         ...
 
@@ -48,11 +48,11 @@ class Unconditional:
 
     def spec(self, batch_size: int) -> Spec:
         """See `Dataset.spec`."""
-        return {"image": self.crops.spec(batch_size, self.pixels()["image"])}
+        return {"image": self.crops.spec(batch_size, self.kinds()["image"])}
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """See `Dataset.pixels`."""
-        return self.source.pixels()
+        return self.source.kinds()
 
     def prepare(self) -> Splits:
         """See `Dataset.prepare`."""
@@ -88,11 +88,11 @@ class Unconditional:
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
         """See `Dataset.augment`."""
-        return self.crops.augment(raw, self.pixels(), key)
+        return self.crops.augment(raw, self.kinds(), key)
 
     def preprocess(self, raw: RawBatch) -> Batch:
         """See `Dataset.preprocess`."""
-        return normalize(raw, self.pixels())
+        return normalize(raw, self.kinds())
 
     def _decode(self, record: Any, side: int) -> Example:
-        return {"image": self.crops.load(encoded(record, "image"), self.pixels()["image"], side)}
+        return {"image": self.crops.load(encoded(record, "image"), self.kinds()["image"], side)}

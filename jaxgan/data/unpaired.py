@@ -13,7 +13,7 @@ from jaxtyping import PRNGKeyArray
 from jaxgan.data.crops import Crops, encoded, normalize
 from jaxgan.data.loader import DecodedRecords, batches, choose_split, merge, stack, subset
 from jaxgan.data.matching import check_source, prepare_source
-from jaxgan.images.kinds import Pixels
+from jaxgan.images.kinds import ImageKind
 from jaxgan.types import Batch, Example, HeldOut, Published, RawBatch, Spec, Splits
 
 
@@ -21,7 +21,7 @@ from jaxgan.types import Batch, Example, HeldOut, Published, RawBatch, Spec, Spl
 class DomainSource(Protocol):
     """Where the images of domains `a` and `b` come from."""
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """What images they are, by domain."""
         ...
 
@@ -52,11 +52,11 @@ class Unpaired:
 
     def spec(self, batch_size: int) -> Spec:
         """See `Dataset.spec`."""
-        return {name: self.crops.spec(batch_size, kind) for name, kind in self.pixels().items()}
+        return {name: self.crops.spec(batch_size, kind) for name, kind in self.kinds().items()}
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """See `Dataset.pixels`."""
-        return self.source.pixels()
+        return self.source.kinds()
 
     def prepare(self) -> Splits:
         """See `Dataset.prepare`."""
@@ -117,13 +117,13 @@ class Unpaired:
         """See `Dataset.augment`."""
         a_key, b_key = jax.random.split(key)
         return {
-            **self.crops.augment({"a": raw["a"]}, self.pixels(), a_key),
-            **self.crops.augment({"b": raw["b"]}, self.pixels(), b_key),
+            **self.crops.augment({"a": raw["a"]}, self.kinds(), a_key),
+            **self.crops.augment({"b": raw["b"]}, self.kinds(), b_key),
         }
 
     def preprocess(self, raw: RawBatch) -> Batch:
         """See `Dataset.preprocess`."""
-        return normalize(raw, self.pixels())
+        return normalize(raw, self.kinds())
 
     def _decode(self, record: Any, name: str, side: int) -> Example:
-        return {name: self.crops.load(encoded(record, "image"), self.pixels()[name], side)}
+        return {name: self.crops.load(encoded(record, "image"), self.kinds()[name], side)}

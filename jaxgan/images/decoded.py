@@ -13,7 +13,7 @@ SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
 
 PIXELS_AT_A_TIME = 2**20  # so that what is computed between input and output takes little memory
 
-Pixelated = Shaped[np.ndarray, "height width channels"]
+RawImage = Shaped[np.ndarray, "height width channels"]
 
 
 class Decoded(NamedTuple):
@@ -25,7 +25,7 @@ class Decoded(NamedTuple):
         bands: Whether its channels may be anything, not gray, RGB or RGBA.
     """
 
-    pixels: Pixelated
+    pixels: RawImage
     alpha: bool = False
     bands: bool = False
 
@@ -44,7 +44,7 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels
 
 
-def usable(pixels: Pixelated) -> Pixelated:
+def usable(pixels: RawImage) -> RawImage:
     """Return values as uint8, uint16 or float32.
 
     Raises:
@@ -66,7 +66,7 @@ def rows_at_a_time(width: int) -> int:
 
 
 def by_rows(
-    function: Callable[[Pixelated], Pixelated], pixels: Pixelated
+    function: Callable[[RawImage], RawImage], pixels: RawImage
 ) -> Shaped[np.ndarray, "height width new_channels"]:
     """Return what a function makes of an image, of some rows at a time to save memory."""
     rows = rows_at_a_time(pixels.shape[1])

@@ -13,9 +13,9 @@ from PIL import Image
 from jaxgan.errors import ImageError
 from jaxgan.files import replacing
 from jaxgan.images import tiff
-from jaxgan.images.decoded import Pixelated, by_rows
+from jaxgan.images.decoded import RawImage, by_rows
 from jaxgan.images.decoders import MAX_PIXELS, Header, decode, measure
-from jaxgan.images.kinds import Pixels, PixelType
+from jaxgan.images.kinds import ImageKind, PixelType
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow
 DEPTHS: list[PixelType] = ["uint8", "uint16", "float32"]
@@ -26,7 +26,7 @@ def read_image(
     channels: int,
     nodata: float | None = None,
     max_pixels: int = MAX_PIXELS,
-) -> Pixelated:
+) -> RawImage:
     """Read an image as it is, upright, with so many channels.
 
     Gray becomes three equal channels where three are wanted, and RGB its luma where one is.
@@ -70,8 +70,8 @@ def read_image(
     return np.ascontiguousarray(pixels)
 
 
-def read_as(file: Path | bytes, kind: Pixels) -> Pixelated:
-    """Read an image of a kind, see `read_image` and `Pixels.convert`.
+def read_as(file: Path | bytes, kind: ImageKind) -> RawImage:
+    """Read an image of a kind, see `read_image` and `ImageKind.convert`.
 
     Raises:
         ImageError: If the file is broken, or its image is not of this kind.
@@ -97,7 +97,7 @@ def read_header(file: Path) -> Header:
     return _guarded(measure, file)
 
 
-def write_image(file: Path, image: Pixelated) -> None:
+def write_image(file: Path, image: RawImage) -> None:
     """Write an image in the format that the file's name ends in.
 
     Raises:
@@ -128,7 +128,7 @@ def write_image(file: Path, image: Pixelated) -> None:
 
 
 def change(
-    image: Pixelated, function: Callable[[Image.Image], Image.Image]
+    image: RawImage, function: Callable[[Image.Image], Image.Image]
 ) -> Shaped[np.ndarray, "new_height new_width channels"]:
     """Apply a function of Pillow's images, such as a resize, to an image of any kind.
 
@@ -160,7 +160,7 @@ def deepest(suffix: str, channels: int) -> PixelType | None:
     return "uint8" if channels in channels_held.get(suffix, ()) else None
 
 
-def choose_suffix(suffix: str, kind: Pixels) -> str:
+def choose_suffix(suffix: str, kind: ImageKind) -> str:
     """Return the ending of a file, or the first of .png and .tiff if that does not hold a kind."""
 
     def holds(suffix):
@@ -170,7 +170,7 @@ def choose_suffix(suffix: str, kind: Pixels) -> str:
     return next(filter(holds, (suffix, ".png", ".tiff")))
 
 
-def encode_image(image: Pixelated) -> bytes:
+def encode_image(image: RawImage) -> bytes:
     """Return an image as the bytes of a file that loses nothing.
 
     It is PNG for 8-bit RGB, and TIFF for all else.
@@ -196,13 +196,13 @@ def _guarded(read, file):
         raise ImageError(reason.splitlines()[0] if reason else type(error).__name__) from error
 
 
-def _over_white(rgba: Pixelated) -> Shaped[np.ndarray, "height width 3"]:
+def _over_white(rgba: RawImage) -> Shaped[np.ndarray, "height width 3"]:
     full = np.iinfo(rgba.dtype).max
     opacity = rgba[..., 3:] / full
     return (opacity * rgba[..., :3] + (1 - opacity) * full).round().astype(rgba.dtype)
 
 
-def _luma(rgb: Pixelated) -> Shaped[np.ndarray, "height width 1"]:
+def _luma(rgb: RawImage) -> Shaped[np.ndarray, "height width 1"]:
     with np.errstate(invalid="ignore", over="ignore"):  # infinite values are refused later
         luma = rgb @ np.array(LUMA)[:, None]
     return (luma if rgb.dtype == np.float32 else luma.round()).astype(rgb.dtype)

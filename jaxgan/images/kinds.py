@@ -15,7 +15,7 @@ PixelType = Literal["uint8", "uint16", "float32"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pixels:
+class ImageKind:
     """Channels, depth and range of the values of one kind of image."""
 
     channels: int = 3
@@ -99,6 +99,6 @@ class Pixels:
             )
 
 
-RGB = Pixels()
+RGB = ImageKind()
 RGB_IMAGE = {"image": RGB}
 RGB_DOMAINS = {"a": RGB, "b": RGB}

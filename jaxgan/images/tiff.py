@@ -22,7 +22,7 @@ from PIL import Image
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
 
 from jaxgan.errors import ImageError
-from jaxgan.images.decoded import ORIENTATION, Decoded, Pixelated, turned, upright, usable
+from jaxgan.images.decoded import ORIENTATION, Decoded, RawImage, turned, upright, usable
 
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 GDAL_NODATA = 42113  # a tag: the value, as text, of pixels without data
@@ -122,7 +122,7 @@ def measure(file: Path) -> tuple[tuple[int, int], np.dtype]:
         return (height, width), np.dtype(page.dtype)
 
 
-def write(target: Path | io.BytesIO | io.BufferedRandom, image: Pixelated) -> None:
+def write(target: Path | io.BytesIO | io.BufferedRandom, image: RawImage) -> None:
     """Write an image of any depth and number of channels."""
     channels = image.shape[-1]
     tifffile.imwrite(
@@ -169,7 +169,7 @@ def _is_for_pillow(page: tifffile.TiffPage) -> bool:
     return page.photometric not in COLORS or page.compression in FAXES
 
 
-def _colored(samples: Pixelated, page: tifffile.TiffPage) -> Decoded:
+def _colored(samples: RawImage, page: tifffile.TiffPage) -> Decoded:
     """Return samples as gray, RGB or RGBA, or as they are if they are bands."""
     channels, photometric = samples.shape[-1], page.photometric
     count = COLORS[photometric] if page.samplesperpixel > 1 else channels
@@ -191,7 +191,7 @@ def _colored(samples: Pixelated, page: tifffile.TiffPage) -> Decoded:
 
 
 def _color(
-    samples: Pixelated, page: tifffile.TiffPage
+    samples: RawImage, page: tifffile.TiffPage
 ) -> Shaped[np.ndarray, "height width new_channels"]:
     """Return the samples that hold the color of a page as gray or RGB."""
     photometric, channels = page.photometric, samples.shape[-1]
@@ -216,7 +216,7 @@ def _color(
     return color
 
 
-def _scaled(samples: Pixelated, bits: int | tuple[int, ...], dtype: np.dtype) -> Pixelated:
+def _scaled(samples: RawImage, bits: int | tuple[int, ...], dtype: np.dtype) -> RawImage:
     """Return integers that use some bits of their dtype as integers that use all of another."""
     integers = samples.dtype in (np.uint8, np.uint16)
     if not integers or isinstance(bits, tuple) or bits == 8 * dtype.itemsize:
@@ -226,7 +226,7 @@ def _scaled(samples: Pixelated, bits: int | tuple[int, ...], dtype: np.dtype) ->
 
 
 def _missing(
-    samples: Pixelated, page: tifffile.TiffPage
+    samples: RawImage, page: tifffile.TiffPage
 ) -> Bool[np.ndarray, "height width channels"]:
     """Return where GDAL's tag says that there are no data."""
     marker = page.tags.valueof(GDAL_NODATA)

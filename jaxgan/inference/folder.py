@@ -24,12 +24,12 @@ from jaxgan.images.files import (
     read_image,
     write_image,
 )
-from jaxgan.images.kinds import Pixels, PixelType
+from jaxgan.images.kinds import ImageKind, PixelType
 from jaxgan.inference.model import BATCH_SIZE, Model
 from jaxgan.inference.outputs import claim
 from jaxgan.inference.page import PAGE, Pair, plan, write_page, write_pictures
 from jaxgan.inference.tiles import translate_in_tiles
-from jaxgan.types import ImageArray, Translating
+from jaxgan.types import ImageArray, TranslatesImages
 
 BATCH_PIXELS = 2**20  # larger batches gain nothing and take memory
 UNUSABLE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)  # the disk does not take it
@@ -63,7 +63,7 @@ class Loaded(NamedTuple):
     """An image in [-1, 1], and how its translation is to be written."""
 
     image: ImageArray
-    kind: Pixels
+    kind: ImageKind
 
 
 def translate_files(
@@ -91,8 +91,10 @@ def translate_files(
     direction = model.choose_direction(options.direction)
     files, root = _find(source, output)
     method = model.config.method
-    assert isinstance(method, Translating)
-    inputs, outputs = (model.config.data.pixels()[name] for name in method.domains(direction))
+    assert isinstance(method, TranslatesImages)
+    inputs, outputs = (
+        model.config.data.kinds()[name] for name in method.source_and_target(direction)
+    )
     failed: list[str] = []
 
     def fail(file: Path, error: Exception) -> None:
@@ -185,7 +187,7 @@ def _batches(headers: Mapping[Path, Header], tile: int) -> Iterator[list[Path]]:
 
 
 def _choose_suffix(
-    file: Path, depth: PixelType, source: Pixels, target: Pixels, options: Options
+    file: Path, depth: PixelType, source: ImageKind, target: ImageKind, options: Options
 ) -> str:
     """Return the ending of the file to write.
 
@@ -200,7 +202,7 @@ def _choose_suffix(
 
 
 def _load(
-    file: Path, header: Header, output: Path, source: Pixels, target: Pixels, options: Options
+    file: Path, header: Header, output: Path, source: ImageKind, target: ImageKind, options: Options
 ) -> Loaded:
     """Read a file of any depth.
 
@@ -225,8 +227,8 @@ def _load(
 
 
 def _as_deep_as(
-    depth: PixelType, source: Pixels, target: Pixels, options: Options
-) -> tuple[Pixels, Pixels]:
+    depth: PixelType, source: ImageKind, target: ImageKind, options: Options
+) -> tuple[ImageKind, ImageKind]:
     """Return the kinds of input and output for a file of this depth.
 
     Raises:
@@ -242,7 +244,9 @@ def _as_deep_as(
     )
 
 
-def _at_depth(kind: Pixels, depth: PixelType, value_range: tuple[float, float] | None) -> Pixels:
+def _at_depth(
+    kind: ImageKind, depth: PixelType, value_range: tuple[float, float] | None
+) -> ImageKind:
     """Return the same kind of image at another depth.
 
     Args:
@@ -259,7 +263,7 @@ def _at_depth(kind: Pixels, depth: PixelType, value_range: tuple[float, float] |
     else:
         factor = np.iinfo(depth).max / np.iinfo(kind.dtype).max
         bounds = (factor * kind.bounds[0], factor * kind.bounds[1])
-    return Pixels(channels=kind.channels, dtype=depth, value_range=bounds)
+    return ImageKind(channels=kind.channels, dtype=depth, value_range=bounds)
 
 
 def _translate(
@@ -274,7 +278,7 @@ def _translate(
         return []
     if options.tile and options.tile < max(images[0].shape[:2]):
         tiled = translate_in_tiles(
-            model.translator(direction),
+            model.trained_generator(direction),
             images[0],
             jax.random.key(0),
             size=options.tile,

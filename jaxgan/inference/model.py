@@ -22,7 +22,7 @@ from jaxgan.methods.generator import translate
 from jaxgan.settings.stored import from_json, own_classes
 from jaxgan.training.checkpoint import find_checkpoint, read_config, read_state
 from jaxgan.training.program import initial_state, state_shapes
-from jaxgan.types import Generative, TrainState, Translating, Translator
+from jaxgan.types import GeneratesImages, TrainedGenerator, TrainState, TranslatesImages
 
 GENERATED_AT_A_TIME = 64  # so that one compilation serves all
 BATCH_SIZE = 8  # images that are translated at a time
@@ -134,7 +134,7 @@ class Model:
         direction = self.choose_direction(direction)
         key = jax.random.key(_integer("seed", seed, 0, 2**32))
         images = self._check_images(images, direction)
-        translator, run = self.translator(direction), _jitted_translate(*images.shape[1:3])
+        translator, run = self.trained_generator(direction), _jitted_translate(*images.shape[1:3])
         blocks = []
         for start in range(0, len(images), BATCH_SIZE):
             block = np.asarray(images[start : start + BATCH_SIZE])
@@ -143,7 +143,7 @@ class Model:
             blocks.append(np.asarray(run(translator, padded, jax.random.fold_in(key, start))))
         return np.concatenate(blocks)[: len(images)]
 
-    def translator(self, direction: str) -> Translator:
+    def trained_generator(self, direction: str) -> TrainedGenerator:
         """Return the generator of a direction, as it is to be used.
 
         Raises:
@@ -151,8 +151,8 @@ class Model:
                 `norm_statistics` is set and the generator has no batch norm.
         """
         direction, method = self.choose_direction(direction), self.config.method
-        assert isinstance(method, Translating)
-        translator = method.translator(self.state, direction)
+        assert isinstance(method, TranslatesImages)
+        translator = method.trained_generator(self.state, direction)
         if self.dropout is not None:
             translator = dataclasses.replace(translator, dropout=self.dropout)
         if self.norm_statistics is not None:
@@ -170,7 +170,7 @@ class Model:
         """
         method = self.config.method
         kind = type(method).__name__
-        if not isinstance(method, Translating):
+        if not isinstance(method, TranslatesImages):
             raise UserError(
                 f"{self.checkpoint} is a {kind}, which generates images and does not translate"
             )
@@ -229,14 +229,14 @@ class Model:
             blocks.append(np.asarray(generate(self.state, next(latents))))
         return np.concatenate(blocks)[:count]
 
-    def generative(self) -> Generative:
+    def generative(self) -> GeneratesImages:
         """Return the method, which generates images.
 
         Raises:
             jaxgan.errors.UserError: If it translates images instead.
         """
         method = self.config.method
-        if not isinstance(method, Generative):
+        if not isinstance(method, GeneratesImages):
             raise UserError(
                 f"{self.checkpoint} is a {type(method).__name__}, which translates images "
                 "and does not generate"
@@ -250,9 +250,9 @@ class Model:
             jaxgan.errors.UserError: If they are not.
         """
         method = self.config.method
-        assert isinstance(method, Translating)
-        source, _ = method.domains(direction)
-        channels = self.config.data.pixels()[source].channels
+        assert isinstance(method, TranslatesImages)
+        source, _ = method.source_and_target(direction)
+        channels = self.config.data.kinds()[source].channels
         expected = f"expected floats [batch, height, width, {channels}] in [-1, 1]"
         try:
             images = images if isinstance(images, jax.Array) else np.asarray(images)
@@ -296,5 +296,5 @@ def _jitted_translate(height: int, width: int) -> jax.stages.Wrapped:
 
 
 @functools.cache
-def _jitted_generate(method: Generative) -> jax.stages.Wrapped:
+def _jitted_generate(method: GeneratesImages) -> jax.stages.Wrapped:
     return jax.jit(method.generate, compiler_options=compiler_options())

@@ -15,7 +15,7 @@ from jaxgan.devices.compiler import compiler_options
 from jaxgan.methods.generator import apply, fitting
 from jaxgan.networks.layers.modules import Norm
 from jaxgan.networks.layers.norms import EPSILON
-from jaxgan.types import ImageArray, Translator
+from jaxgan.types import ImageArray, TrainedGenerator
 
 OVERLAP = 4  # neighbours share a quarter of a tile
 MARGIN = 4  # a quarter of which, at either end, is not used: it sees the edge of its tile
@@ -52,7 +52,7 @@ class Sums(NamedTuple):
 
 
 def translate_in_tiles(
-    translator: Translator,
+    translator: TrainedGenerator,
     image: ImageArray,
     key: PRNGKeyArray,
     *,
@@ -136,7 +136,7 @@ def _jitted_translate_tile() -> jax.stages.Wrapped:
 
 
 def _translate_tile(
-    translator: Translator,
+    translator: TrainedGenerator,
     key: PRNGKeyArray,
     tile: Float[Any, "size size channels"],
     weight: Float[Any, "size size"],

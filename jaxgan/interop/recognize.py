@@ -12,7 +12,7 @@ from jaxgan.data.sources.unpaired_folder import UnpairedFolder
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.errors import UserError
-from jaxgan.images.kinds import Pixels
+from jaxgan.images.kinds import ImageKind
 from jaxgan.interop.torch_file import Tensors
 from jaxgan.methods.cyclegan import CycleGAN
 from jaxgan.methods.dcgan import DCGAN
@@ -64,7 +64,7 @@ def _dcgan(generator: Tensors, discriminator: Tensors) -> Config:
     )
     channels = last.shape[1]
     crops = Crops(resize="center", load_size=size, crop_size=size, flip=False)
-    data = Unconditional(source=ImageFolder(image=Pixels(channels=channels)), crops=crops)
+    data = Unconditional(source=ImageFolder(image=ImageKind(channels=channels)), crops=crops)
     return Config(method=method, data=data, train=TrainConfig(steps=20_000, batch_size=64))
 
 

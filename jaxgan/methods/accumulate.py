@@ -18,15 +18,15 @@ Forward = Callable[[PyTree, PyTree, PyTree, PyTree], tuple[Images, PyTree]]
 Pullback = Callable[[Images], PyTree]
 
 
-def split(batch: PyTree, parts: int) -> PyTree:
+def split_batch(batch: PyTree, parts: int) -> PyTree:
     """Give arrays with a batch axis a new first axis of parts."""
     return jax.tree.map(
         lambda x: x.reshape(len(x) // parts, parts, *x.shape[1:]).swapaxes(0, 1), batch
     )
 
 
-def merge(parts: PyTree) -> PyTree:
-    """Undo `split`."""
+def merge_batch(parts: PyTree) -> PyTree:
+    """Undo `split_batch`."""
     return jax.tree.map(lambda x: x.swapaxes(0, 1).reshape(-1, *x.shape[2:]), parts)
 
 
@@ -134,7 +134,7 @@ def _in_turn(
         found, (aux, batch_stats) = function(held, batch_stats, part, keys)
         return (jax.tree.map(jnp.add, total, found), batch_stats), aux
 
-    inputs = (split(batch, parts), jnp.arange(parts))
+    inputs = (split_batch(batch, parts), jnp.arange(parts))
     (total, batch_stats), aux = scan(step, (zeros, batch_stats), inputs)
-    merged = jax.tree.map(lambda x: x.mean(axis=0) if x.ndim == 1 else merge(x), aux)
+    merged = jax.tree.map(lambda x: x.mean(axis=0) if x.ndim == 1 else merge_batch(x), aux)
     return total, (merged, batch_stats)

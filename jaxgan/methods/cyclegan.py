@@ -23,7 +23,15 @@ from jaxgan.methods.generator import translate
 from jaxgan.methods.image_pool import empty_pool, query
 from jaxgan.methods.losses import ADVERSARIAL_LOSSES, AdversarialLossName, Logits, correlation, l1
 from jaxgan.methods.schedules import Constant
-from jaxgan.methods.updates import Passes, apart, init_state, represent, run, together, update_all
+from jaxgan.methods.updates import (
+    Passes,
+    deinterleave,
+    init_state,
+    interleave,
+    represent,
+    run,
+    update_all,
+)
 from jaxgan.networks.layers.compute import Compute
 from jaxgan.networks.layers.modules import INITIALIZERS, InitializerName, NormName
 from jaxgan.networks.patchgan import discriminator
@@ -31,7 +39,16 @@ from jaxgan.networks.resnet import ResNetGenerator, UpsampleName
 from jaxgan.networks.unet import UNetGenerator, choose_depth
 from jaxgan.settings.resume import REPORTED
 from jaxgan.settings.validation import check
-from jaxgan.types import Batch, Images, Metrics, PyTree, Schedule, Spec, TrainState, Translator
+from jaxgan.types import (
+    Batch,
+    Images,
+    Metrics,
+    PyTree,
+    Schedule,
+    Spec,
+    TrainedGenerator,
+    TrainState,
+)
 
 INVERTED = -0.5  # correlation of input and output below which colors are likely inverted
 GENERATORS = ("generator_ab", "generator_ba")
@@ -194,8 +211,8 @@ class CycleGAN:
         gan = ADVERSARIAL_LOSSES[self.adversarial_loss]
         network, (real, fake) = self.make_discriminator(), images
         if self.norm == "instance":
-            logits, stats = run(network, params, stats, together(real, fake))
-            real_logits, fake_logits = apart(logits)
+            logits, stats = run(network, params, stats, interleave(real, fake))
+            real_logits, fake_logits = deinterleave(logits)
         else:
             # Real before fake: each has batch statistics of its own.
             real_logits, stats = run(network, params, stats, real)
@@ -239,7 +256,7 @@ class CycleGAN:
         """
         a, b = batch["a"], batch["b"]
         to_b, to_a = (
-            partial(translate, self.translator(state, direction), key=key)
+            partial(translate, self.trained_generator(state, direction), key=key)
             for direction in DIRECTIONS
         )
         fake_b, fake_a = to_b(a), to_a(b)
@@ -258,25 +275,25 @@ class CycleGAN:
 
     @property
     def paired(self) -> bool:
-        """See `Translating.paired`."""
+        """See `TranslatesImages.paired`."""
         return False
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """See `Translating.directions`."""
+        """See `TranslatesImages.directions`."""
         return DIRECTIONS
 
-    def domains(self, direction: str) -> tuple[str, str]:
-        """See `Translating.domains`."""
+    def source_and_target(self, direction: str) -> tuple[str, str]:
+        """See `TranslatesImages.domains`."""
         source, target = direction
         return source, target
 
-    def translator(self, state: TrainState, direction: str) -> Translator:
-        """See `Translating.translator`."""
+    def trained_generator(self, state: TrainState, direction: str) -> TrainedGenerator:
+        """See `TranslatesImages.translator`."""
         name = f"generator_{direction}"
         params = state.params[name]
         generator = self.make_generator(params["output"]["bias"].size)
-        return Translator(params, state.batch_stats[name], generator)
+        return TrainedGenerator(params, state.batch_stats[name], generator)
 
     def represent(self, state: TrainState, images: Images) -> list[Float[Array, "batch _ _ _"]]:
         """See `Representing.represent`; these are the features of both discriminators."""

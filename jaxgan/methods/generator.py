@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxgan.types import Translator
+from jaxgan.types import TrainedGenerator
 
 
 def translate(
-    translator: Translator, images: Float[Array, "batch height width _"], key: PRNGKeyArray
+    translator: TrainedGenerator, images: Float[Array, "batch height width _"], key: PRNGKeyArray
 ) -> Float[Array, "batch height width _"]:
     """Translate images of any size, each normalized alone, whatever its batch mates.
 
@@ -33,7 +33,7 @@ def translate(
 
 
 def apply(
-    translator: Translator, images: Float[Array, "batch height width _"], key: PRNGKeyArray
+    translator: TrainedGenerator, images: Float[Array, "batch height width _"], key: PRNGKeyArray
 ) -> Float[Array, "batch height width _"]:
     """Return a generator's output for images of sizes that suit it, as one batch."""
     # Batch norm in training mode insists on writing its statistics; they are thrown away.
@@ -48,7 +48,7 @@ def apply(
     return y
 
 
-def fitting(translator: Translator, edge: int) -> int:
+def fitting(translator: TrainedGenerator, edge: int) -> int:
     """Return the least height or width, from `edge` up, that suits a generator."""
     network = translator.network
     return max(edge + -edge % network.multiple, network.smallest)

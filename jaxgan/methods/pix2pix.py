@@ -20,7 +20,7 @@ from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.unet import UNetGenerator, choose_depth
 from jaxgan.settings.resume import FREE, REPORTED
 from jaxgan.settings.validation import check
-from jaxgan.types import Batch, Images, Metrics, Schedule, Spec, TrainState, Translator
+from jaxgan.types import Batch, Images, Metrics, Schedule, Spec, TrainedGenerator, TrainState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,29 +157,29 @@ class Pix2pix:
 
         Every image is normalized by itself, so the result does not depend on its batch mates.
         """
-        output = translate(self.translator(state, *self.directions), batch["input"], key)
+        output = translate(self.trained_generator(state, *self.directions), batch["input"], key)
         return {"input": batch["input"], "output": output} | (
             {"target": batch["target"]} if "target" in batch else {}
         )
 
     @property
     def paired(self) -> bool:
-        """See `Translating.paired`."""
+        """See `TranslatesImages.paired`."""
         return True
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """See `Translating.directions`."""
+        """See `TranslatesImages.directions`."""
         return ("input_to_target",)
 
-    def domains(self, direction: str) -> tuple[str, str]:
-        """See `Translating.domains`."""
+    def source_and_target(self, direction: str) -> tuple[str, str]:
+        """See `TranslatesImages.domains`."""
         return "input", "target"
 
-    def translator(self, state: TrainState, direction: str) -> Translator:
-        """See `Translating.translator`."""
+    def trained_generator(self, state: TrainState, direction: str) -> TrainedGenerator:
+        """See `TranslatesImages.translator`."""
         params = state.params["generator"]
-        return Translator(
+        return TrainedGenerator(
             params,
             state.batch_stats["generator"],
             self.make_generator(params["output"]["bias"].size),

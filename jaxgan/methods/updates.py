@@ -98,17 +98,17 @@ class Passes:
         self, x: Float[Array, "batch *input"], y: Float[Array, "batch *input"]
     ) -> Float[Array, "2 batch *output"]:
         """Return the outputs of two batches, made in one pass."""
-        return apart(self(together(x, y)))
+        return deinterleave(self(interleave(x, y)))
 
 
-def together(*batches: Float[Array, "batch *_"]) -> Float[Array, "images *_"]:
+def interleave(*batches: Float[Array, "batch *_"]) -> Float[Array, "images *_"]:
     """Return one batch of several, interleaved: what is split over devices stays where it is."""
-    return accumulate.merge(jnp.stack(batches))
+    return accumulate.merge_batch(jnp.stack(batches))
 
 
-def apart(images: Float[Array, "images *_"]) -> Float[Array, "2 batch *_"]:
-    """Undo `together` of two."""
-    return accumulate.split(images, 2)
+def deinterleave(images: Float[Array, "images *_"]) -> Float[Array, "2 batch *_"]:
+    """Undo `interleave` of two."""
+    return accumulate.split_batch(images, 2)
 
 
 def represent(

@@ -18,7 +18,7 @@ from jaxgan.metrics.extractors import ResizeName, make_extractor
 from jaxgan.metrics.linear_probe import linear_probe
 from jaxgan.metrics.measures import REAL, Chunk, Measure, Result
 from jaxgan.metrics.weights import INCEPTION
-from jaxgan.types import Evaluated, HeldOut, Splits, TrainState, Translating
+from jaxgan.types import Evaluated, HeldOut, Splits, TrainState, TranslatesImages
 
 ENOUGH = 4  # images for every metric
 CHUNK = 64  # images that are made and measured at a time
@@ -79,7 +79,7 @@ def make_evaluate(
             them, or if weights or a library are missing.
     """
     method = config.method
-    is_paired = isinstance(method, Translating) and method.paired
+    is_paired = isinstance(method, TranslatesImages) and method.paired
     if not is_paired and {*settings.metrics} & {*OF_PAIRS}:
         kind = type(method).__name__
         raise UserError(f"a {kind} has no targets to compare its images with: choose fid, kid")
@@ -191,8 +191,8 @@ def _examples(config: Config, splits: Splits, settings: Settings) -> dict[str, H
     """Return the examples to measure on: by domain where they are unrelated, else all under ""."""
     method = config.method
     domains = [None]
-    if isinstance(method, Translating) and not method.paired:
-        domains = method.domains(settings.direction or method.directions[0])
+    if isinstance(method, TranslatesImages) and not method.paired:
+        domains = method.source_and_target(settings.direction or method.directions[0])
     return {
         domain or "": config.data.held_out(splits, settings.count, settings.split, domain)
         for domain in domains
@@ -211,11 +211,11 @@ def _chunks(model: Model, examples: Mapping[str, HeldOut], settings: Settings) -
                 yield {name: np.asarray(images) for name, images in images.items()}
 
     def as_written(images, name):
-        kind = data.pixels()[name]
+        kind = data.kinds()[name]
         return np.asarray(kind.normalize(kind.denormalize(images)))
 
-    if not isinstance(method, Translating):
-        (target,) = data.pixels()
+    if not isinstance(method, TranslatesImages):
+        (target,) = data.kinds()
         made = model.generate(_count(examples[""]), settings.seed)
         start = 0
         for number, batch in enumerate(batches(examples[""])):
@@ -224,7 +224,7 @@ def _chunks(model: Model, examples: Mapping[str, HeldOut], settings: Settings) -
             yield Chunk(number, as_written(part, target), real, None)
         return
     direction = model.choose_direction(settings.direction)
-    source, target = method.domains(direction)
+    source, target = method.source_and_target(direction)
     for number, batch in enumerate(batches(examples["" if method.paired else source])):
         made = model.translate(batch[source], direction, settings.seed + number)
         yield Chunk(number, as_written(made, target), batch.get(target), batch[source])
@@ -255,10 +255,10 @@ def _protocol(model: Model, settings: Settings, examples: Mapping[str, HeldOut])
         "images": " translated, compared with ".join(images),
         "seed": str(settings.seed),
     }
-    if not isinstance(model.config.method, Translating):
+    if not isinstance(model.config.method, TranslatesImages):
         return protocol | {"norm statistics": "running averages"}
     direction = model.choose_direction(settings.direction)
-    translator = model.translator(direction)
+    translator = model.trained_generator(direction)
     running = translator.use_running_average and bool(translator.batch_stats)
     return protocol | {
         "direction": direction,

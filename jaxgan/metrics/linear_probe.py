@@ -42,7 +42,7 @@ def linear_probe(model: Model, splits: Splits, count: int) -> dict[str, float]:
         UserError: If scikit-learn is not installed, or the model or data set is not of this kind.
     """
     method, data = model.config.method, model.config.data
-    if not isinstance(method, Representing) or "image" not in data.pixels():
+    if not isinstance(method, Representing) or "image" not in data.kinds():
         kind = type(method).__name__
         raise UserError(f"linear-probe measures a DCGAN, and {model.checkpoint} is a {kind}")
     if not {"train", "test"} <= splits.keys():

@@ -135,7 +135,7 @@ def fcn_score(config: Config, splits: Splits) -> Measure:
     Raises:
         UserError: If the data set has no label maps to make photos of.
     """
-    if any(kind != RGB for kind in config.data.pixels().values()):
+    if any(kind != RGB for kind in config.data.kinds().values()):
         raise UserError("fcn-score needs label maps and photos in 8-bit RGB: leave it out")
     raws = config.data.held_out(splits, SEGMENTER_PAIRS, "train").batches
     if len(raws) > 1 or "input" not in raws[0]:

@@ -28,7 +28,7 @@ CLASSES = {
     "Unpaired": "jaxgan.data.unpaired:Unpaired",
     "Unconditional": "jaxgan.data.unconditional:Unconditional",
     "Crops": "jaxgan.data.crops:Crops",
-    "Pixels": "jaxgan.images.kinds:Pixels",
+    "ImageKind": "jaxgan.images.kinds:ImageKind",
     "PairedFolder": "jaxgan.data.sources.paired_folder:PairedFolder",
     "UnpairedFolder": "jaxgan.data.sources.unpaired_folder:UnpairedFolder",
     "ImageFolder": "jaxgan.data.sources.image_folder:ImageFolder",
@@ -42,6 +42,7 @@ CLASSES = {
     "UnpairedFacades": "jaxgan.data.facades.dataset:UnpairedFacades",
     "FacadePictures": "jaxgan.data.facades.dataset:FacadePictures",
 }
+FORMER = {"Pixels": "ImageKind"}  # tags of version 0.1 whose classes were renamed
 TAGS = {path: tag for tag, path in CLASSES.items()}
 
 
@@ -113,6 +114,7 @@ def _from_json(value: Any, own: dict[str, type]) -> Any:
 
 def _find_class(tag: str, own: dict[str, type]) -> type:
     name = tag.rpartition(":")[2].rpartition(".")[2]
+    name = FORMER.get(name, name)
     if tag in CLASSES or tag.startswith("jaxgan."):  # version 0.1 stored jaxgan.MODULE.CLASS
         if name not in CLASSES:
             raise ValueError("not a part of jaxgan")

@@ -10,7 +10,7 @@ import tyro
 
 from jaxgan.data.facades.plan import facade
 from jaxgan.data.prepared import Examples, Split, open_or_prepare, write
-from jaxgan.images.kinds import RGB_DOMAINS, RGB_IMAGE, Pixels
+from jaxgan.images.kinds import RGB_DOMAINS, RGB_IMAGE, ImageKind
 from jaxgan.settings.validation import check
 from jaxgan.types import Splits
 
@@ -34,7 +34,7 @@ class ProceduralFacades:
         check(self.train_count >= 1, "train_count must be at least 1")
         check(self.test_count >= 1, "test_count must be at least 1")
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """See `PairSource.pixels`."""
         return RGB_DOMAINS
 
@@ -53,7 +53,7 @@ class UnpairedFacades:
         default_factory=ProceduralFacades
     )
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """See `DomainSource.pixels`."""
         return RGB_DOMAINS
 
@@ -76,7 +76,7 @@ class FacadePictures:
         default_factory=ProceduralFacades
     )
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """See `ImageSource.pixels`."""
         return RGB_IMAGE
 

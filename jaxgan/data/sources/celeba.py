@@ -8,7 +8,7 @@ from jaxgan.data.sources.download import prepare_archive_file
 from jaxgan.data.sources.folder import prepare_folder
 from jaxgan.data.sources.image_folder import single_images
 from jaxgan.errors import UserError
-from jaxgan.images.kinds import RGB_IMAGE, Pixels
+from jaxgan.images.kinds import RGB_IMAGE, ImageKind
 from jaxgan.settings.resume import FREE
 from jaxgan.types import Splits
 
@@ -24,18 +24,18 @@ class CelebA:
     root: str | None = field(default=None, metadata=FREE)
     """Its extracted folder, in place of the file."""
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """See `ImageSource.pixels`."""
         return RGB_IMAGE
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `ImageSource.prepare`."""
         if self.root is not None:
-            return prepare_folder(self.root, data_dir, single_images(self.pixels()))
+            return prepare_folder(self.root, data_dir, single_images(self.kinds()))
         if self.archive is None:
             raise UserError(
                 "CelebA's download allows few people a day: get img_align_celeba.zip by hand from "
                 f"{PAGE} and pass it as --config.data.archive=PATH/img_align_celeba.zip, or its "
                 "extracted folder as --config.data.root=DIR"
             )
-        return prepare_archive_file(self.archive, "celeba", data_dir, single_images(self.pixels()))
+        return prepare_archive_file(self.archive, "celeba", data_dir, single_images(self.kinds()))

@@ -12,7 +12,7 @@ from jaxgan.data.sources.archive import open_archive
 from jaxgan.data.sources.download import download, recorded_sha256
 from jaxgan.data.sources.folder import fingerprint
 from jaxgan.errors import UserError
-from jaxgan.images.kinds import RGB_IMAGE, Pixels
+from jaxgan.images.kinds import RGB_IMAGE, ImageKind
 from jaxgan.settings.resume import FREE
 from jaxgan.types import Splits
 
@@ -35,7 +35,7 @@ class CIFAR10:
     mirror: str = field(default=HOST, metadata=FREE)
     """Address below which that file lies."""
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """See `ImageSource.pixels`."""
         return RGB_IMAGE
 

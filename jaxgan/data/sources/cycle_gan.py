@@ -7,8 +7,8 @@ from typing import Literal
 
 from jaxgan.data.sources.download import prepare_archive, recorded_sha256
 from jaxgan.data.sources.folder import prepare_folder
-from jaxgan.data.sources.unpaired_folder import domains
-from jaxgan.images.kinds import RGB_DOMAINS, Pixels
+from jaxgan.data.sources.unpaired_folder import unpaired_layout
+from jaxgan.images.kinds import RGB_DOMAINS, ImageKind
 from jaxgan.settings.resume import FREE
 from jaxgan.types import Splits
 
@@ -55,7 +55,7 @@ class CycleGANDownload:
     root: str | None = field(default=None, metadata=FREE)
     """The archive's extracted folder, which holds trainA and trainB, in place of a download."""
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """See `DomainSource.pixels`."""
         return RGB_DOMAINS
 
@@ -78,8 +78,10 @@ class CycleGANDownload:
 
     def _prepare(self, data_dir: Path) -> Splits:
         if self.root is not None:
-            return prepare_folder(self.root, data_dir, domains(self.pixels()))
+            return prepare_folder(self.root, data_dir, unpaired_layout(self.kinds()))
         sha256 = recorded_sha256("cycle_gan", f"{HOST}/{self.name}.zip")
         url = f"{self.mirror.rstrip('/')}/{self.name}.zip"
         name = f"cycle_gan_{self.name}"
-        return prepare_archive(url, sha256, self.archive, name, data_dir, domains(self.pixels()))
+        return prepare_archive(
+            url, sha256, self.archive, name, data_dir, unpaired_layout(self.kinds())
+        )

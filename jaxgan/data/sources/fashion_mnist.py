@@ -15,12 +15,12 @@ from jaxgan.data.prepared import open_or_prepare, write_arrays
 from jaxgan.data.sources.download import download, recorded_sha256
 from jaxgan.data.sources.folder import fingerprint
 from jaxgan.errors import UserError
-from jaxgan.images.kinds import Pixels
+from jaxgan.images.kinds import ImageKind
 from jaxgan.settings.resume import FREE
 from jaxgan.types import Splits
 
 HOST = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
-GRAY_IMAGE = {"image": Pixels(channels=1)}
+GRAY_IMAGE = {"image": ImageKind(channels=1)}
 MOST = 16 + 60_000 * 28 * 28  # bytes of a file
 SPLITS = {"train": "train", "test": "t10k"}  # by name of the split, the beginning of its files
 
@@ -34,7 +34,7 @@ class FashionMNIST:
     mirror: str = field(default=HOST, metadata=FREE)
     """Address below which the four files lie."""
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """See `ImageSource.pixels`."""
         return GRAY_IMAGE
 

@@ -13,15 +13,15 @@ from jaxgan.data.levels import Levels
 from jaxgan.data.prepared import Examples, Split, open_or_prepare, shorten, write
 from jaxgan.errors import ImageError, UserError
 from jaxgan.files import printable
-from jaxgan.images.files import Pixelated, read_image, read_size
-from jaxgan.images.kinds import Pixels
+from jaxgan.images.files import RawImage, read_image, read_size
+from jaxgan.images.kinds import ImageKind
 from jaxgan.types import Splits
 
 SPLITS = ("train", "val", "test")
 TIFF = (".tif", ".tiff")  # version 0.1 did not read all of them by the same rules
 
 
-class Item(NamedTuple):
+class FileExample(NamedTuple):
     """The files of one example, and its name.
 
     Attributes:
@@ -32,7 +32,7 @@ class Item(NamedTuple):
 
     name: str
     files: tuple[Path, ...]
-    pixels: tuple[Pixels, ...]
+    pixels: tuple[ImageKind, ...]
 
 
 class Found(NamedTuple):
@@ -44,7 +44,7 @@ class Found(NamedTuple):
         left_out: Files of a split that are not in an example, with the reason.
     """
 
-    items: dict[str, list[Item]]
+    items: dict[str, list[FileExample]]
     read_as: dict[str, str]
     left_out: dict[Path, str]
 
@@ -70,9 +70,9 @@ class Layout(NamedTuple):
     """
 
     image_names: tuple[str, ...]
-    pixels: Mapping[str, Pixels]
+    pixels: Mapping[str, ImageKind]
     find: Callable[[Path], Found]
-    read: Callable[[Item], Sequence[Pixelated]]
+    read: Callable[[FileExample], Sequence[RawImage]]
 
 
 def prepare_folder(root: str | None, data_dir: Path, layout: Layout) -> Splits:
@@ -229,7 +229,7 @@ def outside(root: Path, split: str, folders: tuple[Path, Path]) -> dict[Path, st
     }
 
 
-def is_png(pixels: Pixels) -> bool:
+def is_png(pixels: ImageKind) -> bool:
     """Return whether images of a kind are kept as PNG."""
     return pixels.channels == 3 and pixels.dtype == "uint8"
 
@@ -252,7 +252,7 @@ def _naming(file: Path) -> Iterator[None]:
         raise ImageError(f"{file}: {error}") from error
 
 
-def read_file(file: Path, pixels: Pixels) -> Pixelated:
+def read_file(file: Path, pixels: ImageKind) -> RawImage:
     """Read an image with the channels of a kind, as deep as the file is.
 
     Raises:
@@ -262,7 +262,7 @@ def read_file(file: Path, pixels: Pixels) -> Pixelated:
         return read_image(file, pixels.channels, pixels.nodata)
 
 
-def read_one(item: Item) -> list[Pixelated]:
+def read_one(item: FileExample) -> list[RawImage]:
     """Read the image of an item that has one.
 
     Raises:
@@ -271,7 +271,7 @@ def read_one(item: Item) -> list[Pixelated]:
     return [read_file(item.files[0], item.pixels[0])]
 
 
-def _convert(file: Path, kind: Pixels, image: Pixelated) -> Pixelated:
+def _convert(file: Path, kind: ImageKind, image: RawImage) -> RawImage:
     """Return an image as deep as its kind is.
 
     Raises:

@@ -8,8 +8,8 @@ from pathlib import Path
 from jaxgan.data.prepared import shorten
 from jaxgan.data.sources.folder import (
     SPLITS,
+    FileExample,
     Found,
-    Item,
     Layout,
     is_image,
     prepare_folder,
@@ -19,7 +19,7 @@ from jaxgan.data.sources.folder import (
 )
 from jaxgan.errors import UserError
 from jaxgan.files import printable
-from jaxgan.images.kinds import RGB, Pixels
+from jaxgan.images.kinds import RGB, ImageKind
 from jaxgan.settings.resume import FREE
 from jaxgan.types import Splits
 
@@ -34,24 +34,24 @@ class ImageFolder:
 
     root: str | None = field(default=None, metadata=FREE)
     """Folder that holds the images."""
-    image: Pixels = RGB
+    image: ImageKind = RGB
     """What the images are."""
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """See `ImageSource.pixels`."""
         return {"image": self.image}
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `ImageSource.prepare`."""
-        return prepare_folder(self.root, data_dir, single_images(self.pixels()))
+        return prepare_folder(self.root, data_dir, single_images(self.kinds()))
 
 
-def single_images(pixels: Mapping[str, Pixels]) -> Layout:
+def single_images(pixels: Mapping[str, ImageKind]) -> Layout:
     """Return the layout of single images of this kind."""
     return Layout(("image",), pixels, partial(_find, pixels=tuple(pixels.values())), read_one)
 
 
-def _find(root: Path, pixels: tuple[Pixels, ...]) -> Found:
+def _find(root: Path, pixels: tuple[ImageKind, ...]) -> Found:
     splits = {split: root / split for split in SPLITS if (root / split).is_dir()}
     files = visible_files(root)
     places = {file: file.relative_to(root).parts[:-1] for file in files}
@@ -65,7 +65,7 @@ def _find(root: Path, pixels: tuple[Pixels, ...]) -> Found:
         of_classes = f", of classes {shorten(classes, ', ')}" if classes else ""
         read_as = {"train": f"all images{of_classes}"}
     items = {
-        split: [Item(relative_name(file, splits[split]), (file,), pixels) for file in files]
+        split: [FileExample(relative_name(file, splits[split]), (file,), pixels) for file in files]
         for split, files in found.items()
         if files
     }

@@ -8,8 +8,8 @@ from pathlib import Path
 from jaxgan.data.prepared import shorten
 from jaxgan.data.sources.folder import (
     SPLITS,
+    FileExample,
     Found,
-    Item,
     Layout,
     domain_folders,
     outside,
@@ -20,8 +20,8 @@ from jaxgan.data.sources.folder import (
 )
 from jaxgan.errors import ImageError, UserError
 from jaxgan.files import printable
-from jaxgan.images.files import Pixelated
-from jaxgan.images.kinds import RGB, Pixels
+from jaxgan.images.files import RawImage
+from jaxgan.images.kinds import RGB, ImageKind
 from jaxgan.settings.resume import FREE
 from jaxgan.types import Splits
 
@@ -37,26 +37,26 @@ class PairedFolder:
 
     root: str | None = field(default=None, metadata=FREE)
     """Folder that holds train, or trainA and trainB."""
-    a: Pixels = RGB
+    a: ImageKind = RGB
     """What the images A are."""
-    b: Pixels = RGB
+    b: ImageKind = RGB
     """What the images B are."""
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """See `PairSource.pixels`."""
         return {"a": self.a, "b": self.b}
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `PairSource.prepare`."""
-        return prepare_folder(self.root, data_dir, pairs(self.pixels()))
+        return prepare_folder(self.root, data_dir, paired_layout(self.kinds()))
 
 
-def pairs(pixels: Mapping[str, Pixels]) -> Layout:
+def paired_layout(pixels: Mapping[str, ImageKind]) -> Layout:
     """Return the layout of pairs `a` and `b` of these kinds."""
     return Layout(("a", "b"), pixels, partial(_find, pixels=tuple(pixels.values())), _read)
 
 
-def _find(root: Path, pixels: tuple[Pixels, ...]) -> Found:
+def _find(root: Path, pixels: tuple[ImageKind, ...]) -> Found:
     found = Found({}, {}, {})
     for split in SPLITS:
         folder, (a, b) = root / split, domain_folders(root, split)
@@ -66,7 +66,7 @@ def _find(root: Path, pixels: tuple[Pixels, ...]) -> Found:
             found.left_out.update(dict.fromkeys(halves, "the folder of the other half is missing"))
             pictures = (file for file in files if file not in found.left_out)
             named = _by_name(folder, pictures, found.left_out)
-            items = [Item(name, (file,), pixels) for name, file in named.items()]
+            items = [FileExample(name, (file,), pixels) for name, file in named.items()]
             read_as = f"pictures in {split}, A left and B right"
         elif a.is_dir() and b.is_dir():
             items = _match(root, a, b, pixels, found.left_out)
@@ -89,14 +89,14 @@ def _find(root: Path, pixels: tuple[Pixels, ...]) -> Found:
 
 
 def _match(
-    root: Path, a: Path, b: Path, pixels: tuple[Pixels, ...], left_out: dict[Path, str]
-) -> list[Item]:
+    root: Path, a: Path, b: Path, pixels: tuple[ImageKind, ...], left_out: dict[Path, str]
+) -> list[FileExample]:
     """Return the pairs of two folders, and note the files without a partner."""
     in_a, in_b = (_by_name(side, visible_files(side), left_out) for side in (a, b))
     for files, others, other in ((in_a, in_b, b), (in_b, in_a, a)):
         reason = f"no partner in {relative_name(other, root)}"
         left_out.update({files[name]: reason for name in files if name not in others})
-    return [Item(name, (in_a[name], in_b[name]), pixels) for name in in_a if name in in_b]
+    return [FileExample(name, (in_a[name], in_b[name]), pixels) for name in in_a if name in in_b]
 
 
 def _by_name(folder: Path, files: Iterable[Path], left_out: dict[Path, str]) -> dict[str, Path]:
@@ -111,7 +111,7 @@ def _by_name(folder: Path, files: Iterable[Path], left_out: dict[Path, str]) -> 
     return named
 
 
-def _read(item: Item) -> list[Pixelated]:
+def _read(item: FileExample) -> list[RawImage]:
     if len(item.files) == 2:
         return list(map(read_file, item.files, item.pixels))
     (file,) = item.files

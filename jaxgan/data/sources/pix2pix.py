@@ -7,8 +7,8 @@ from typing import Literal
 
 from jaxgan.data.sources.download import prepare_archive
 from jaxgan.data.sources.folder import prepare_folder
-from jaxgan.data.sources.paired_folder import pairs
-from jaxgan.images.kinds import RGB_DOMAINS, Pixels
+from jaxgan.data.sources.paired_folder import paired_layout
+from jaxgan.images.kinds import RGB_DOMAINS, ImageKind
 from jaxgan.settings.resume import FREE
 from jaxgan.types import Splits
 
@@ -30,15 +30,15 @@ class Pix2pixDownload:
     root: str | None = field(default=None, metadata=FREE)
     """The archive's extracted folder, which holds train, in place of a download."""
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """See `PairSource.pixels`."""
         return RGB_DOMAINS
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `PairSource.prepare`."""
         if self.root is not None:
-            return prepare_folder(self.root, data_dir, pairs(self.pixels()))
+            return prepare_folder(self.root, data_dir, paired_layout(self.kinds()))
         url = f"{self.mirror.rstrip('/')}/{self.name}.tar.gz"
         name = f"pix2pix_{self.name}"
         # The authors publish no checksums.
-        return prepare_archive(url, None, self.archive, name, data_dir, pairs(self.pixels()))
+        return prepare_archive(url, None, self.archive, name, data_dir, paired_layout(self.kinds()))

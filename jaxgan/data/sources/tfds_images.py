@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jaxgan.data.prepared import Records, file_format, unreadable
 from jaxgan.errors import UserError
-from jaxgan.images.kinds import RGB, Pixels
+from jaxgan.images.kinds import RGB, ImageKind
 from jaxgan.types import Splits
 
 
@@ -19,10 +19,10 @@ class TFDSImages:
 
     name: str
     """Its name, with a config and version if there are several: mnist, lsun/bedroom, ..."""
-    image: Pixels = RGB
+    image: ImageKind = RGB
     """What the images are."""
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """See `ImageSource.pixels`."""
         return {"image": self.image}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from jaxgan.data.sources.folder import (
     SPLITS,
+    FileExample,
     Found,
-    Item,
     Layout,
     domain_folders,
     outside,
@@ -18,7 +18,7 @@ from jaxgan.data.sources.folder import (
     visible_files,
 )
 from jaxgan.errors import UserError
-from jaxgan.images.kinds import RGB, Pixels
+from jaxgan.images.kinds import RGB, ImageKind
 from jaxgan.settings.resume import FREE
 from jaxgan.types import Splits
 
@@ -32,26 +32,26 @@ class UnpairedFolder:
 
     root: str | None = field(default=None, metadata=FREE)
     """Folder that holds trainA and trainB."""
-    a: Pixels = RGB
+    a: ImageKind = RGB
     """What the images A are."""
-    b: Pixels = RGB
+    b: ImageKind = RGB
     """What the images B are."""
 
-    def pixels(self) -> Mapping[str, Pixels]:
+    def kinds(self) -> Mapping[str, ImageKind]:
         """See `DomainSource.pixels`."""
         return {"a": self.a, "b": self.b}
 
     def prepare(self, data_dir: Path) -> Splits:
         """See `DomainSource.prepare`."""
-        return prepare_folder(self.root, data_dir, domains(self.pixels()))
+        return prepare_folder(self.root, data_dir, unpaired_layout(self.kinds()))
 
 
-def domains(pixels: Mapping[str, Pixels]) -> Layout:
+def unpaired_layout(pixels: Mapping[str, ImageKind]) -> Layout:
     """Return the layout of two domains `a` and `b` of these kinds."""
     return Layout(("image",), pixels, partial(_find, pixels=pixels), read_one)
 
 
-def _find(root: Path, pixels: Mapping[str, Pixels]) -> Found:
+def _find(root: Path, pixels: Mapping[str, ImageKind]) -> Found:
     found = Found({}, {}, {})
     for split in SPLITS:
         folders = domain_folders(root, split)
@@ -59,7 +59,8 @@ def _find(root: Path, pixels: Mapping[str, Pixels]) -> Found:
         for domain, folder in zip("AB", folders, strict=True):
             kind = (pixels[domain.lower()],)
             items = [
-                Item(relative_name(file, folder), (file,), kind) for file in visible_files(folder)
+                FileExample(relative_name(file, folder), (file,), kind)
+                for file in visible_files(folder)
             ]
             if items:
                 found.items[f"{split}{domain}"] = items
