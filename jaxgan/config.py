@@ -8,7 +8,7 @@ from types import ModuleType
 
 from jaxgan.errors import UserError
 from jaxgan.settings.resume import FREE
-from jaxgan.settings.validation import MOST, check, check_tree
+from jaxgan.settings.validation import MOST, check_tree, require
 from jaxgan.types import Dataset, Method, Splits
 
 
@@ -64,15 +64,15 @@ class TrainConfig:
     def __post_init__(self):
         sizes = ("batch_size", "sample_count", "eval_count", "keep_last", "steps_per_dispatch")
         for name in ("steps", *sizes):
-            check(getattr(self, name) >= 1, f"{name} must be at least 1")
+            require(getattr(self, name) >= 1, f"{name} must be at least 1")
         counts = ("log_every", "sample_every", "eval_every", "checkpoint_every", "keep_every")
         for name in ("seed", "epochs", *counts):
-            check(getattr(self, name) >= 0, f"{name} must not be negative")
+            require(getattr(self, name) >= 0, f"{name} must not be negative")
         at_once = self.steps_per_dispatch
         for name in ("steps", *counts):
             count = getattr(self, name)
             message = f"{name}, {count}, must be a multiple of steps_per_dispatch, {at_once}"
-            check(count % at_once == 0, message)
+            require(count % at_once == 0, message)
 
 
 @dataclass(frozen=True, kw_only=True)

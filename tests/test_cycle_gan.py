@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
-from jaxgan.training.program import resolve
 from PIL import Image
 
 from jaxgan.cli import train as command_line
@@ -19,6 +18,7 @@ from jaxgan.errors import UserError
 from jaxgan.methods.cyclegan import CycleGAN
 from jaxgan.methods.schedules import LinearDecay
 from jaxgan.settings.stored import to_json
+from jaxgan.training.program import resolve
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 # Steps and checkpoint_every of the configs cyclegan_NAME.py of version 0.1: 200 and 5 epochs.

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from jaxgan.errors import ImageError
 from jaxgan.images.files import (
-    change,
+    apply_pillow,
     deepest,
     encode_image,
     read_image,
@@ -208,12 +208,12 @@ def test_formats_say_what_they_hold(tmp_path):
 def test_images_of_every_kind_are_resized_alike(dtype):
     """A ramp stays one; constant channels stay as they are."""
     ramp = np.broadcast_to(np.arange(0, 200, 10)[None, :, None], (10, 20, 5)).astype(dtype)
-    halved = change(ramp, lambda image: image.resize((10, 5), Image.Resampling.BILINEAR))
+    halved = apply_pillow(ramp, lambda image: image.resize((10, 5), Image.Resampling.BILINEAR))
     assert halved.dtype == dtype
     assert halved.shape == (5, 10, 5)
     np.testing.assert_allclose(halved[2, 1:-1, 3], np.arange(0, 200, 20)[1:-1] + 5, atol=0.5)
-    rgb = change(ramp[..., :3].astype(np.uint8), lambda image: image.resize((10, 5)))
-    many = change(ramp.astype(np.uint8), lambda image: image.resize((10, 5)))
+    rgb = apply_pillow(ramp[..., :3].astype(np.uint8), lambda image: image.resize((10, 5)))
+    many = apply_pillow(ramp.astype(np.uint8), lambda image: image.resize((10, 5)))
     assert np.abs(rgb.astype(int) - many[..., :3]).max() <= 1
 
 

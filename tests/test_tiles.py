@@ -18,7 +18,7 @@ CONTRAST = np.kron(RNG.uniform(0.05, 1, (5, 6)), np.ones((32, 32)))[:150, :, Non
 IMAGE = (CONTRAST * RNG.uniform(-1, 1, (150, 192, 3))).astype(np.float32)
 
 
-def trained_generator(name, **changes):
+def translator(name, **changes):
     case = METHODS[name]
     method = dataclasses.replace(case.method, **changes)
     return method.trained_generator(init(method, KEY, case.spec(1)), method.directions[0])

@@ -5,7 +5,7 @@ import pytest
 
 from jaxgan.errors import UserError
 from jaxgan.interop.torch_file import write_tensors
-from jaxgan.metrics.weights import WeightsFile, default_folder, find
+from jaxgan.metrics.weights import WeightsFile, default_folder, load_weights
 
 TENSORS = {"conv.weight": np.arange(6, dtype=np.float32).reshape(1, 2, 1, 3)}
 URL = "https://example.org/weights/net.pth"
@@ -36,12 +36,12 @@ def test_weights_lie_in_the_users_cache(monkeypatch, tmp_path, downloaded, weigh
     default_folder().mkdir(parents=True)
     downloaded.rename(default_folder() / weights.name)
     assert default_folder().is_relative_to(tmp_path)
-    assert_found(find(weights))
+    assert_found(load_weights(weights))
 
 
 def test_missing_weights_are_asked_for(tmp_path, weights):
     with pytest.raises(UserError) as error:
-        find(weights, folder=tmp_path)
+        load_weights(weights, folder=tmp_path)
     assert str(error.value) == (
         f"there is no file {tmp_path / weights.name}: get it from {URL} and put it there"
     )
@@ -49,13 +49,13 @@ def test_missing_weights_are_asked_for(tmp_path, weights):
 
 def test_a_given_file_is_kept_for_the_next_time(tmp_path, downloaded, weights):
     folder = tmp_path / "cache" / "weights"
-    assert_found(find(weights, given=downloaded, folder=folder))
+    assert_found(load_weights(weights, given=downloaded, folder=folder))
     assert [file.name for file in folder.iterdir()] == [weights.name]
     downloaded.unlink()
-    assert_found(find(weights, folder=folder))
-    assert_found(find(weights, given=folder / weights.name, folder=folder))
+    assert_found(load_weights(weights, folder=folder))
+    assert_found(load_weights(weights, given=folder / weights.name, folder=folder))
     with pytest.raises(UserError, match=r"there is no file .*net \(1\).pth: get it from"):
-        find(weights, given=downloaded, folder=folder)
+        load_weights(weights, given=downloaded, folder=folder)
 
 
 def test_damaged_and_other_files_are_refused_and_not_kept(tmp_path, downloaded, weights):
@@ -65,9 +65,9 @@ def test_damaged_and_other_files_are_refused_and_not_kept(tmp_path, downloaded, 
     folder = tmp_path / "weights"
     expected = f"SHA-256 does not begin with {weights.sha256}: get it again from {URL}"
     with pytest.raises(UserError, match=expected):
-        find(weights, given=downloaded, folder=folder)
+        load_weights(weights, given=downloaded, folder=folder)
     assert not folder.exists()
     folder.mkdir()
     downloaded.rename(folder / weights.name)
     with pytest.raises(UserError, match=expected):
-        find(weights, folder=folder)
+        load_weights(weights, folder=folder)

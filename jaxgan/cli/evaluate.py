@@ -10,7 +10,7 @@ from jaxgan.cli.switch import on
 from jaxgan.errors import UserError
 from jaxgan.files import write_text
 from jaxgan.inference.outputs import claim
-from jaxgan.settings.validation import check, check_tree
+from jaxgan.settings.validation import check_tree, require
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Evaluate:
 
     def __post_init__(self):
         check_tree(self)
-        check(self.count >= 2, "count must be at least 2")
-        check(0 <= self.seed < 2**32, "seed must be at least 0 and below 2**32")
+        require(self.count >= 2, "count must be at least 2")
+        require(0 <= self.seed < 2**32, "seed must be at least 0 and below 2**32")
 
     def __call__(self) -> None:
         """Print a table, and write it to a file."""

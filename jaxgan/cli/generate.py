@@ -8,7 +8,7 @@ import tyro
 
 from jaxgan.files import replacing
 from jaxgan.inference.outputs import claim
-from jaxgan.settings.validation import check, check_tree
+from jaxgan.settings.validation import check_tree, require
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Generate:
 
     def __post_init__(self):
         check_tree(self)
-        check(self.count >= 1, "count must be at least 1")
-        check(0 <= self.seed < 2**32, "seed must be at least 0 and below 2**32")
+        require(self.count >= 1, "count must be at least 1")
+        require(0 <= self.seed < 2**32, "seed must be at least 0 and below 2**32")
 
     def __call__(self) -> None:
         """Write the images."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxgan.cli.switch import on
-from jaxgan.settings.validation import check, check_tree
+from jaxgan.settings.validation import check_tree, require
 
 WHOLE_STATISTICS = (
     "tiles with the norm statistics of the whole image: one pass over it for every norm, and one "
@@ -58,11 +58,11 @@ class Translate:
 
     def __post_init__(self):
         check_tree(self)
-        check(self.tile >= 0, "tile must not be negative")
-        check(self.max_pixels >= 1, "max_pixels must be at least 1")
+        require(self.tile >= 0, "tile must not be negative")
+        require(self.max_pixels >= 1, "max_pixels must be at least 1")
         if self.value_range:
             low, high = self.value_range
-            check(low < high, "the first of value_range must be below the second")
+            require(low < high, "the first of value_range must be below the second")
 
     def __call__(self) -> int:
         """Write the images; return 1 if some could not be translated."""

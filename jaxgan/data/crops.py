@@ -13,10 +13,10 @@ from jaxtyping import PRNGKeyArray, Shaped
 from PIL import Image, ImageOps
 
 from jaxgan.errors import ImageError
-from jaxgan.images.files import RawImage, change, read_as
+from jaxgan.images.files import RawImage, apply_pillow, read_as
 from jaxgan.images.kinds import ImageKind
 from jaxgan.settings.resume import FREE
-from jaxgan.settings.validation import check
+from jaxgan.settings.validation import require
 from jaxgan.types import Batch, Example, RawBatch
 
 # As in TFDS, which takes long to import.
@@ -49,13 +49,13 @@ class Crops:
     """Folder of prepared data sets."""
 
     def __post_init__(self):
-        check(self.crop_size >= 1, "crop_size must be at least 1")
-        check(
+        require(self.crop_size >= 1, "crop_size must be at least 1")
+        require(
             self.load_size >= self.crop_size,
             f"load_size ({self.load_size}) must not be smaller than crop_size ({self.crop_size})",
         )
-        check(self.cache_gib >= 0, "cache_gib must not be negative")
-        check(self.workers >= 0, "workers must not be negative")
+        require(self.cache_gib >= 0, "cache_gib must not be negative")
+        require(self.workers >= 0, "workers must not be negative")
 
     @property
     def folder(self) -> Path:
@@ -88,14 +88,14 @@ class Crops:
     ) -> Shaped[np.ndarray, "new_height new_width channels"]:
         """Return an image as it is loaded where `side` takes the place of `load_size`."""
         if self.resize == "center":
-            return change(image, lambda part: ImageOps.fit(part, (side, side), resample))
+            return apply_pillow(image, lambda part: ImageOps.fit(part, (side, side), resample))
         width, height = side, side
         if self.resize in ("shorter_side", "none"):
             factor = side / min(image.shape[:2])
             if self.resize == "none":
                 factor = max(factor, 1.0)
             height, width = (max(side, round(factor * edge)) for edge in image.shape[:2])
-        return change(image, lambda part: part.resize((width, height), resample))
+        return apply_pillow(image, lambda part: part.resize((width, height), resample))
 
     def window(self, example: Example, rng: np.random.Generator) -> Example:
         """Cut the same random square of `load_size` out of all images of an example."""

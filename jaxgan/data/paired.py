@@ -13,7 +13,7 @@ from PIL import Image
 from jaxgan.data.crops import Crops, encoded, normalize
 from jaxgan.data.loader import DecodedRecords, batches, choose_split, stack, subset
 from jaxgan.data.matching import check_source, prepare_source
-from jaxgan.images.files import change, read_as
+from jaxgan.images.files import apply_pillow, read_as
 from jaxgan.images.kinds import ImageKind
 from jaxgan.types import Batch, Example, HeldOut, RawBatch, Spec, Splits
 
@@ -114,7 +114,7 @@ class Paired:
         height, width, _ = images["a"].shape
         if images["b"].shape[:2] != (height, width):
             resize = partial(Image.Image.resize, size=(width, height), resample=self._resample("b"))
-            images["b"] = change(images["b"], resize)
+            images["b"] = apply_pillow(images["b"], resize)
         return {
             name: self.crops.fit(images[domain], side, self._resample(domain))
             for name, domain in zip(self.kinds(), self.direction, strict=True)

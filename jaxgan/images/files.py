@@ -127,7 +127,7 @@ def write_image(file: Path, image: RawImage) -> None:
                 ) from error
 
 
-def change(
+def apply_pillow(
     image: RawImage, function: Callable[[Image.Image], Image.Image]
 ) -> Shaped[np.ndarray, "new_height new_width channels"]:
     """Apply a function of Pillow's images, such as a resize, to an image of any kind.

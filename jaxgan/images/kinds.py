@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from jaxgan.errors import ImageError
-from jaxgan.settings.validation import check
+from jaxgan.settings.validation import require
 
 PixelType = Literal["uint8", "uint16", "float32"]
 
@@ -30,17 +30,17 @@ class ImageKind:
     names. Images that hold NaN are left out if it is not set."""
 
     def __post_init__(self):
-        check(self.channels >= 1, "channels must be at least 1")
-        check(
+        require(self.channels >= 1, "channels must be at least 1")
+        require(
             self.value_range is not None or self.dtype != "float32",
             "floats need a value_range: the values that become -1 and 1",
         )
         low, high = self.bounds
         # float32 has to tell them apart.
         apart = np.subtract(high, low, dtype=np.float32) > 1e-9
-        check(bool(apart), "the first of value_range must be below the second")
-        check(self.nodata is None or self.dtype == "float32", "nodata needs dtype=float32")
-        check(
+        require(bool(apart), "the first of value_range must be below the second")
+        require(self.nodata is None or self.dtype == "float32", "nodata needs dtype=float32")
+        require(
             self.nodata is None or low <= self.nodata <= high,
             "nodata must be within value_range",
         )

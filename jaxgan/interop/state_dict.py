@@ -8,7 +8,7 @@ import numpy as np
 from jaxgan.errors import UserError
 
 
-def take(
+def extract(
     tensors: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]], ignored: str
 ) -> dict[str, np.ndarray]:
     """Return the named tensors of a state dict in float32.

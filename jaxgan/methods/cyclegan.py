@@ -38,7 +38,7 @@ from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.resnet import ResNetGenerator, UpsampleName
 from jaxgan.networks.unet import UNetGenerator, choose_depth
 from jaxgan.settings.resume import REPORTED
-from jaxgan.settings.validation import check
+from jaxgan.settings.validation import require
 from jaxgan.types import (
     Batch,
     Images,
@@ -102,16 +102,16 @@ class CycleGAN:
 
     def __post_init__(self):
         for name in ("features", "discriminator_features", "blocks"):
-            check(getattr(self, name) >= 1, f"{name} must be at least 1")
+            require(getattr(self, name) >= 1, f"{name} must be at least 1")
         for name in ("discriminator_layers", "lambda_cycle", "lambda_identity", "pool_size"):
-            check(getattr(self, name) >= 0, f"{name} must not be negative")
-        check(
+            require(getattr(self, name) >= 0, f"{name} must not be negative")
+        require(
             self.depth == 0 or self.depth >= 2,
             "depth must be at least 2, or 0 for the largest that fits",
         )
-        check(0 <= self.dropout < 1, "dropout must be at least 0 and below 1")
-        check(self.learning_rate > 0, "learning_rate must be positive")
-        check(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
+        require(0 <= self.dropout < 1, "dropout must be at least 0 and below 1")
+        require(self.learning_rate > 0, "learning_rate must be positive")
+        require(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
 
     def resolve(self, batch_spec: Spec, steps: int) -> "CycleGAN":
         """See `Method.resolve`."""

@@ -25,7 +25,7 @@ from jaxgan.networks.dcgan import (
 from jaxgan.networks.layers.compute import Compute
 from jaxgan.networks.layers.modules import INITIALIZERS, InitializerName
 from jaxgan.settings.resume import REPORTED
-from jaxgan.settings.validation import check
+from jaxgan.settings.validation import require
 from jaxgan.types import Batch, Images, Metrics, PyTree, Schedule, Spec, TrainState
 
 COLLAPSED = 0.1  # diversity of generated images relative to real ones that is a sign of collapse
@@ -74,15 +74,15 @@ class DCGAN:
 
     def __post_init__(self):
         for name in ("latent_dim", "features", "discriminator_features"):
-            check(getattr(self, name) >= 1, f"{name} must be at least 1")
-        check(
+            require(getattr(self, name) >= 1, f"{name} must be at least 1")
+        require(
             self.image_size == 0 or self.image_size >= 8,
             "image_size must be at least 8, or 0 for that of the images",
         )
-        check(0 <= self.label_smoothing < 0.5, "label_smoothing must be at least 0 and below 0.5")
-        check(0 <= self.ema < 1, "ema must be at least 0 and below 1")
-        check(self.learning_rate > 0, "learning_rate must be positive")
-        check(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
+        require(0 <= self.label_smoothing < 0.5, "label_smoothing must be at least 0 and below 0.5")
+        require(0 <= self.ema < 1, "ema must be at least 0 and below 1")
+        require(self.learning_rate > 0, "learning_rate must be positive")
+        require(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
 
     def resolve(self, batch_spec: Spec, steps: int) -> "DCGAN":
         """See `Method.resolve`."""

@@ -19,7 +19,7 @@ from jaxgan.networks.layers.modules import INITIALIZERS, InitializerName, NormNa
 from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.unet import UNetGenerator, choose_depth
 from jaxgan.settings.resume import FREE, REPORTED
-from jaxgan.settings.validation import check
+from jaxgan.settings.validation import require
 from jaxgan.types import Batch, Images, Metrics, Schedule, Spec, TrainedGenerator, TrainState
 
 
@@ -65,17 +65,17 @@ class Pix2pix:
     one image), or the running averages of training."""
 
     def __post_init__(self):
-        check(self.features >= 1, "features must be at least 1")
-        check(self.discriminator_features >= 1, "discriminator_features must be at least 1")
-        check(
+        require(self.features >= 1, "features must be at least 1")
+        require(self.discriminator_features >= 1, "discriminator_features must be at least 1")
+        require(
             self.depth == 0 or self.depth >= 2,
             "depth must be at least 2, or 0 for the largest that fits",
         )
-        check(self.discriminator_layers >= 0, "discriminator_layers must not be negative")
-        check(0 <= self.dropout < 1, "dropout must be at least 0 and below 1")
-        check(self.lambda_l1 >= 0, "lambda_l1 must not be negative")
-        check(self.learning_rate > 0, "learning_rate must be positive")
-        check(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
+        require(self.discriminator_layers >= 0, "discriminator_layers must not be negative")
+        require(0 <= self.dropout < 1, "dropout must be at least 0 and below 1")
+        require(self.lambda_l1 >= 0, "lambda_l1 must not be negative")
+        require(self.learning_rate > 0, "learning_rate must be positive")
+        require(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
 
     def resolve(self, batch_spec: Spec, steps: int) -> "Pix2pix":
         """See `Method.resolve`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import optax
 
 from jaxgan.errors import UserError
-from jaxgan.settings.validation import check
+from jaxgan.settings.validation import require
 from jaxgan.types import Schedule
 
 
@@ -42,9 +42,9 @@ class LinearDecay:
     """Steps over which it then falls to zero; by default the rest of the run."""
 
     def __post_init__(self):
-        check(0 <= self.constant_share < 1, "constant_share must be at least 0 and below 1")
-        check((self.constant_steps or 0) >= 0, "constant_steps must not be negative")
-        check(self.decay_steps is None or self.decay_steps >= 1, "decay_steps must be at least 1")
+        require(0 <= self.constant_share < 1, "constant_share must be at least 0 and below 1")
+        require((self.constant_steps or 0) >= 0, "constant_steps must not be negative")
+        require(self.decay_steps is None or self.decay_steps >= 1, "decay_steps must be at least 1")
 
     def over(self, steps: int) -> "LinearDecay":
         """See `Schedule.over`."""
@@ -73,7 +73,7 @@ class CosineDecay:
     """Steps until it reaches zero; by default the whole run."""
 
     def __post_init__(self):
-        check(self.decay_steps is None or self.decay_steps >= 1, "decay_steps must be at least 1")
+        require(self.decay_steps is None or self.decay_steps >= 1, "decay_steps must be at least 1")
 
     def over(self, steps: int) -> "CosineDecay":
         """See `Schedule.over`."""
@@ -99,8 +99,8 @@ class StepDecay:
     """Factor by which each reduction multiplies the learning rate."""
 
     def __post_init__(self):
-        check(self.interval is None or self.interval >= 1, "interval must be at least 1")
-        check(0 < self.factor < 1, "factor must lie between 0 and 1")
+        require(self.interval is None or self.interval >= 1, "interval must be at least 1")
+        require(0 < self.factor < 1, "factor must lie between 0 and 1")
 
     def over(self, steps: int) -> "StepDecay":
         """See `Schedule.over`."""
@@ -146,6 +146,6 @@ def check_length(schedule: Schedule, start: int, steps: int) -> None:
 
 
 def _known(steps: int | None) -> int:
-    check(steps is not None, "the schedule depends on the length of the run: call over(steps)")
+    require(steps is not None, "the schedule depends on the length of the run: call over(steps)")
     assert steps is not None
     return steps

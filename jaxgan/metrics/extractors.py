@@ -13,12 +13,12 @@ from PIL import Image
 
 from jaxgan.devices.compiler import compiler_options
 from jaxgan.errors import UserError
-from jaxgan.images.files import change
+from jaxgan.images.files import apply_pillow
 from jaxgan.images.pictures import to_uint8
 from jaxgan.inference.model import load
 from jaxgan.metrics import resizing
 from jaxgan.metrics.networks.inception import InceptionV3, from_torch
-from jaxgan.metrics.weights import INCEPTION, find
+from jaxgan.metrics.weights import INCEPTION, load_weights
 from jaxgan.training.program import batch_spec
 from jaxgan.types import Representing
 
@@ -70,7 +70,7 @@ def inception(resize: ResizeName, weights: Path | None) -> Extractor:
     Raises:
         UserError: If the weights are not there.
     """
-    params = from_torch(find(INCEPTION, given=weights))
+    params = from_torch(load_weights(INCEPTION, given=weights))
     function, description = RESIZES[resize]
 
     @partial(jax.jit, compiler_options=compiler_options())
@@ -121,7 +121,7 @@ def of_run(folder: Path) -> Extractor:
         return jnp.concatenate([layer.mean(axis=(1, 2)) for layer in layers], axis=-1)
 
     def fit(image):
-        return change(image, lambda x: x.resize((width, height), Image.Resampling.BICUBIC))
+        return apply_pillow(image, lambda x: x.resize((width, height), Image.Resampling.BICUBIC))
 
     def extract(images):
         if images.shape[-1] != channels:

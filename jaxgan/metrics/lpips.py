@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgan.errors import UserError
-from jaxgan.interop.state_dict import take
+from jaxgan.interop.state_dict import extract
 from jaxgan.networks.layers.modules import Conv, Features, NewFeatures
 from jaxgan.types import PyTree
 
@@ -66,7 +66,7 @@ def from_torch(alexnet: Mapping[str, np.ndarray], heads: Mapping[str, np.ndarray
         f"lin{index}.model.1.weight": (1, features, 1, 1)
         for index, (_, features, *_) in enumerate(CONVS.values())
     }
-    taken = take(alexnet, shapes, ignored=r"classifier\..*")
+    taken = extract(alexnet, shapes, ignored=r"classifier\..*")
     convs = {
         name: {
             "kernel": jnp.asarray(taken[f"{name}.weight"].transpose(2, 3, 1, 0)),
@@ -74,7 +74,7 @@ def from_torch(alexnet: Mapping[str, np.ndarray], heads: Mapping[str, np.ndarray
         }
         for name in CONVS
     }
-    weights = take(heads, head_shapes, ignored="")
+    weights = extract(heads, head_shapes, ignored="")
     return {"alexnet": convs, "heads": [jnp.asarray(w).reshape(-1) for w in weights.values()]}
 
 

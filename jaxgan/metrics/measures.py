@@ -20,7 +20,7 @@ from jaxgan.metrics.distances import frechet_distance, kernel_distance
 from jaxgan.metrics.extractors import Extractor
 from jaxgan.metrics.palette import to_classes
 from jaxgan.metrics.semantic import segment, semantic_scores, train_segmenter
-from jaxgan.metrics.weights import ALEXNET, LPIPS_HEADS, find
+from jaxgan.metrics.weights import ALEXNET, LPIPS_HEADS, load_weights
 from jaxgan.types import Splits
 
 SEGMENTER_PAIRS = 2000  # most pairs that a segmenter is trained on
@@ -114,7 +114,7 @@ def make_lpips(weights: Mapping[str, Path]) -> Measure:
     Raises:
         UserError: If weights are missing.
     """
-    tensors = [find(file, given=weights.get(file.name)) for file in (ALEXNET, LPIPS_HEADS)]
+    tensors = [load_weights(file, given=weights.get(file.name)) for file in (ALEXNET, LPIPS_HEADS)]
     params = lpips.from_torch(*tensors)
     distance = jax.jit(lpips.distance, compiler_options=compiler_options())
 

@@ -50,7 +50,9 @@ def default_folder() -> Path:
     return Path(pooch.os_cache("jaxgan")) / "weights"
 
 
-def find(weights: WeightsFile, *, given: Path | None = None, folder: Path | None = None) -> Tensors:
+def load_weights(
+    weights: WeightsFile, *, given: Path | None = None, folder: Path | None = None
+) -> Tensors:
     """Return the tensors of a file of weights.
 
     Args:

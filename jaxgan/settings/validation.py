@@ -28,7 +28,7 @@ LIMITS |= dict.fromkeys(
 )
 
 
-def check(holds: bool, message: str) -> None:
+def require(holds: bool, message: str) -> None:
     """Raise ValueError with `message` unless the condition holds."""
     if not holds:
         raise ValueError(message)
@@ -45,14 +45,14 @@ def check_fields(kind: type, values: Mapping[str, Any]) -> None:
     hints = typing.get_type_hints(kind)
     for name, value in values.items():
         hint = hints.get(name, Any)  # unknown names are for the constructor to report
-        check(_fits(value, hint), f"{name} must be {_name(hint)}, not {reprlib.repr(value)}")
-        check(value != "", f"{name} is empty: set it, or leave it out")
+        require(_fits(value, hint), f"{name} must be {_name(hint)}, not {reprlib.repr(value)}")
+        require(value != "", f"{name} is empty: set it, or leave it out")
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, int):
                 limit = LIMITS.get(name, MOST)
-                check(number <= limit, f"{name} must be at most {limit}")
+                require(number <= limit, f"{name} must be at most {limit}")
             if isinstance(number, float):
-                check(math.isfinite(number), f"{name} must be finite, not {number}")
+                require(math.isfinite(number), f"{name} must be finite, not {number}")
 
 
 def check_tree(value: Any) -> None:

@@ -11,7 +11,7 @@ import tyro
 from jaxgan.data.facades.plan import facade
 from jaxgan.data.prepared import Examples, Split, open_or_prepare, write
 from jaxgan.images.kinds import RGB_DOMAINS, RGB_IMAGE, ImageKind
-from jaxgan.settings.validation import check
+from jaxgan.settings.validation import require
 from jaxgan.types import Splits
 
 
@@ -29,10 +29,10 @@ class ProceduralFacades:
     """Drawings held out."""
 
     def __post_init__(self):
-        check(self.size >= 32, "size must be at least 32: smaller facades have no room for windows")
-        check(self.seed >= 0, "seed must not be negative")
-        check(self.train_count >= 1, "train_count must be at least 1")
-        check(self.test_count >= 1, "test_count must be at least 1")
+        require(self.size >= 32, "size must be at least 32: smaller ones have no room for windows")
+        require(self.seed >= 0, "seed must not be negative")
+        require(self.train_count >= 1, "train_count must be at least 1")
+        require(self.test_count >= 1, "test_count must be at least 1")
 
     def kinds(self) -> Mapping[str, ImageKind]:
         """See `PairSource.pixels`."""

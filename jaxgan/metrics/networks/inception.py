@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgan.interop.state_dict import take
+from jaxgan.interop.state_dict import extract
 from jaxgan.networks.layers.modules import Features, NewFeatures, concat_channels
 
 SIZE = 299  # height and width of the images
@@ -214,7 +214,7 @@ def from_torch(tensors: Mapping[str, np.ndarray]) -> dict[str, dict[str, Array]]
         height, width, channels, features = layer["kernel"].shape
         shapes[f"{name}.conv.weight"] = (features, channels, height, width)
         shapes |= {f"{name}.bn.{part}": (features,) for part in NORM_PARTS}
-    taken = take(tensors, shapes, ignored=r"fc\.(weight|bias)|.*\.num_batches_tracked")
+    taken = extract(tensors, shapes, ignored=r"fc\.(weight|bias)|.*\.num_batches_tracked")
 
     def fold(name):
         scale, bias, mean, variance = (taken[f"{name}.bn.{part}"] for part in NORM_PARTS)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.settings.resume import FREE
-from jaxgan.settings.validation import check
+from jaxgan.settings.validation import require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Compute:
     """Whether to use XLA's own convolutions, norms and gradients, for comparison."""
 
     def __post_init__(self):
-        check(self.accumulate >= 1, "accumulate must be at least 1")
+        require(self.accumulate >= 1, "accumulate must be at least 1")
 
     def cast(self, x: Float[Array, "*_"]) -> Float[Array, "*_"]:
         """Return an array in the type of the layers."""
