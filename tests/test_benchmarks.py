@@ -34,6 +34,7 @@ def test_the_layers_of_a_config_are_timed(tmp_path):
     assert all(layer["layer"] in printed and layer["ours_ms"] > 0 for layer in layers)
 
 
+@pytest.mark.slow
 def test_scaling_counts_what_devices_send():
     lines = run("scaling", "--devices=2", "--count_only").splitlines()[2:]
     one, two = (line.partition("- ")[2].strip() for line in lines)

@@ -108,7 +108,10 @@ def copy(folder, **files):
             "CycleGAN",
             {"generator": "resnet", "blocks": 6, "features": 8, "norm": "instance"},
         ),
-        ({"latest_net_G": "G_resnet_6blocks_ngf8"}, "CycleGAN", {"blocks": 6, "features": 8}),
+        pytest.param(
+            *({"latest_net_G": "G_resnet_6blocks_ngf8"}, "CycleGAN", {"blocks": 6, "features": 8}),
+            marks=pytest.mark.slow,
+        ),
         (
             {"netG_epoch_24": "dcgan_net_G", "netD_epoch_24": "dcgan_net_D"},
             "DCGAN",
@@ -221,6 +224,7 @@ def test_folders_without_a_generator_are_told(tmp_path):
         import_torch(tmp_path / "nowhere", tmp_path / "run", None)
 
 
+@pytest.mark.slow
 def test_networks_that_the_reference_lacks_are_not_exported(tmp_path):
     config = tiny_cyclegan.get_config()
     method = dataclasses.replace(config.method, upsample="resize")

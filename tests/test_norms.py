@@ -7,7 +7,8 @@ import pytest
 
 from jaxgan.networks.layers.norms import normalize, plain
 
-SHAPES = [(2, 8, 8, 5), (1, 5, 7, 3), (3, 1, 1, 4), (2, 64, 33, 2), (2, 67, 61, 17)]
+SHAPES = [(2, 8, 8, 5), (1, 5, 7, 3), (3, 1, 1, 4), (2, 64, 33, 2)]
+SHAPES += [pytest.param((2, 67, 61, 17), marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("per_image", [True, False])

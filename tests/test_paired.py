@@ -41,7 +41,7 @@ def test_batches_are_as_the_spec_says(facades):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("cache_gib", [0, 1])
+@pytest.mark.parametrize("cache_gib", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_the_number_of_a_batch_is_the_whole_state_of_the_stream(facades, workers, cache_gib):
     expected = take(facades, 12)
     data = change(facades, workers=workers, cache_gib=cache_gib)

@@ -31,6 +31,7 @@ def run(script, *arguments):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_folder_is_trained_on_without_fcntl_and_array_record(tmp_path):
     rng, pairs = np.random.default_rng(0), tmp_path / "pairs" / "train"
     pairs.mkdir(parents=True)

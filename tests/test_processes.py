@@ -84,7 +84,8 @@ def test_two_processes_train_as_one_and_other_numbers_continue_them(
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 0), pytest.param(signal.SIGINT, 130, marks=SLOW)]
+    ("number", "code"),
+    [pytest.param(signal.SIGTERM, 0, marks=SLOW), pytest.param(signal.SIGINT, 130, marks=SLOW)],
 )
 def test_a_signal_to_one_process_stops_all_after_the_same_step(tmp_path, data_dir, number, code):
     processes = start_all(2, tmp_path, data_dir, QUIET, "--config.train.steps=100000")
@@ -116,6 +117,7 @@ def test_when_a_process_is_killed_the_others_end_and_the_same_command_continues(
         assert f"continuing after step {last}" in first[0]
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_prepare_the_data_once(tmp_path):
     data_dir = tmp_path / "data"
     alone = [

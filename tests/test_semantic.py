@@ -133,6 +133,7 @@ def test_large_photos_are_seen_at_the_size_of_training(segmenter, pairs):
     assert (seen == double).mean() > 0.8
 
 
+@pytest.mark.slow
 def test_training_is_repeatable(segmenter, pairs):
     again = train(pairs)
     for first, second in zip(jax.tree.leaves(segmenter), jax.tree.leaves(again), strict=True):

@@ -260,6 +260,7 @@ def test_files_of_any_size_that_suits_come_out_as_from_pytorch(tmp_path):
             assert difference.max() <= 1, name
 
 
+@pytest.mark.slow
 def test_programs_of_many_sizes_are_not_all_kept(runs):
     model = jaxgan.load(runs["cyclegan"])
     for width in range(8, 8 + 4 * (SIZES_KEPT + 2), 4):
