@@ -1,11 +1,11 @@
 import dataclasses
 import os
-from pathlib import Path
 
 import jax
 import pytest
 import tiny
 import tiny_cyclegan
+from paths import ROOT
 
 from jaxgan.data.crops import Crops
 from jaxgan.data.facades.dataset import ProceduralFacades
@@ -20,7 +20,7 @@ FLAGS = "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_cou
 if jax.__version_info__ < (0, 11):  # later versions of XLA end the process if they get this flag
     FLAGS += " --xla_cpu_use_fusion_emitters=false"
 os.environ.setdefault("XLA_FLAGS", FLAGS)
-CACHE = Path(__file__).parent.parent / ".cache"
+CACHE = ROOT / ".cache"
 jax.config.update("jax_compilation_cache_dir", str(CACHE / "xla"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 # Programs that tests start share the cache.

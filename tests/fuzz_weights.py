@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 from fuzzing import report
+from paths import REFERENCE
 
 from jaxgan.errors import UserError
 from jaxgan.interop.torch_file import LEGACY_MAGIC, read_tensors, write_tensors
 
-REFERENCE = Path(__file__).parent / "reference"
 SPACE = 4 * 2**30
 DEEP = 100_000  # deep enough to end Python where a value is hashed, compared or printed
 NUMBERS = (0, 1, 7, 255, 2**16, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**62, 2**63, 2**64)

@@ -1,11 +1,11 @@
 """Who may import whom."""
 
 import ast
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-PACKAGE = Path(__file__).parent.parent / "jaxgan"
+PACKAGE = ROOT / "jaxgan"
 
 # The package from the ground up: a module imports from floors below its own, or from its own room.
 FLOORS = [

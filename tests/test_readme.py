@@ -2,16 +2,15 @@
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 import pytorch
+from paths import ROOT
 
 from jaxgan.cli import console
 from jaxgan.cli import main as cli
 from jaxgan.cli import train as command_line
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 CLOUD, SLURM, KUBERNETES = (
     (ROOT / "docs" / name).read_text() for name in ("cloud.md", "slurm.sh", "kubernetes.yaml")

@@ -3,7 +3,7 @@
 import dataclasses
 
 import tiny
-from methods import METHODS
+from cases import METHODS
 
 from jaxgan.config import Config
 from jaxgan.data.crops import Crops
