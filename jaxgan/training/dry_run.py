@@ -20,7 +20,7 @@ def describe(config: Config) -> str:
     This compiles the train step, which also fills the cache of compiled programs.
 
     Raises:
-        UserError: If the networks do not fit the images, or the mesh does not fit the devices.
+        UserError: If the networks do not fit the images, or the experiment cannot use the devices.
     """
     program = make_program(config)
     params = program.shapes.params
@@ -36,11 +36,12 @@ def describe(config: Config) -> str:
 
 def _memory(program: Program) -> str:
     """Return a description of the memory that the compiler reserves on each device."""
-    state, used = memory_of(program.lower().compile())
+    arguments, temporary = memory_of(program.lower().compile())
     return (
         f"{describe_mesh(program.mesh)}\n"
-        f"memory of a device, as the compiler counts it: {state / MIB:,.1f} MiB for the state and a "
-        f"batch, {used / MIB:,.1f} MiB for activations and gradients"
+        "memory of a device, as the compiler counts it: "
+        f"{arguments / MIB:,.1f} MiB for the state and a batch, "
+        f"{temporary / MIB:,.1f} MiB for activations and gradients"
     )
 
 

@@ -82,7 +82,7 @@ def make_program(config: Config) -> "Program":
     """Return the program of an experiment, on the mesh in its config.
 
     Raises:
-        UserError: If the networks do not fit the images, or the mesh does not fit the devices.
+        UserError: If the networks do not fit the images, or the experiment cannot use the devices.
     """
     config = resolve(config)
     shapes = state_shapes(config)
