@@ -88,7 +88,7 @@ def kernel_distance(
     standard deviation over subsets, which is often reported, does not estimate this, because the
     subsets overlap. Divided by the square root of the number of subsets, it is only the error from
     drawing the subsets, which tends to zero as their number grows. The squared standard error is
-    the sum of the square of that error and the variance of the estimate from all images:
+    the sum of the square of that error and the variance of the estimate from all images, which is
 
         4 Var f / n + 4 Var g / m + 2 Var k_xx / (n (n - 1)) + 2 Var k_yy / (m (m - 1))
             + 4 Var k_xy / (n m)
