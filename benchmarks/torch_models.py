@@ -42,7 +42,7 @@ class Variant:
     fused: bool = False
 
     def place(self, network):
-        """Return a network prepared for this variant, kernels from N(0, 0.02) (DCGAN, section 4)."""
+        """Return a network prepared for this variant, kernels N(0, 0.02) (DCGAN, section 4)."""
         for name, parameter in network.named_parameters():
             if name.endswith("bias"):
                 torch.nn.init.zeros_(parameter)
