@@ -11,10 +11,10 @@ from jaxgan.errors import UserError
 
 
 def main() -> int:
-    """Train as the command line says; return the exit code."""
+    """Train as the command line requests, and return the exit code."""
     name, arguments = command_line.parse(sys.argv[1:])
 
-    # Imported here because help and typing errors should not wait for it.
+    # Imported late, so that help and usage errors are fast.
     import jax
 
     from jaxgan.devices import processes
@@ -32,7 +32,7 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         workdir = arguments.workdir or stack.enter_context(new_workdir(Path("runs"), name))
         received = train(arguments.config, workdir, during_training)
-    return 130 if received == signal.SIGINT else 0  # a preempted run ends well
+    return 130 if received == signal.SIGINT else 0  # a preempted run succeeds
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
-"""A step on a device that is not there: `python benchmarks/ahead_of_time.py --config configs/X.py`.
+"""Compiles a step for absent devices: `python benchmarks/ahead_of_time.py --config configs/X.py`.
 
-Compiles the train step of a config by the compiler of H200 GPUs, eight in a machine, or of a TPU
-slice (--target=v5e:2x2). That takes `pip install ".[cuda12]"` or ".[tpu]", but no such device; for
-TPUs, few cores need minutes. Counts the memory of a device, what devices send to each other and,
-for GPUs, the kernels of a step and the bytes that they read and write. Times nothing, and reads no
-data set. Takes options of its own (--help) and the arguments of train.py; --json=FILE gets the
-results.
+Compiles the train step of a config for eight H200 GPUs or for a TPU slice (--target=v5e:2x2). This
+needs `pip install ".[cuda12]"` or ".[tpu]", but no such device; for TPUs, it takes minutes on a few
+cores. Counts the memory per device, the bytes sent between devices and, for GPUs, the kernels of a
+step and the bytes that they read and write. Does not measure time, and needs no data set. Takes its
+own options (--help) and the arguments of train.py; --json=FILE writes the results.
 
-Only a real GPU can choose between kernels by their time; which it would, is not seen here.
+Autotuning needs a real GPU, so the kernels that it would choose are not known here.
 """
 
 import math
@@ -58,17 +57,17 @@ runtime_version { major: 12 minor: 9 }
 dnn_version_info { major: 9 minor: 8 }
 device_description_str: "NVIDIA H200"
 """
-FREE = {"parameter", "constant", "bitcast", "tuple", "get-tuple-element"}  # no kernel
+FREE = {"parameter", "constant", "bitcast", "tuple", "get-tuple-element"}  # not kernels
 
 
 def devices_of(target: str) -> Sequence[Any]:
-    """Return devices that can be compiled for.
+    """Return the devices of a target, for compilation only.
 
     Raises:
-        UserError: If their compiler is not installed, or does not know them.
+        UserError: If their compiler is not installed, or does not support them.
     """
     gpu = target == "h200"
-    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")  # nothing to ask outside of its cloud
+    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")  # not available outside of Google Cloud
     try:
         if gpu:
             arguments = {"target_config": H200, "topology": f"1x1x{GPUS}"}
@@ -81,7 +80,7 @@ def devices_of(target: str) -> Sequence[Any]:
 
 
 def compile_for(devices: Sequence[Any], config: Config) -> dict[str, Any]:
-    """Compile the train step of a config as if JAX had found these devices, and count."""
+    """Compile the train step of a config for the given devices, and return the counts."""
     platform = devices[0].platform
     found = {"devices": lambda: devices, "device_count": lambda: len(devices)}
     with mock.patch.multiple(jax, default_backend=lambda: platform, **found):
@@ -89,15 +88,15 @@ def compile_for(devices: Sequence[Any], config: Config) -> dict[str, Any]:
         description = describe_mesh(program.mesh)
         lowered = program.lower()
     start = time.perf_counter()
-    # A measured choice of kernels needs the device.
+    # Autotuning needs the device.
     step = lowered.compile({"xla_gpu_autotune_level": "0"} if platform == "gpu" else None)
     seconds = time.perf_counter() - start
-    held, used = memory_of(step)
+    arguments, temporary = memory_of(step)
     result = {
         "device": description,
         "compile_seconds": round(seconds, 1),
-        "state_and_batch_mib": round(held / MIB, 1),
-        "activations_mib": round(used / MIB, 1),
+        "state_and_batch_mib": round(arguments / MIB, 1),
+        "activations_mib": round(temporary / MIB, 1),
         "collective_mib": {kind: round(size, 1) for kind, size in sent_mib(step).items()},
     }
     if platform == "gpu":
@@ -106,11 +105,11 @@ def compile_for(devices: Sequence[Any], config: Config) -> dict[str, Any]:
 
 
 def kernels(program: str) -> dict[str, Any]:
-    """Count the kernels of a GPU's step, other than collectives, and what they read and write.
+    """Count the kernels of a GPU's step, without collectives, and the bytes they read and write.
 
-    Of an array that a kernel cuts a part from, all is counted.
+    An array that a kernel slices is counted in full.
     """
-    # The computation with the most convolutions: the program itself, or the body of its loop.
+    # The computation with the most convolutions is the program itself, or the body of its loop.
     computations = re.split(r"\n(?=\S)", program)
     body = max(computations, key=lambda text: text.count("__cudnn$conv"))
     sizes, count, moved = {}, 0, 0
@@ -128,12 +127,12 @@ def kernels(program: str) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Count what the command line says; return the exit code."""
+    """Run the benchmark and return its exit code."""
     parser = options.parser()
     parser.add_argument("--target", default="h200", help="h200, or a TPU slice such as v5e:2x2")
     own, rest = options.read(parser, sys.argv[1:])
-    jax.config.update("jax_platforms", "cpu")  # whatever else there is, nothing runs on it
-    jax.config.update("jax_enable_compilation_cache", False)  # it could not be loaded here
+    jax.config.update("jax_platforms", "cpu")  # nothing runs on other devices
+    jax.config.update("jax_enable_compilation_cache", False)  # it cannot be loaded here
     name, config = options.experiment(rest)
     result = {"config": name} | compile_for(devices_of(own.target), config)
     options.report(own.json, result)

@@ -1,7 +1,7 @@
-"""Programs that are timed in turns: each is a process that stays alive between its turns.
+"""Times programs in alternation; each is a process that stays alive between its blocks.
 
-What disturbs the machine then meets all of them, and their threads and allocators do not meet.
-Needs the standard library alone.
+Disturbances of the machine then affect all programs equally, and programs do not share threads or
+allocators. Needs only the standard library.
 """
 
 import contextlib
@@ -15,19 +15,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-WARM_UP = 3  # steps that compile and fill caches; one more is timed, to choose a block's length
-PATIENCE = 30  # seconds that a process has to end
+WARM_UP = 3  # steps to compile and fill caches, before a timed step that sets the block length
+PATIENCE = 30  # seconds to wait for a process to end
 
 
 def serve(prepare: Callable[[], tuple[Mapping[str, Any], Callable[[int], int]]]) -> None:
-    """Answer a `Competitor`, on standard input and output, until the input ends.
+    """Serve a `Competitor` over standard input and output until the input ends.
 
     Args:
-        prepare: Returns what to tell about the program, and a function that runs at least so many
-            steps to their end and returns how many.
+        prepare: Returns facts about the program, and a function that completes at least the given
+            number of steps and returns how many it ran.
     """
     replies = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what libraries print is no reply
+    os.dup2(2, 1)  # output of libraries must not mix with replies
     start = time.perf_counter()
     about, run = prepare()
     run(WARM_UP)
@@ -41,27 +41,27 @@ def serve(prepare: Callable[[], tuple[Mapping[str, Any], Callable[[int], int]]])
     measured = {"start_seconds": start_seconds, "seconds_per_step": seconds_per_step(1)}
     print(json.dumps({**about, **measured}), file=replies)
     for line in sys.stdin:
-        run(1)  # alone: the other programs have had the caches
+        run(1)  # not timed, because other programs have evicted the caches
         print(json.dumps(seconds_per_step(int(line))), file=replies)
 
 
 class Failed(Exception):
-    """A program ended by itself; the message says why."""
+    """A program ended unexpectedly. The message says why."""
 
 
 class Competitor:
     """A process that runs `serve`.
 
     Attributes:
-        about: What it told about itself, with `start_seconds`, from which its imports are left out,
-            and `seconds_per_step`, of a single step.
+        about: Facts about the program, with `start_seconds`, without its imports, and
+            `seconds_per_step` of a single step.
     """
 
     def __init__(self, command: Sequence[str]):
-        """Start it and wait until it is ready.
+        """Start the process and wait until it is ready.
 
         Raises:
-            Failed: If it ends before.
+            Failed: If it ends before it is ready.
         """
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
@@ -78,10 +78,10 @@ class Competitor:
             raise
 
     def seconds_per_step(self, steps: int) -> float:
-        """Run a block of steps.
+        """Run a block of steps and return the seconds per step.
 
         Raises:
-            Failed: If the process ends instead.
+            Failed: If the process ends.
         """
         assert self._process.stdin
         with contextlib.suppress(BrokenPipeError):
@@ -114,14 +114,14 @@ class Competitor:
 
 
 def reason_in(text: str) -> str:
-    """Return the line that says why a program ended: of a traceback, or else the last one."""
+    """Return the line that says why a program ended: the exception, or else the last line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     named = [line for line in lines if re.match(r"[\w.]+(Error|Exception)(:|$)", line)]
     return (named or lines or ["it said nothing"])[-1].removeprefix("error: ")
 
 
 def cores() -> int:
-    """Return the CPU cores that this process may use."""
+    """Return the number of CPU cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

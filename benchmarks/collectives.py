@@ -1,4 +1,4 @@
-"""What a compiled program sends between devices."""
+"""The collectives of a compiled program."""
 
 import math
 import re
@@ -16,13 +16,13 @@ BYTES = {"pred": 1, "s8": 1, "u8": 1, "bf16": 2, "f16": 2, "f64": 8, "s64": 8, "
 
 
 class Collective(NamedTuple):
-    """One of them.
+    """A collective operation.
 
     Attributes:
-        kind: Its name in HLO.
-        sizes: Elements of each of the arrays that it leaves on a device.
-        bytes: Bytes of all of them.
-        groups: The devices that take part, group by group.
+        kind: Name in HLO.
+        sizes: Number of elements of each output array on a device.
+        bytes: Bytes of all output arrays on a device.
+        groups: The participating devices, by group.
     """
 
     kind: str
@@ -32,12 +32,12 @@ class Collective(NamedTuple):
 
 
 def collectives(compiled: jax.stages.Compiled) -> Iterator[Collective]:
-    """Read the collectives of a compiled program."""
+    """Yield the collectives of a compiled program."""
     return read_collectives(compiled.as_text() or "")
 
 
 def sent_mib(compiled: jax.stages.Compiled) -> dict[str, float]:
-    """Return what the collectives of a compiled program leave on a device, in MiB by kind."""
+    """Return the size of the collectives' outputs on a device, in MiB by kind."""
     sent = Counter()
     for collective in collectives(compiled):
         sent[collective.kind] += collective.bytes
@@ -45,28 +45,28 @@ def sent_mib(compiled: jax.stages.Compiled) -> dict[str, float]:
 
 
 def read_collectives(program: str) -> Iterator[Collective]:
-    """Read them from the text of a program.
+    """Yield the collectives in the text of a program.
 
-    One that runs beside other work has a start, which says who takes part, and an end, which says
-    what it leaves.
+    Asynchronous collectives have a start, which lists the devices, and a done, which gives the
+    shapes of the outputs.
     """
-    who: dict[str, str] = {}
+    participants: dict[str, str] = {}
     pattern = rf"(%\S+) = (.*) ({KINDS})(-start|-done|)\((%[^\s,)]+)"
     for line in program.splitlines():
         if not (found := re.search(pattern, line)):
             continue
-        name, left, kind, phase, operand = found.groups()
+        name, outputs, kind, phase, operand = found.groups()
         groups = line.partition("replica_groups=")[2] or line.partition("_pairs=")[2]
-        who[name] = groups
+        participants[name] = groups
         if phase == "-start":
             continue
-        sizes, widths = zip(*read_arrays(left), strict=True)
-        groups = read_groups(who[operand] if phase else groups)
+        sizes, widths = zip(*read_arrays(outputs), strict=True)
+        groups = read_groups(participants[operand] if phase else groups)
         yield Collective(kind, list(sizes), int(np.dot(sizes, widths)), groups)
 
 
 def read_arrays(shapes: str) -> list[tuple[int, int]]:
-    """Read, from the text of shapes, how many elements arrays have, and the bytes of an element."""
+    """Return, from the text of shapes, the number of elements and bytes per element of arrays."""
     found = re.findall(r"([a-z]+[0-9]*)\[([0-9,]*)\]", shapes)
     return [
         (math.prod(int(n) for n in shape.split(",") if n), BYTES.get(dtype, 4))
@@ -75,7 +75,7 @@ def read_arrays(shapes: str) -> list[tuple[int, int]]:
 
 
 def bytes_sent(kind: str, size: float, devices: int) -> float:
-    """Return what each device of a ring sends for a collective that leaves `size` bytes there."""
+    """Return the bytes each device of a ring sends for a collective with `size` output bytes."""
     rest = (devices - 1) / devices
     shares = {
         "all-reduce": 2 * rest,
@@ -88,7 +88,7 @@ def bytes_sent(kind: str, size: float, devices: int) -> float:
 
 
 def read_groups(text: str) -> list[list[int]]:
-    """Read groups of devices in any of XLA's three notations."""
+    """Return groups of devices from any of XLA's three notations."""
     numbers = partial(re.findall, r"[0-9]+")
     if listed := re.match(r"\{\{(.*?)\}\}", text):
         return [list(map(int, numbers(group))) for group in listed[1].split("},{")]
@@ -111,6 +111,6 @@ def read_groups(text: str) -> list[list[int]]:
 
 
 def _in_order(shape: list[int], order: list[int]) -> np.ndarray:
-    """Return the numbers of devices, as an array of a shape, its axes in another order if given."""
+    """Return device numbers as an array of a shape, with axes permuted by `order` if given."""
     devices = np.arange(np.prod(shape)).reshape(shape)
     return devices.transpose(order or range(len(shape)))

@@ -1,9 +1,9 @@
-"""How fast is the input pipeline, stage by stage? `python benchmarks/input.py`.
+"""Measures the speed of the input pipeline by stage: `python benchmarks/input.py`.
 
 Draws a data set of pairs into a temporary folder and reads it as training does: pix2pix's facades,
-286x286 cropped to 256x256. Prints images a second after each stage, an image being one of a pair,
-and, as the last line, the same as JSON; --json=FILE gets it with hardware and versions. A train
-step that is faster than the last stages waits for its data.
+286x286 cropped to 256x256. Prints the images per second after each stage, where a pair counts as
+two images, and, in the last line, the same as JSON; --json=FILE writes it with hardware and
+versions. A train step that is faster than the last stages waits for its data.
 """
 
 import contextlib
@@ -46,16 +46,16 @@ class Arguments:
 
 
 def images_per_second(examples: Iterable[int], seconds: float, warm_up: int) -> float:
-    """Consume examples, given as how many images each holds, and return their rate.
+    """Consume examples, given by their numbers of images, and return images per second.
 
-    So many images are consumed before: threads start, programs are compiled, memory is filled.
+    The first `warm_up` images are not timed: threads start, programs compile and caches fill.
     """
     iterator = iter(examples)
     while warm_up > 0:
         warm_up -= next(iterator)
     start, images = time.perf_counter(), 0
-    for held in iterator:
-        images += held
+    for count in iterator:
+        images += count
         if time.perf_counter() - start > seconds:
             break
     return images / (time.perf_counter() - start)
@@ -113,7 +113,7 @@ def measure(arguments: Arguments, data_dir: str) -> dict[str, float]:
 
 
 def main() -> int:
-    """Measure what the command line says; return the exit code."""
+    """Run the benchmark and return its exit code."""
     arguments = console.parse_as(Arguments, sys.argv[1:], prog="benchmarks/input.py")
     with tempfile.TemporaryDirectory() as data_dir:
         speeds = measure(arguments, data_dir)

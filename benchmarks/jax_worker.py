@@ -1,4 +1,4 @@
-"""Our side of `pytorch.py`: the train step of a config on noise, in blocks.
+"""The jaxgan process of `pytorch.py`: serves blocks of a config's train step on noise.
 
 Takes the arguments of train.py.
 """
@@ -24,23 +24,21 @@ from jaxgan.types import Batch, Spec
 
 @dataclass(frozen=True)
 class Noise:
-    """What a train step asks of a data set; the batches need no augmentation."""
+    """A data set of noise for a train step, without augmentation."""
 
     shapes: Spec
 
     def spec(self, batch_size: int) -> Spec:
-        """See `Dataset.spec`."""
         return self.shapes
 
     def augment(self, raw: Batch, key: PRNGKeyArray) -> Batch:
-        """See `Dataset.augment`."""
         return raw
 
 
 def prepare(config: Config) -> tuple[dict[str, Any], Any]:
-    """Compile the train step of a config; see `blocks.serve`."""
+    """Compile the train step of a config, for `blocks.serve`."""
     spec = batch_spec(config)
-    one_device = dataclasses.replace(config.train, mesh="data:1")  # PyTorch's side has one as well
+    one_device = dataclasses.replace(config.train, mesh="data:1")  # as on PyTorch's side
     config = dataclasses.replace(config, data=Noise(spec), train=one_device)
     program = make_program(config)
     run = train_steps.runner(program, program.lower().compile())
@@ -52,8 +50,8 @@ def prepare(config: Config) -> tuple[dict[str, Any], Any]:
 
 
 def main() -> int:
-    """Serve blocks of what the command line says; return the exit code."""
-    # What is not needed of a GPU's memory is left to the other processes.
+    """Serve blocks of steps and return the exit code."""
+    # Leaves unused GPU memory to the other processes.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     _, config = options.experiment(sys.argv[1:])
     blocks.serve(lambda: prepare(config))

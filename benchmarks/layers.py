@@ -1,9 +1,8 @@
-"""Our layers beside XLA's: `python benchmarks/layers.py --config configs/pix2pix_facades.py`.
+"""Compares our layers with XLA's: `python benchmarks/layers.py --config configs/X.py`.
 
-Times every convolution, transposed convolution and norm of a config's networks by itself, forward
-and backward, beside its plain formulation as `jax.jit` compiles it by default, in turns. Needs no
-data set. Takes options of its own (--help) and the arguments of train.py; --json=FILE gets the
-results.
+Times every convolution, transposed convolution and norm of a config's networks separately, forward
+and backward, in alternation with its plain form as `jax.jit` compiles it by default. Needs no data
+set. Takes its own options (--help) and the arguments of train.py; --json=FILE writes the results.
 """
 
 import statistics
@@ -31,12 +30,12 @@ ROUND_SECONDS = 0.1
 
 
 class Layer(NamedTuple):
-    """A convolution or norm as a network has it.
+    """A convolution or norm of a network.
 
     Attributes:
-        forms: Ours and the plain one.
-        shapes: Of the arrays they take.
-        settings: What else they take.
+        forms: Our form and the plain form.
+        shapes: Shapes of the array arguments.
+        settings: Other arguments.
     """
 
     forms: tuple[Callable[..., Any], Callable[..., Any]]
@@ -45,7 +44,7 @@ class Layer(NamedTuple):
 
 
 def layers_of(config: Config) -> dict[str, Layer]:
-    """Return the different layers of a config's networks by name, as they come."""
+    """Return the distinct layers of a config's networks by name, in order."""
     found: dict[str, Layer] = {}
 
     def note(call, arguments, keywords, context):
@@ -81,7 +80,7 @@ def measure(layer: Layer, dtype: str) -> dict[str, Any]:
     """Time a layer, forward and backward, in both forms."""
     ours, plain = layer.forms
     if ours is norms.normalize:
-        dtype = "float32"  # whatever the networks compute in
+        dtype = "float32"  # independent of the networks' compute_dtype
     operands = [jnp.ones(shape, dtype) for shape in layer.shapes]
 
     def features(form, *operands):
@@ -125,7 +124,7 @@ def _seconds(step: Callable[..., Any], count: int, *operands: jax.Array) -> floa
 
 
 def main() -> int:
-    """Measure what the command line says; return the exit code."""
+    """Run the benchmark and return its exit code."""
     own, rest = options.read(options.parser(), sys.argv[1:])
     name, config = options.experiment(rest)
     layers, dtype = layers_of(config), options.compute_dtype(config)

@@ -1,4 +1,4 @@
-"""What every benchmark takes besides the arguments of train.py, and what it writes down."""
+"""Options that all benchmarks share, and the format of their results."""
 
 import argparse
 import datetime
@@ -19,7 +19,7 @@ from jaxgan.training.program import resolve
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return a parser of the options that all benchmarks have."""
+    """Return a parser for the options that all benchmarks share."""
     options = argparse.ArgumentParser(
         usage="%(prog)s --config FILE [options] [--config.FIELD=VALUE ...]", allow_abbrev=False
     )
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
 def read(
     options: argparse.ArgumentParser, arguments: Sequence[str]
 ) -> tuple[argparse.Namespace, list[str]]:
-    """Return the options, and the arguments of train.py."""
+    """Return the parsed options, and the arguments of train.py."""
     own, rest = options.parse_known_args(arguments)
     if own.batch_size is not None:
         rest.append(f"--config.train.batch_size={own.batch_size}")
@@ -42,18 +42,18 @@ def read(
 
 
 def experiment(arguments: Sequence[str]) -> tuple[str, Config]:
-    """Return the name and the resolved config that the arguments of train.py ask for."""
+    """Return the name and the resolved config of the arguments of train.py."""
     name, parsed = command_line.parse(arguments)
     return name, resolve(parsed.config)
 
 
 def compute_dtype(config: Config) -> str:
-    """Return the type that the networks of an experiment compute in."""
+    """Return the dtype in which the networks of an experiment compute."""
     return to_json(config)["method"]["compute"]["compute_dtype"]
 
 
 def about() -> dict[str, Any]:
-    """Return the date, the hardware and the versions that a measurement was made with."""
+    """Return the date, the hardware and the versions of a measurement."""
     return {
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "hardware": {
@@ -66,13 +66,13 @@ def about() -> dict[str, Any]:
 
 
 def write(path: Path | None, results: Mapping[str, Any]) -> None:
-    """Write results as JSON, if there is a file to write them to."""
+    """Write results as JSON if a file is given."""
     if path:
         path.write_text(json.dumps(about() | dict(results), indent=2) + "\n")
 
 
 def report(path: Path | None, results: Mapping[str, Any]) -> None:
-    """Print results as a table and as a line of JSON, and write them as `write` does."""
+    """Print results as a table and as a line of JSON, and write them if a file is given."""
     for field, value in results.items():
         print(f"{field:32} {value}")
     print(json.dumps(results))

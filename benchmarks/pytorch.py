@@ -1,13 +1,14 @@
-"""Ours beside PyTorch: `python benchmarks/pytorch.py --config configs/pix2pix_facades.py`.
+"""Compares jaxgan with PyTorch: `python benchmarks/pytorch.py --config configs/X.py`.
 
-Times the train step of one config on noise that lies on one device: ours, and the same networks and
-step in PyTorch (`torch_models.py`), as users of the references run it (eager) and at its best.
-Every competitor is a process of its own; they run short blocks of steps in turns. Needs no data
-set, but `pip install torch`, here or, with --python, in another environment. Takes arguments of its
-own (--help) and those of train.py. Prints a table; --json=FILE also gets the time of every block.
+Times the train step of one config on noise on one device: ours, and the same networks and step in
+PyTorch (`torch_models.py`), both as users of the references run it (eager) and in faster variants.
+Every competitor is a separate process; they run short blocks of steps in turn. Needs no data set,
+but `pip install torch`, in this environment or, with --python, in another one. Takes its own
+options (--help) and the arguments of train.py. Prints a table; --json=FILE also writes the time of
+every block.
 
-Only a quiet machine gives true ratios: PyTorch's threads wait for each other by spinning, so other
-programs slow it down far more than they do ours. `load_before` says how many were running.
+Only an idle machine gives valid ratios: PyTorch's threads wait for each other by spinning, so other
+programs slow it down much more than ours. `load_before` is the system load at the start.
 """
 
 import argparse
@@ -38,7 +39,7 @@ OURS = "jaxgan"
 
 
 def read_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Return our own arguments, and those of train.py."""
+    """Return the parsed options, and the arguments of train.py."""
     parser = options.parser()
     parser.add_argument("--rounds", type=int, default=7, help="blocks of each competitor")
     parser.add_argument("--block_seconds", type=float, default=4.0, help="length of a block")
@@ -51,7 +52,7 @@ def read_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[s
 
 
 def use_threads(threads: int) -> None:
-    """Keep this process, and those it starts, to so many cores."""
+    """Restrict this process and its children to a number of cores."""
     if not hasattr(os, "sched_setaffinity"):
         raise UserError("--threads works on Linux alone: leave it out")
     allowed = sorted(os.sched_getaffinity(0))
@@ -61,7 +62,7 @@ def use_threads(threads: int) -> None:
 
 
 def task_of(config: Config) -> dict[str, Any]:
-    """Return what PyTorch's side needs to know of a config, in plain values."""
+    """Return the task for PyTorch's side from a config, as plain values."""
     method: Any = config.method
     fields = dataclasses.fields(method)
     default = type(method)()
@@ -83,10 +84,10 @@ def torch_command(python: str, task: Mapping[str, Any]) -> list[str]:
 
 
 def ask_torch(python: str, task: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the names of PyTorch's variants by the platforms that it can run on.
+    """Return the names of PyTorch's variants by platform.
 
     Raises:
-        UserError: If there is no PyTorch, or its side does not cover the config.
+        UserError: If PyTorch is not installed, or its side does not support the config.
     """
     try:
         done = subprocess.run(torch_command(python, task), capture_output=True, text=True)
@@ -103,19 +104,19 @@ def ask_torch(python: str, task: Mapping[str, Any]) -> dict[str, list[str]]:
 def start(
     stack: contextlib.ExitStack, rest: Sequence[str], python: str, task: Mapping[str, Any]
 ) -> tuple[dict[str, Competitor], dict[str, str]]:
-    """Start every competitor, ours first, one after the other.
+    """Start all competitors one after the other, ours first.
 
     Args:
-        stack: Ends them.
+        stack: Closes them on exit.
         rest: The arguments of train.py.
         python: The interpreter that has PyTorch.
-        task: See `task_of`.
+        task: The task, from `task_of`.
 
     Returns:
-        The competitors, and why others failed, by name.
+        The competitors by name, and the reasons why others failed.
 
     Raises:
-        UserError: If ours fails, or PyTorch does not run where it does.
+        UserError: If ours fails, or PyTorch does not support its platform.
     """
     variants = ask_torch(python, task)
     competitors: dict[str, Competitor] = {}
@@ -139,18 +140,18 @@ def start(
             "JAX_PLATFORMS=cpu"
         )
     for variant in variants[platform]:
-        told = {**task, "platform": platform, "variant": variant}
-        enter(f"PyTorch {variant}", torch_command(python, told))
+        variant_task = {**task, "platform": platform, "variant": variant}
+        enter(f"PyTorch {variant}", torch_command(python, variant_task))
     return competitors, failures
 
 
 def compete(
     competitors: Mapping[str, Competitor], rounds: int, block_seconds: float
 ) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Let competitors run blocks in turns, each round beginning with another one.
+    """Run blocks of all competitors in turn; each round starts with another competitor.
 
     Returns:
-        Seconds per step of every block, and why others failed, by name.
+        Seconds per step of every block by name, and the reasons why competitors failed.
     """
     names = list(competitors)
     seconds: dict[str, list[float]] = {name: [] for name in names}
@@ -168,7 +169,7 @@ def compete(
 
 
 def summarize(ours: Sequence[float], theirs: Sequence[float], batch_size: int) -> dict[str, Any]:
-    """Return medians; ratios are of blocks of the same round, above 1 where ours is faster."""
+    """Return medians. Ratios compare blocks of the same round; above 1, ours is faster."""
     ratios = [their / our for our, their in zip(ours, theirs, strict=True)]
     seconds = statistics.median(theirs)
     return {
@@ -181,7 +182,7 @@ def summarize(ours: Sequence[float], theirs: Sequence[float], batch_size: int) -
 
 
 def table(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the results as text."""
+    """Return the results as a text table."""
     width = max(map(len, results))
     heads = ("ms/step", "images/s", "ratio", "from", "to", "start s")
     lines = [" " * width + "".join(f"{head:>11}" for head in heads)]
@@ -197,9 +198,9 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def main() -> int:
-    """Compare what the command line says; return the exit code."""
+    """Run the benchmark and return its exit code."""
     load, (own, rest) = os.getloadavg()[0], read_arguments(sys.argv[1:])
-    jax.config.update("jax_platforms", "cpu")  # in this process, which only reckons shapes
+    jax.config.update("jax_platforms", "cpu")  # this process computes only shapes
     name, config = options.experiment(rest)
     if own.threads is not None:
         use_threads(own.threads)
@@ -228,7 +229,7 @@ def main() -> int:
             "device": about[OURS]["device"],
         },
         "load_before": load,
-        "versions": {k: v for told in about.values() for k, v in told["versions"].items()},
+        "versions": {k: v for facts in about.values() for k, v in facts["versions"].items()},
         "best_pytorch": best,
         "results": results | {name: {"error": failure} for name, failure in failures.items()},
         "experiment": to_json(config),

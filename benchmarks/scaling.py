@@ -1,15 +1,15 @@
-"""What more devices bring and cost: `python benchmarks/scaling.py --config configs/X.py`.
+"""Measures weak scaling over devices: `python benchmarks/scaling.py --config configs/X.py`.
 
-Weak scaling: 1, 2, 4, ... devices, with as many images on each. Counts what each device sends and
-holds, from the compiled step, and times the step on noise. Needs no data set. Takes options of its
-own (--help) and the arguments of train.py; --json=FILE gets the results.
+Uses 1, 2, 4, ... devices with the same number of images on each. Counts the communication and
+memory per device from the compiled step, and times the step on noise. Needs no data set. Takes its
+own options (--help) and the arguments of train.py; --json=FILE writes the results.
 
-With --link, it predicts how much of one device's speed is left on 8, 64 and 512: the collectives as
-counted on the most devices that there are, in rings whose links send so many gigabytes a second
-from every device, nothing of it hidden behind the computation, and no latency.
+With --link, predicts the efficiency on 8, 64 and 512 devices. The prediction uses the collectives
+counted on the largest mesh, in rings whose links send this many gigabytes per second from every
+device, without overlap with computation and without latency.
 
-On one machine without accelerators, --devices=8 makes virtual devices. They share its cores: what
-is counted is what real ones would send and hold; the time says nothing.
+On a machine without accelerators, --devices=8 creates virtual devices, which share its cores.
+Communication and memory are counted as on real devices, but the times are meaningless.
 """
 
 import dataclasses
@@ -37,26 +37,26 @@ PREDICTED = (8, 64, 512)  # devices
 
 
 def measure(config: Config, mesh: str, devices: int, timed: bool) -> dict[str, Any]:
-    """Compile the step of a config on a mesh of so many devices, and time it.
+    """Compile the step of a config on a mesh, and time it.
 
     Args:
-        config: The experiment, its batch size that of a device.
+        config: The experiment, with the batch size per device.
         mesh: Devices by axis.
-        devices: How many these are.
-        timed: Whether to run it too.
+        devices: Number of devices of the mesh.
+        timed: Whether to run and time the step.
     """
     batch_size = config.train.batch_size * devices
     train = dataclasses.replace(config.train, batch_size=batch_size, mesh=mesh)
     config = dataclasses.replace(config, train=train)
     program = make_program(config)
     step = program.lower().compile()
-    held, used = memory_of(step)
+    arguments, temporary = memory_of(step)
     result = {
         "devices": devices,
         "mesh": train.mesh,
         "batch_size": train.batch_size,
-        "state_and_batch_mib": held / MIB,
-        "activations_mib": used / MIB,
+        "state_and_batch_mib": arguments / MIB,
+        "activations_mib": temporary / MIB,
         "collective_mib": sent_mib(step),
     }
     if timed:
@@ -72,24 +72,24 @@ def measure(config: Config, mesh: str, devices: int, timed: bool) -> dict[str, A
 def efficiency(
     sent_mib: Mapping[str, float], counted: int, devices: int, seconds: float, link: float
 ) -> float:
-    """Return the share of a step's time on devices that is not spent on communication.
+    """Return the share of a step's time that is not spent on communication.
 
     Args:
-        sent_mib: What collectives leave on a device, by kind.
-        counted: On how many devices that is.
-        devices: How many devices are to take part.
-        seconds: Time of the step on one device.
-        link: Gigabytes a second that a device sends.
+        sent_mib: Output size of the collectives on a device, by kind.
+        counted: Number of devices for which `sent_mib` was counted.
+        devices: Number of devices to predict for.
+        seconds: Seconds of the step on one device.
+        link: Gigabytes per second that a device sends.
     """
     sent = 0.0
     for kind, size in sent_mib.items():
-        share = counted / devices if kind == "reduce-scatter" else 1  # of which it leaves a part
+        share = counted / devices if kind == "reduce-scatter" else 1  # its output is 1 / devices
         sent += bytes_sent(kind, share * size * MIB, devices)
     return seconds / (seconds + sent / (link * 1e9))
 
 
 def main() -> int:
-    """Measure what the command line says; return the exit code."""
+    """Run the benchmark and return its exit code."""
     parser = options.parser()
     parser.add_argument("--devices", type=int, help="virtual devices of this machine's CPU")
     parser.add_argument("--mesh", default="data:N", help="axes, as data:N or data:N,direction:2")

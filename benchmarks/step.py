@@ -1,12 +1,12 @@
-"""How fast is a train step? `python benchmarks/step.py --config configs/pix2pix_facades.py`.
+"""Measures a train step: `python benchmarks/step.py --config configs/pix2pix_facades.py`.
 
-Takes options of its own (--help) and the arguments of train.py, reads no data set and resumes
-nothing: the images are noise, made once. Prints a table and, as the last line, the same as JSON;
---json=FILE gets it with hardware and versions.
+Takes its own options (--help) and the arguments of train.py. Needs no data set and no run: the
+images are noise, generated once. Prints a table and, in the last line, the same as JSON;
+--json=FILE writes it with hardware and versions.
 
-FLOPs are those of the program before it is optimized, bytes those that the optimized one reads and
-writes, as XLA counts them. Beside them stand the device's own speeds, measured in the same run: a
-large matrix product in --compute_dtype, at the precision that is its default, and a copy.
+XLA counts the FLOPs of the program before optimization, and the bytes that the optimized program
+reads and writes. For comparison, the same run measures the speed of the device: a large matrix
+product in --compute_dtype, at default precision, and a copy.
 """
 
 import dataclasses
@@ -26,13 +26,13 @@ from jaxgan.devices.mesh import describe_mesh
 from jaxgan.training.dry_run import memory_of
 from jaxgan.training.program import make_program
 
-ROUNDS = 5  # the median of which is reported
+ROUNDS = 5  # the median is reported
 MATRIX = 4096  # rows and columns
 COPIED = 2**28  # bytes
 
 
 def measure(config: Config, dtype: str, round_seconds: float) -> dict[str, float | int | str]:
-    """Compile the train step of a config and time it, beside matrix products of a type."""
+    """Compile and time the train step of a config, and matrix products of a dtype."""
     batch_size, program = config.train.batch_size, make_program(config)
     lowered = program.lower()
     start = time.perf_counter()
@@ -49,10 +49,10 @@ def measure(config: Config, dtype: str, round_seconds: float) -> dict[str, float
     seconds_of(2)  # the first steps also fill caches
     steps = max(1, round(round_seconds / seconds_of(2)))
     seconds = statistics.median(seconds_of(steps) for _ in range(ROUNDS))
-    if config.train.steps_per_dispatch > 1:  # XLA counts a loop as a single pass through it
-        alone = dataclasses.replace(config.train, steps_per_dispatch=1)
-        config_alone = dataclasses.replace(program.config, train=alone)
-        lowered = dataclasses.replace(program, config=config_alone).lower()
+    if config.train.steps_per_dispatch > 1:  # XLA counts one iteration of a loop
+        single_step = dataclasses.replace(config.train, steps_per_dispatch=1)
+        single_step_config = dataclasses.replace(program.config, train=single_step)
+        lowered = dataclasses.replace(program, config=single_step_config).lower()
         compiled = lowered.compile()
     counted, optimized = lowered.cost_analysis(), compiled.cost_analysis()
     assert counted is not None
@@ -88,13 +88,13 @@ def product_speed(dtype: str) -> float:
 
 
 def copy_speed() -> float:
-    """Return the bytes per second that one device reads and writes when it copies."""
+    """Return the bytes per second that one device reads and writes in a copy."""
     x = jnp.ones(COPIED // 4)
     return 2 * COPIED / _fastest(jax.jit(lambda x: x + 1), x)
 
 
 def _fastest(function: Callable[..., jax.Array], *arguments: jax.Array) -> float:
-    """Return the shortest of a few times, in seconds: others may use the device too."""
+    """Return the shortest of a few times, in seconds, because the device may be shared."""
     times = []
     for _ in range(ROUNDS + 1):  # the first compiles
         start = time.perf_counter()
@@ -104,7 +104,7 @@ def _fastest(function: Callable[..., jax.Array], *arguments: jax.Array) -> float
 
 
 def main() -> int:
-    """Measure what the command line says; return the exit code."""
+    """Run the benchmark and return its exit code."""
     parser = options.parser()
     parser.add_argument("--round_seconds", type=float, default=4.0, help="length of a round")
     own, rest = options.read(parser, sys.argv[1:])

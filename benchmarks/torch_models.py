@@ -1,7 +1,7 @@
-"""Our train steps in PyTorch, for `pytorch.py`: written from the papers, updates in our order.
+"""Our train steps in PyTorch, for `pytorch.py`, written from the papers, with our update order.
 
-The steps are the references', but for what would only cost PyTorch time: no discriminator has
-gradients in a generator's update, and no loss is read off the device. Batches are NCHW.
+The steps follow the references, except for work that would only slow PyTorch down: discriminators
+compute no gradients in a generator's update, and losses stay on the device. Batches are NCHW.
 """
 # pyright: reportMissingImports=false
 
@@ -27,12 +27,12 @@ NO_WORK = {"initializer", "schedule", "sample_dropout", "sample_norm_statistics"
 
 @dataclass(frozen=True)
 class Variant:
-    """How PyTorch runs the networks. By default as the references do.
+    """How PyTorch runs the networks. The defaults are those of the references.
 
     Attributes:
-        channels_last: Whether images and kernels lie in memory as NHWC.
-        bfloat16: Whether networks run in bfloat16 where PyTorch's autocast holds that to be safe.
-        compile_mode: The `mode` of torch.compile, by which the networks go; None for neither.
+        channels_last: Whether the memory format of images and kernels is NHWC.
+        bfloat16: Whether networks run in bfloat16 under PyTorch's autocast.
+        compile_mode: The `mode` of torch.compile for the networks; None does not compile them.
         fused: Whether Adam is a single kernel.
     """
 
@@ -42,7 +42,7 @@ class Variant:
     fused: bool = False
 
     def place(self, network):
-        """Return a network as it is to run, its kernels N(0, 0.02) (DCGAN, section 4)."""
+        """Return a network prepared for this variant, kernels N(0, 0.02) (DCGAN, section 4)."""
         for name, parameter in network.named_parameters():
             if name.endswith("bias"):
                 torch.nn.init.zeros_(parameter)
@@ -51,13 +51,13 @@ class Variant:
         if self.channels_last:
             network.to(memory_format=torch.channels_last)
         if self.compile_mode:
-            # Networks share code: it would count as one network of changing shapes.
+            # Networks share code, which counts as one network with changing shapes.
             torch._dynamo.config.recompile_limit = 64
             network.compile(mode=self.compile_mode, dynamic=False)
         return network
 
     def adam(self, networks, learning_rate, beta1):
-        """Return the optimizer of networks."""
+        """Return one optimizer for networks."""
         parameters = [parameter for network in networks for parameter in network.parameters()]
         fused = {"fused": True} if self.fused else {}
         return torch.optim.Adam(parameters, learning_rate, (beta1, 0.999), **fused)
@@ -97,7 +97,7 @@ LOSSES = {
 
 
 class DCGAN:
-    """See `jaxgan.methods.dcgan`. The step takes and returns what that one's does."""
+    """PyTorch form of `jaxgan.methods.dcgan`; the step has the same arguments and results."""
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ class DCGAN:
 
 
 class Pix2pix:
-    """See `jaxgan.methods.pix2pix`. The step takes and returns what that one's does."""
+    """PyTorch form of `jaxgan.methods.pix2pix`; the step has the same arguments and results."""
 
     def __init__(
         self,
@@ -200,7 +200,7 @@ class Pix2pix:
 
 
 class CycleGAN:
-    """See `jaxgan.methods.cyclegan`. The step takes and returns what that one's does."""
+    """PyTorch form of `jaxgan.methods.cyclegan`; the step has the same arguments and results."""
 
     def __init__(
         self,
@@ -308,14 +308,14 @@ METHODS = {"DCGAN": DCGAN, "Pix2pix": Pix2pix, "CycleGAN": CycleGAN}
 
 
 def check_settings(method, changed):
-    """Check that a step here does what one of ours does.
+    """Check that the step in PyTorch is equivalent to ours.
 
     Args:
         method: Name of the class of our method.
         changed: Names of its settings that are not at their defaults.
 
     Raises:
-        ValueError: If it is not covered; says what is not.
+        ValueError: If a setting is not supported. The message names it.
     """
     if method not in METHODS:
         raise ValueError(f"there is no {method} in PyTorch here, only {', '.join(METHODS)}")
@@ -326,7 +326,7 @@ def check_settings(method, changed):
 
 
 def make(method, settings, shapes, variant):
-    """Return a method.
+    """Return a method in PyTorch.
 
     Args:
         method: Name of the class of our method.
@@ -343,7 +343,7 @@ def _settings_of(method):
 
 
 def _pair(variant, generator, discriminator, learning_rate, beta1):
-    """Return both networks where they run, and an Adam for each."""
+    """Return both networks, prepared by the variant, and an Adam for each."""
     networks = {
         "generator": variant.place(generator),
         "discriminator": variant.place(discriminator),
@@ -362,7 +362,7 @@ def _minimize(adam, losses):
 
 @contextlib.contextmanager
 def _frozen(*networks):
-    """Spare the gradients of networks that are not updated."""
+    """Disable gradients of networks that are not updated."""
     for network in networks:
         network.requires_grad_(False)
     yield

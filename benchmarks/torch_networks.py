@@ -1,7 +1,7 @@
-"""Our networks in PyTorch, for `pytorch.py`: written from the papers.
+"""Our networks in PyTorch, for `pytorch.py`, written from the papers.
 
-Layers have the names that they have in the references, so `jaxgan.interop` carries weights across.
-Needs PyTorch alone: the interpreter that runs it may lack JAX.
+Layers are named as in the references, so that `jaxgan.interop` can convert the weights. Needs only
+PyTorch, because the interpreter may lack JAX.
 """
 # pyright: reportMissingImports=false
 
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 
 class Chain(nn.Module):
-    """Layers in a row."""
+    """A sequence of layers."""
 
     def __init__(self, *layers):
         super().__init__()
@@ -26,10 +26,10 @@ class Chain(nn.Module):
 
 
 class Skip(Chain):
-    """Layers whose input is stacked upon their output.
+    """A sequence of layers whose input is concatenated with their output.
 
-    The first layer may change its input in place: the negative half, which a leaky ReLU scales, is
-    cut off by the ReLU that follows.
+    The first layer may change its input in place: the leaky ReLU scales only negative values, which
+    the next ReLU sets to zero.
     """
 
     def forward(self, x):
@@ -74,7 +74,7 @@ def resnet_generator(inputs, outputs, *, features, blocks, norm, dropout):
 
 
 def unet_generator(inputs, outputs, *, features, depth, norm, dropout):
-    """Return the generator of pix2pix (Isola et al. 2017, appendix 6.1.1), as the reference's."""
+    """Return the generator of pix2pix (Isola et al. 2017, appendix 6.1.1), as in the reference."""
     bias = norm == "instance"
     widths = [features * min(2**level, 8) for level in range(depth)]
     inner = []
@@ -91,13 +91,13 @@ def unet_generator(inputs, outputs, *, features, depth, norm, dropout):
         inner = [Skip(*layers)]
     down = nn.Conv2d(inputs, features, 4, 2, 1, bias=bias)
     up = nn.ConvTranspose2d(2 * features, outputs, 4, 2, 1)
-    network = Chain()  # one more, for the reference's names
+    network = Chain()  # one more level, for the names of the reference
     network.add_module("model", Chain(down, *inner, nn.ReLU(True), up, nn.Tanh()))
     return network
 
 
 class PixelGAN(nn.Module):
-    """The discriminator that judges single pixels (Isola et al. 2017, appendix 6.1.2)."""
+    """The discriminator of single pixels (Isola et al. 2017, appendix 6.1.2)."""
 
     def __init__(self, inputs, features, norm):
         super().__init__()
@@ -126,7 +126,7 @@ def patch_discriminator(inputs, *, features, layers, norm):
 
 
 class DCGANGenerator(nn.Module):
-    """Makes images of latent vectors (Radford et al. 2016, figure 1)."""
+    """The generator of DCGAN (Radford et al. 2016, figure 1)."""
 
     def __init__(self, size, latent_dim, outputs, *, features):
         super().__init__()
@@ -141,14 +141,14 @@ class DCGANGenerator(nn.Module):
         self.main = nn.Sequential(*layers, output, nn.Tanh())
 
     def forward(self, latents):
-        """Return images, cut out of the next power of two."""
+        """Return images for latent vectors, cropped from the next power of two."""
         start = (_power_of_two(self.size) - self.size) // 2
         kept = slice(start, start + self.size)
         return self.main(latents[:, :, None, None])[:, :, kept, kept]
 
 
 class DCGANDiscriminator(nn.Module):
-    """Judges images (Radford et al. 2016, section 3)."""
+    """The discriminator of DCGAN (Radford et al. 2016, section 3)."""
 
     def __init__(self, size, inputs, *, features):
         super().__init__()

@@ -1,7 +1,7 @@
-"""PyTorch's side of `pytorch.py`: a train step on noise, in blocks.
+"""The PyTorch process of `pytorch.py`: serves blocks of a train step on noise.
 
 Takes one argument, JSON: the `method`, its `settings`, which of them are `changed`, and `shapes`.
-Prints what variants there are; with a `platform` and a `variant` it serves blocks of that one.
+Prints the available variants, or, with a `platform` and a `variant`, serves blocks of that variant.
 """
 # pyright: reportMissingImports=false
 
@@ -35,7 +35,7 @@ DEVICES = {"cpu": "cpu", "gpu": "cuda"}
 
 
 def prepare(task):
-    """Build a variant; see `blocks.serve`."""
+    """Build a variant, for `blocks.serve`."""
     variant = VARIANTS[task["platform"]][task["variant"]]
     device = torch.device(DEVICES[task["platform"]])
     layout = torch.channels_last if variant.channels_last else torch.contiguous_format
@@ -61,10 +61,10 @@ def prepare(task):
 
 
 def describe(task):
-    """Return the names of the variants by the platforms that this PyTorch can run on.
+    """Return the names of the variants by platform that this PyTorch supports.
 
     Raises:
-        ValueError: If PyTorch's side does not cover what is asked for.
+        ValueError: If PyTorch's side does not support the task.
     """
     check_settings(task["method"], task["changed"])
     platforms = ["cpu", "gpu"] if torch.cuda.is_available() else ["cpu"]
@@ -72,7 +72,7 @@ def describe(task):
 
 
 def main():
-    """Do what the argument says."""
+    """Serve blocks, or print the variants."""
     task = json.loads(sys.argv[1])
     if "variant" in task:
         blocks.serve(lambda: prepare(task))

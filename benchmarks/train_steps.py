@@ -1,4 +1,4 @@
-"""The train steps of a program, run on noise that is on the devices."""
+"""Runs the train steps of a program on noise that is already on the devices."""
 
 from collections.abc import Callable
 
@@ -9,9 +9,9 @@ from jaxgan.training.program import Program
 
 
 def runner(program: Program, train_steps: jax.stages.Compiled) -> Callable[[int], int]:
-    """Return a function that runs a number of steps, rounded up to whole dispatches, to their end.
+    """Return a function that completes a number of steps, rounded up to whole dispatches.
 
-    It returns how many it has run.
+    The function returns the number of steps that it ran.
     """
     rng, key = np.random.default_rng(0), jax.random.key(0)
 

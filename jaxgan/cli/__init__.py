@@ -1,1 +1,1 @@
-"""Command lines."""
+"""Command-line interfaces."""

@@ -34,26 +34,26 @@ class _Data:
 
 @dataclass(frozen=True)
 class DataArguments:
-    """The fields of the data alone."""
+    """Only the fields of the data."""
 
     config: Annotated[_Data, tyro.conf.FlagConversionOff]
 
     @classmethod
     def of(cls, config: Config) -> "DataArguments":
-        """Return those of a config."""
+        """Return the data fields of a config."""
         return cls(config=_Data(data=config.data))
 
 
 def published_epoch_size(data: Dataset) -> int | None:
-    """Return the training examples of one epoch, None if that depends on the images found."""
+    """Return the training examples per epoch, or None if that depends on the images found."""
     return data.published_epoch_size if isinstance(data, Published) else None
 
 
 def keep_epochs(config: Config, data: Dataset) -> Config:
-    """Return a config whose steps are as many epochs of `data` as they are of its own data.
+    """Return a config whose steps cover as many epochs of `data` as of its own data.
 
-    Counts of steps that are not whole epochs stay as they are, and so does the data. The others are
-    rounded up to whole calls of `steps_per_dispatch`.
+    Step counts that are not whole epochs do not change, nor does the data. The other counts are
+    rounded up to multiples of `steps_per_dispatch`.
     """
     old, new = published_epoch_size(config.data), published_epoch_size(data)
     if not old or not new:

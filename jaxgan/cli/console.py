@@ -1,6 +1,6 @@
-"""How every command reads its arguments and reports errors.
+"""Argument parsing and error reporting of all commands.
 
-Nothing here imports JAX before it has to, so that help and typing errors take no seconds.
+JAX is imported only when needed, so that help and usage errors are fast.
 """
 
 import contextlib
@@ -32,12 +32,12 @@ def print_version(arguments: Sequence[str]) -> None:
 
 
 def check_not_empty(arguments: Sequence[str]) -> None:
-    """Refuse empty values, such as those of shell variables that are not set.
+    """Check that no value is empty, as an unset shell variable is.
 
-    As a path, an empty value would mean the current folder.
+    An empty path would mean the current folder.
 
     Raises:
-        UserError: If there is one.
+        UserError: If a value is empty.
     """
     for previous, argument in zip(["", *arguments], arguments, strict=False):
         name, equals, value = argument.partition("=")
@@ -46,11 +46,11 @@ def check_not_empty(arguments: Sequence[str]) -> None:
 
 
 def parse_as(kind: Any, arguments: Sequence[str], **options: Any) -> Any:
-    """Return what tyro makes of arguments.
+    """Return an object of a type, parsed from arguments by tyro.
 
     Raises:
-        UserError: If they do not fit, or a value is empty.
-        SystemExit: After printing what `--help` asks for.
+        UserError: If an argument is invalid or a value is empty.
+        SystemExit: After printing the help for `--help`.
     """
     check_not_empty(arguments)
     errors = io.StringIO()
@@ -65,19 +65,19 @@ def parse_as(kind: Any, arguments: Sequence[str], **options: Any) -> Any:
 
 
 def run(main: Callable[[], int]) -> int:
-    """Return the exit code of `main`; an error that the user can fix becomes one line and code 2.
+    """Run `main` and return its exit code; errors that the user can fix print a line and return 2.
 
-    Compiled programs are kept in the user's cache folder, or in JAX_COMPILATION_CACHE_DIR.
+    Compiled programs are cached in the user's cache folder, or in JAX_COMPILATION_CACHE_DIR.
     """
     _keep_compiled_programs()
-    # Pillow warns of damage that it reads past; what it cannot read is reported as an error.
+    # Pillow warns about damage that it ignores. Files that it cannot read raise errors.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may not be of its encoding
+    if isinstance(sys.stdout, io.TextIOWrapper):  # its encoding may lack characters of file names
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return main()
-    except BrokenPipeError:  # the reader of a pipe has left, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's last flush
+    except BrokenPipeError:  # the reader of a pipe has closed it, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's flush at exit
         _leave(1)
         return 1
     except (UserError, OSError) as error:
@@ -92,7 +92,7 @@ def run(main: Callable[[], int]) -> int:
         print("interrupted", file=sys.stderr)
         _leave(130)
         return 130
-    message = message.replace("\n", r"\n")  # the name of a file may hold one
+    message = message.replace("\n", r"\n")  # file names can contain newlines
     print(f"error: {message}", file=sys.stderr)
     _leave(2)
     return 2
@@ -106,18 +106,18 @@ def _keep_compiled_programs() -> None:
         except OSError as error:
             print(f"compiled programs are not kept: {error}", file=sys.stderr)
             return
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = cache  # JAX reads it when it is imported
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = cache  # JAX reads it on import
         if "jax" in sys.modules:
             sys.modules["jax"].config.update("jax_compilation_cache_dir", cache)
 
 
 def _explain(error: RuntimeError) -> str | None:
-    """Return what to do about an error of JAX, or None if it is a defect of jaxgan."""
+    """Return the message for an error of JAX, or None if it is a bug in jaxgan."""
     import jax
 
     reason = str(error).partition("\n")[0]
     if not isinstance(error, jax.errors.JaxRuntimeError):
-        return reason if "backend" in str(error) else None  # JAX says which platform it lacks
+        return reason if "backend" in str(error) else None  # JAX names the missing platform
     if "RESOURCE_EXHAUSTED" in str(error):
         return (
             "the device is out of memory: lower --config.train.batch_size, "
@@ -132,7 +132,7 @@ def _explain(error: RuntimeError) -> str | None:
 
 
 def _leave(code: int) -> None:
-    """See `processes.leave`: a process without JAX is not one of several."""
+    """Call `processes.leave`, unless JAX is not imported: then there is only one process."""
     if "jax" in sys.modules:
         from jaxgan.devices import processes
 
@@ -140,7 +140,7 @@ def _leave(code: int) -> None:
 
 
 def _one_line(box: str) -> str:
-    """Return the message in tyro's frame as a single line, with the first of its suggestions."""
+    """Return the message in tyro's box as a single line, with its first suggestion."""
     lines = [line.strip("│ ") for line in box.splitlines()[1:]]  # the first is a title
     text = " ".join(line for line in lines if line.strip("─-╰╯ "))
     text = re.sub(r" ?(Argument helptext|For full helptext).*", "", text)

@@ -63,7 +63,7 @@ class Evaluate:
         require(0 <= self.seed < 2**32, "seed must be at least 0 and below 2**32")
 
     def __call__(self) -> None:
-        """Print a table, and write it to a file."""
+        """Print a table of results, and write them to a file."""
         from jaxgan.inference.model import load
         from jaxgan.metrics.evaluate import Settings, make_evaluate, parse_metrics, table, to_json
         from jaxgan.metrics.weights import ALEXNET, INCEPTION, LPIPS_HEADS

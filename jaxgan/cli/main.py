@@ -1,6 +1,6 @@
-"""The command `jaxgan`: what to do with trained models.
+"""The command `jaxgan`, for trained models.
 
-A command imports what it needs when it is called, so that help and typing errors need not wait.
+Commands import their dependencies when they are called, so that help and usage errors are fast.
 """
 
 import sys
@@ -25,7 +25,7 @@ Command = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return the exit code."""
+    """Run a command and return its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
 
     def run() -> int:

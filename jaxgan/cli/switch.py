@@ -4,5 +4,5 @@ from typing import Literal
 
 
 def on(switch: Literal["on", "off"] | None) -> bool | None:
-    """Return what a switch says, None if it was not set."""
+    """Return the value of a switch, or None if it is not set."""
     return None if switch is None else switch == "on"

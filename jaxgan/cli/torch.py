@@ -19,7 +19,7 @@ class ImportTorch:
     """Config file of the experiment; by default the architecture is inferred from the files."""
 
     def __call__(self) -> None:
-        """Make the run."""
+        """Create the run."""
         from jaxgan.config import load
         from jaxgan.interop.runs import import_torch
 

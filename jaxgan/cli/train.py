@@ -23,11 +23,11 @@ There are: """
 
 
 def parse(arguments: Sequence[str]) -> "tuple[str, TrainArguments]":
-    """Return the name of the config file that was asked for, and everything that was set.
+    """Return the name of the config file, and the parsed arguments.
 
     Raises:
-        UserError: If there is no such file or field, or a value does not fit.
-        SystemExit: After printing what `--help` or `--version` asks for.
+        UserError: If there is no such file or field, or a value is invalid.
+        SystemExit: After printing the output of `--help` or `--version`.
     """
     check_not_empty(arguments)
     path, rest = _take_config(arguments)
@@ -40,7 +40,7 @@ def parse(arguments: Sequence[str]) -> "tuple[str, TrainArguments]":
     if not Path(path).is_file():
         raise UserError(f"there is no config file {path}; there are: {available()}")
 
-    # Imports JAX, which takes longer than all of the above.
+    # These import JAX, which is slow.
     from jaxgan.cli.arguments import (
         DataArguments,
         TrainArguments,
@@ -50,7 +50,7 @@ def parse(arguments: Sequence[str]) -> "tuple[str, TrainArguments]":
     from jaxgan.config import load
 
     config, options = load(Path(path)), {"config": (tyro.conf.AvoidSubcommands,)}
-    if published_epoch_size(config.data):  # steps follow from the data set that is chosen
+    if published_epoch_size(config.data):  # the number of steps depends on the data set
         chosen, _ = parse_as(
             DataArguments,
             rest,
@@ -71,7 +71,7 @@ def parse(arguments: Sequence[str]) -> "tuple[str, TrainArguments]":
 
 
 def available() -> str:
-    """Return the config files below the current folder, by commas."""
+    """Return the config files below the current folder, separated by commas."""
     return ", ".join(sorted(map(str, Path("configs").glob("*.py")))) or "none in this folder"
 
 

@@ -1,4 +1,4 @@
-"""Translates files of images with a trained model."""
+"""Translates image files with a trained model."""
 
 import errno
 import itertools
@@ -25,28 +25,28 @@ from jaxgan.images.files import (
     write_image,
 )
 from jaxgan.images.kinds import ImageKind, PixelType
-from jaxgan.inference.model import BATCH_SIZE, Model
+from jaxgan.inference.model import TRANSLATE_BATCH_SIZE, Model
 from jaxgan.inference.outputs import claim
 from jaxgan.inference.page import PAGE, Pair, plan, write_page, write_pictures
 from jaxgan.inference.tiles import translate_in_tiles
 from jaxgan.types import ImageArray, TranslatesImages
 
-BATCH_PIXELS = 2**20  # larger batches gain nothing and take memory
-UNUSABLE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)  # the disk does not take it
+BATCH_PIXELS = 2**20  # larger batches are not faster and take more memory
+UNUSABLE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)  # the disk rejects the name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How files are translated.
+    """Options for translating files.
 
     Attributes:
-        direction: `ab` or `ba` for a CycleGAN; None for the first that the model has.
-        format: Ending of the files to write; None keeps that of the input where it holds the
-            output, and else takes png or tiff.
-        value_range: Values of floats that become -1 and 1, for a model of integers.
+        direction: `ab` or `ba` for a CycleGAN; None for the model's first direction.
+        format: Suffix of the files to write; None keeps the suffix of the input if that format can
+            store the output, and otherwise uses png or tiff.
+        value_range: Values of floats that map to -1 and 1, for a model of integers.
         tile: Height and width of tiles in pixels; 0 translates images as a whole.
-        whole_statistics: Whether the norms of tiles take the statistics of the whole image.
-        max_pixels: The most pixels of an image.
+        whole_statistics: Whether the norms of tiles use the statistics of the whole image.
+        max_pixels: Maximum number of pixels of an image.
         overwrite: Whether files that jaxgan did not write may be replaced.
     """
 
@@ -60,7 +60,7 @@ class Options:
 
 
 class Loaded(NamedTuple):
-    """An image in [-1, 1], and how its translation is to be written."""
+    """An image in [-1, 1], and the kind of image to write its translation as."""
 
     image: ImageArray
     kind: ImageKind
@@ -69,20 +69,20 @@ class Loaded(NamedTuple):
 def translate_files(
     model: Model, source: Path, output: Path, options: Options
 ) -> tuple[int, list[str]]:
-    """Translate a file, or every image below a folder, under the same names and sizes.
+    """Translate a file, or every image below a folder; names and sizes stay the same.
 
-    Images of one size share a compiled program, and small ones are translated in batches. Where two
-    outputs would have one name, as those of `a.jpg` and `a.png` as PNG, the second keeps the whole
-    name of its input: `a.jpg.png`.
+    Images of one size share a compiled program, and small ones are translated in batches. If two
+    outputs would have the same name, such as those of `a.jpg` and `a.png` as PNG, the second keeps
+    the full name of its input: `a.jpg.png`.
 
     Args:
         model: A model that translates images.
         source: The file or folder.
-        output: The folder to write to, with a page `index.html` that shows all side by side.
-        options: How.
+        output: The folder to write to, with a page `index.html` that shows all images side by side.
+        options: Options.
 
     Returns:
-        How many were written, and a line for every file that could not be translated.
+        The number of files written, and a line for every file that could not be translated.
 
     Raises:
         UserError: If the input has no files, the model does not support the direction, or the
@@ -158,7 +158,7 @@ def _find(source: Path, output: Path) -> tuple[list[Path], Path]:
     """Return the files to translate, and the folder that their names are relative to.
 
     Raises:
-        UserError: If there are none, or they would be replaced.
+        UserError: If there are no files, or they would be replaced.
     """
     if not source.exists():
         raise UserError(f"{source} does not exist: pass a file or a folder")
@@ -168,7 +168,7 @@ def _find(source: Path, output: Path) -> tuple[list[Path], Path]:
     if output.resolve() == root.resolve():
         raise UserError(f"{output} holds the input, which would be lost: choose another --output")
     files = visible_files(source) if source.is_dir() else [source]
-    if output.resolve().is_relative_to(root.resolve()):  # what was written there before
+    if output.resolve().is_relative_to(root.resolve()):  # skip earlier outputs
         files = [file for file in files if not file.resolve().is_relative_to(output.resolve())]
     if not files:
         raise UserError(f"{source} has no files")
@@ -176,12 +176,15 @@ def _find(source: Path, output: Path) -> tuple[list[Path], Path]:
 
 
 def _batches(headers: Mapping[Path, Header], tile: int) -> Iterator[list[Path]]:
-    """Yield files that are translated together, all of one size."""
+    """Yield batches of files whose images have the same size."""
     in_order = sorted(headers, key=lambda file: headers[file].size)
     for size, group in itertools.groupby(in_order, lambda file: headers[file].size):
         files = list(group)
-        many = len(files) >= BATCH_SIZE and BATCH_SIZE * math.prod(size) <= BATCH_PIXELS
-        count = BATCH_SIZE if many and not tile else 1
+        many = (
+            len(files) >= TRANSLATE_BATCH_SIZE
+            and TRANSLATE_BATCH_SIZE * math.prod(size) <= BATCH_PIXELS
+        )
+        count = TRANSLATE_BATCH_SIZE if many and not tile else 1
         for start in range(0, len(files), count):
             yield files[start : start + count]
 
@@ -189,10 +192,11 @@ def _batches(headers: Mapping[Path, Header], tile: int) -> Iterator[list[Path]]:
 def _choose_suffix(
     file: Path, depth: PixelType, source: ImageKind, target: ImageKind, options: Options
 ) -> str:
-    """Return the ending of the file to write.
+    """Return the suffix of the file to write.
 
     Raises:
-        ImageError: If that does not hold the output, or values of this depth have no known range.
+        ImageError: If its format cannot store the output, or values of this depth have no known
+            range.
     """
     _, target = _as_deep_as(depth, source, target, options)
     suffix = f".{options.format}" if options.format else choose_suffix(file.suffix, target)
@@ -206,12 +210,12 @@ def _load(
 ) -> Loaded:
     """Read a file of any depth.
 
-    If it is as deep as the model's inputs are, its translation is written as deep as the outputs
-    are, else as deep as the file; never deeper than the format holds.
+    If its depth is that of the model's inputs, its translation is written with the depth of the
+    model's outputs, otherwise with the depth of the file, and never deeper than the format allows.
 
     Raises:
-        ImageError: If it is not an image of these channels, or its values have no known range, or
-            are outside of it.
+        ImageError: If it is not an image of these channels, or its values have no known range or
+            are out of range.
     """
     pixels = read_image(file, source.channels, source.nodata, options.max_pixels)
     if pixels.shape[:2] != header.size:
@@ -220,9 +224,9 @@ def _load(
     source, target = _as_deep_as(depth, source, target, options)
     pixels = source.convert(pixels)
     source.check_range(pixels)
-    held = deepest(output.suffix.lower(), target.channels)
-    assert held is not None
-    written_as = _at_depth(target, min(held, target.dtype, key=DEPTHS.index), None)
+    supported = deepest(output.suffix.lower(), target.channels)
+    assert supported is not None
+    written_as = _at_depth(target, min(supported, target.dtype, key=DEPTHS.index), None)
     return Loaded(np.asarray(source.normalize(pixels)), written_as)
 
 
@@ -250,9 +254,9 @@ def _at_depth(
     """Return the same kind of image at another depth.
 
     Args:
-        kind: What to change.
-        depth: Its new depth.
-        value_range: Which floats become -1 and 1.
+        kind: Kind of image.
+        depth: New depth.
+        value_range: Floats that map to -1 and 1.
     """
     if depth == kind.dtype:
         return kind
@@ -273,7 +277,7 @@ def _translate(
     batch_size: int,
     options: Options,
 ) -> Sequence[ImageArray]:
-    """Translate images of one size, `batch_size` or fewer."""
+    """Translate at most `batch_size` images of one size."""
     if not images:
         return []
     if options.tile and options.tile < max(images[0].shape[:2]):

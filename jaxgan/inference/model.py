@@ -1,4 +1,4 @@
-"""Trained models in use."""
+"""Trained models for inference."""
 
 import dataclasses
 import functools
@@ -24,9 +24,9 @@ from jaxgan.training.checkpoint import find_checkpoint, read_config, read_state
 from jaxgan.training.program import initial_state, state_shapes
 from jaxgan.types import GeneratesImages, TrainedGenerator, TrainState, TranslatesImages
 
-GENERATED_AT_A_TIME = 64  # so that one compilation serves all
-BATCH_SIZE = 8  # images that are translated at a time
-SIZES_KEPT = 16  # sizes of images whose compiled programs are kept
+GENERATED_AT_A_TIME = 64  # a fixed batch size, which needs one compilation
+TRANSLATE_BATCH_SIZE = 8  # images translated at a time
+SIZES_KEPT = 16  # image sizes whose compiled programs are kept
 
 NormStatistics = Literal["image", "running"]
 
@@ -42,12 +42,12 @@ def load(
 
     Args:
         run: A run's folder, its folder of checkpoints, or a single checkpoint.
-        config: For a run with classes that are not jaxgan's, such as an own method: the config file
-            that it was trained with, or its `Config`. Only these classes are used, not its values.
-        dropout: Whether a generator that translates keeps its dropout; by default as its paper has
-            it.
-        norm_statistics: What batch norm uses when it translates: the statistics of each image, or
-            the running averages of training; by default as its paper has it.
+        config: For a run with classes that are not jaxgan's, such as a custom method: the config
+            file that the run was trained with, or its `Config`. Only its classes are used, not its
+            values.
+        dropout: Whether dropout stays on for translation; by default as in the paper of the method.
+        norm_statistics: Statistics that batch norm uses for translation: those of each image, or
+            the running averages of training; by default as in the paper of the method.
 
     Raises:
         jaxgan.errors.UserError: If there is no checkpoint, or it cannot be read.
@@ -68,9 +68,9 @@ class Model:
     """A trained model.
 
     Attributes:
-        config: The experiment it comes from.
-        state: All its arrays.
-        checkpoint: Where they were read.
+        config: The experiment.
+        state: All arrays of the model.
+        checkpoint: The checkpoint that they were read from.
         dropout: As in `load`.
         norm_statistics: As in `load`.
     """
@@ -92,18 +92,18 @@ class Model:
     def generate(
         self, count: int, seed: int = 0
     ) -> Float[np.ndarray, "{count} height width channels"]:
-        """Make images from random latent vectors.
+        """Generate images from random latent vectors.
 
         Args:
-            count: How many.
-            seed: Seed of the latent vectors; equal seeds begin with equal images.
+            count: Number of images.
+            seed: Seed of the latent vectors. The first images do not depend on `count`.
 
         Returns:
             Images in [-1, 1].
 
         Raises:
-            jaxgan.errors.UserError: If this model translates images instead, or an argument is
-                not possible.
+            jaxgan.errors.UserError: If this model does not generate images, or an argument is
+                invalid.
         """
         count, seed = _integer("count", count, 1), _integer("seed", seed, 0, 2**32)
         draw_latents = self.generative().draw_latents
@@ -121,30 +121,30 @@ class Model:
 
         Args:
             images: Images in [-1, 1], as floats `[batch, height, width, channels]`, of any size.
-            direction: `ab` or `ba` for a CycleGAN; None for the first that the model has.
-            seed: Seed of dropout, for models that keep it.
+            direction: `ab` or `ba` for a CycleGAN; None for the model's first direction.
+            seed: Seed of dropout, for models that use it.
 
         Returns:
             Images in [-1, 1], of the same size.
 
         Raises:
             jaxgan.errors.UserError: If this model does not translate in this direction, or an
-                argument is not possible.
+                argument is invalid.
         """
         direction = self.choose_direction(direction)
         key = jax.random.key(_integer("seed", seed, 0, 2**32))
         images = self._check_images(images, direction)
         translator, run = self.trained_generator(direction), _jitted_translate(*images.shape[1:3])
         blocks = []
-        for start in range(0, len(images), BATCH_SIZE):
-            block = np.asarray(images[start : start + BATCH_SIZE])
-            missing = BATCH_SIZE - len(block) if len(images) > BATCH_SIZE else 0
+        for start in range(0, len(images), TRANSLATE_BATCH_SIZE):
+            block = np.asarray(images[start : start + TRANSLATE_BATCH_SIZE])
+            missing = TRANSLATE_BATCH_SIZE - len(block) if len(images) > TRANSLATE_BATCH_SIZE else 0
             padded = np.pad(block, ((0, missing), (0, 0), (0, 0), (0, 0)))
             blocks.append(np.asarray(run(translator, padded, jax.random.fold_in(key, start))))
         return np.concatenate(blocks)[: len(images)]
 
     def trained_generator(self, direction: str) -> TrainedGenerator:
-        """Return the generator of a direction, as it is to be used.
+        """Return the generator of a direction, with `dropout` and `norm_statistics` applied.
 
         Raises:
             jaxgan.errors.UserError: If the model does not have this direction, or
@@ -163,10 +163,10 @@ class Model:
         return translator
 
     def choose_direction(self, direction: str | None) -> str:
-        """Return a direction in which this model translates: the given one, or the first.
+        """Return the given direction, or the first that the model supports.
 
         Raises:
-            jaxgan.errors.UserError: If there is none.
+            jaxgan.errors.UserError: If the model does not support the direction, or any.
         """
         method = self.config.method
         kind = type(method).__name__
@@ -186,26 +186,26 @@ class Model:
         return direction
 
     def untrained(self) -> "Model":
-        """Return this model as it was before training, but for the seed of its weights."""
+        """Return this model with newly initialized weights, from seed 0."""
         state = initial_state(self.config, jax.random.key(0))
         return dataclasses.replace(self, state=state, checkpoint=self.checkpoint / "untrained")
 
     def interpolate(
         self, count: int, seed: int = 0, steps: int = 8
     ) -> Float[np.ndarray, "{count} height width channels"]:
-        """Make images along a walk from one random latent vector to the next.
+        """Generate images by interpolating from one random latent vector to the next.
 
-        The walk goes straight, and keeps the distance from the origin that its ends have: between
-        them lies little else of a normal distribution (White 2016, arXiv 1609.04468).
+        The interpolation is linear, and rescaled to the interpolated norm of its ends: a normal
+        distribution has little mass at smaller norms (White 2016, arXiv 1609.04468).
 
         Args:
-            count: How many images.
-            seed: Seed of the walk.
+            count: Number of images.
+            seed: Seed of the latent vectors.
             steps: Images from one latent vector to the next.
 
         Raises:
-            jaxgan.errors.UserError: If this model translates images instead, or an argument is
-                not possible.
+            jaxgan.errors.UserError: If this model does not generate images, or an argument is
+                invalid.
         """
         count, seed = _integer("count", count, 1), _integer("seed", seed, 0, 2**32)
         steps = _integer("steps", steps, 1)
@@ -233,7 +233,7 @@ class Model:
         """Return the method, which generates images.
 
         Raises:
-            jaxgan.errors.UserError: If it translates images instead.
+            jaxgan.errors.UserError: If it does not generate images.
         """
         method = self.config.method
         if not isinstance(method, GeneratesImages):
@@ -244,10 +244,10 @@ class Model:
         return method
 
     def _check_images(self, images: Any, direction: str) -> Shaped[Array | np.ndarray, "..."]:
-        """Return images that are fit to be translated.
+        """Return images as an array, after checking shape and dtype.
 
         Raises:
-            jaxgan.errors.UserError: If they are not.
+            jaxgan.errors.UserError: If the shape or dtype is wrong.
         """
         method = self.config.method
         assert isinstance(method, TranslatesImages)
@@ -273,7 +273,7 @@ def _integer(name: str, value: Any, least: int, below: int = sys.maxsize) -> int
     """Return a value as an integer.
 
     Raises:
-        UserError: If it is not one, or out of bounds.
+        UserError: If it is not an integer, or is out of bounds.
     """
     try:
         number = operator.index(value)
@@ -287,7 +287,7 @@ def _integer(name: str, value: Any, least: int, below: int = sys.maxsize) -> int
 
 @functools.lru_cache(maxsize=SIZES_KEPT)
 def _jitted_translate(height: int, width: int) -> jax.stages.Wrapped:
-    """Return `translate` with programs for one size of images, which are dropped with it."""
+    """Return a jitted `translate` for one image size, so that the cache can drop its program."""
 
     def translate_size(translator, images, key):
         return translate(translator, images, key)

@@ -1,4 +1,4 @@
-"""Folders that commands write to, where nothing that the user put there is lost."""
+"""Output folders of commands, in which no file of the user is overwritten."""
 
 import itertools
 import json
@@ -10,14 +10,14 @@ from pathlib import Path, PurePath
 from jaxgan.errors import UserError
 from jaxgan.files import printable, write_text
 
-RECORD = ".jaxgan.json"  # in such a folder: the names of what commands wrote to it
+RECORD = ".jaxgan.json"  # in an output folder: names of the files that commands wrote there
 
 
 class Names:
-    """Names of files to write, all different, also where case and Unicode form do not count."""
+    """Unique names of files to write, ignoring case and Unicode form."""
 
     def __init__(self, taken: Iterable[PurePath] = ()):
-        """Start with names that files cannot have, such as those of folders."""
+        """Reserve names that files cannot have, such as those of folders."""
         self._taken = {_folded(name) for name in taken}
 
     def add(self, name: PurePath) -> bool:
@@ -27,7 +27,7 @@ class Names:
         return free
 
     def take(self, *names: PurePath) -> PurePath:
-        """Return the first of these names that is free, or else the last with a number."""
+        """Take and return the first of these names that is free, or the last one with a number."""
         last = names[-1]
         numbered = (last.with_stem(f"{last.stem}.{number}") for number in itertools.count(2))
         return next(filter(self.add, itertools.chain(names, numbered)))
@@ -36,16 +36,16 @@ class Names:
 def claim(
     folder: Path, names: Iterable[PurePath], *, overwrite: bool, inputs: Iterable[Path] = ()
 ) -> None:
-    """Make a folder if it is missing, and record there which files a command will write to it.
+    """Create a folder if it is missing, and record there which files a command will write.
 
     Args:
         folder: The folder.
-        names: The files, below the folder.
-        overwrite: Whether files that no command wrote may be replaced.
+        names: Names of the files, relative to the folder.
+        overwrite: Whether to replace files that no command wrote.
         inputs: Files that are never replaced.
 
     Raises:
-        UserError: If a file of the user has one of these names; then nothing is written.
+        UserError: If a file of the user has one of these names. Nothing is written then.
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{printable(folder)} is not a folder: choose another --output")
@@ -74,7 +74,7 @@ def claim(
 
 
 def _read_record(folder: Path) -> set[str]:
-    """Return the names that a folder's record holds; of a damaged one, none."""
+    """Return the names in a folder's record, which is empty if missing or damaged."""
     try:
         names = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -83,7 +83,7 @@ def _read_record(folder: Path) -> set[str]:
 
 
 def _place(file: Path) -> Path:
-    """Return where a file is; unlike `resolve`, of a link itself."""
+    """Return the resolved path of a file; unlike `resolve`, a final symbolic link is kept."""
     return file.parent.resolve() / file.name
 
 

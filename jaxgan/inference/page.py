@@ -1,4 +1,4 @@
-"""The page that shows what went into a model and what came out."""
+"""The page that shows inputs and outputs of a model side by side."""
 
 import os
 import string
@@ -16,20 +16,19 @@ from jaxgan.types import ImageArray
 
 SHOWN_BY_BROWSERS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 
-
 PAGE = "index.html"
 PARTS = ("input", "output")
 
 
 class Pair(NamedTuple):
-    """Two files, and the pictures that stand for them on the page."""
+    """An input and an output file, and the pictures that represent them on the page."""
 
     input: Path
     output: Path
     pictures: tuple[Path, Path]
 
     def extra(self) -> Iterator[tuple[int, Path]]:
-        """Yield which of the two files has a picture of its own, and that."""
+        """Yield index and path of each picture that is not the file itself."""
         for part, picture in enumerate(self.pictures):
             if picture != self[part]:
                 yield part, picture
@@ -38,13 +37,13 @@ class Pair(NamedTuple):
 def plan(
     root: Path, output: Path, suffixes: Mapping[Path, str], channels: tuple[int, int]
 ) -> dict[Path, Pair]:
-    """Return what to write for every input, all under different names.
+    """Return the files to write for every input, all with different names.
 
     Args:
         root: The folder that names of inputs are relative to.
         output: The folder to write to.
-        suffixes: Inputs, and the endings of their outputs.
-        channels: Channels of inputs and outputs.
+        suffixes: Suffix of the output by input.
+        channels: Channels of inputs and of outputs.
     """
     relative = {file: file.relative_to(root) for file in suffixes}
     folders = {parent for name in relative.values() for parent in name.parents}
@@ -71,7 +70,7 @@ def plan(
 
 
 def write_pictures(pair: Pair, images: tuple[ImageArray, ImageArray]) -> None:
-    """Write the pictures of files that browsers do not show, from what these hold in [-1, 1]."""
+    """Write pictures of the files that browsers cannot show, from their images in [-1, 1]."""
     for part, picture in pair.extra():
         picture.parent.mkdir(parents=True, exist_ok=True)
         with replacing(picture) as opened:
@@ -96,15 +95,15 @@ def write_page(output: Path, pairs: Sequence[Pair], title: str) -> None:
 
 
 def _is_shown(file: PurePath, channels: int) -> bool:
-    """Return whether browsers show a file of so many channels."""
+    """Return whether browsers can show a file with this number of channels."""
     return file.suffix.lower() in SHOWN_BY_BROWSERS and channels in (1, 3)
 
 
 def _picture_name(output: PurePath, part: int) -> PurePath:
-    """Return the name of the picture that is made of an input (0) or output (1).
+    """Return the name of the picture of an input (0) or output (1).
 
     Args:
-        output: Name of the output, below the folder of the page.
-        part: Which of the two.
+        output: Name of the output, relative to the folder of the page.
+        part: 0 for the input, 1 for the output.
     """
     return "pictures" / output.with_name(f"{output.name}.{PARTS[part]}.png")

@@ -17,17 +17,17 @@ from jaxgan.networks.layers.modules import Norm
 from jaxgan.networks.layers.norms import EPSILON
 from jaxgan.types import ImageArray, TrainedGenerator
 
-OVERLAP = 4  # neighbours share a quarter of a tile
-MARGIN = 4  # a quarter of which, at either end, is not used: it sees the edge of its tile
+OVERLAP = 4  # neighbors overlap by a quarter of a tile
+MARGIN = 4  # a quarter of the overlap, at each edge of a tile, is discarded for its edge effects
 
 
 class Tiled(NamedTuple):
-    """A translated image, and what it cost.
+    """A translated image and its cost.
 
     Attributes:
         image: The image in [-1, 1].
-        tiles: How many tiles it took.
-        passes: How often each of them was translated.
+        tiles: Number of tiles.
+        passes: Number of times that each tile was translated.
     """
 
     image: ImageArray
@@ -61,18 +61,19 @@ def translate_in_tiles(
 ) -> Tiled:
     """Translate one image in tiles that are blended where they overlap.
 
-    Norms take their statistics either from each tile, so that contrast and color change from tile
-    to tile, or from the whole image. The latter are found one after the other: a pass over all
-    tiles measures what reaches the first norm, the next pass what reaches the second, given the
-    first's, and so on. What remains of the tiles is that their generator does not see beyond them.
+    Norms use the statistics either of each tile, so that contrast and color change from tile to
+    tile, or of the whole image. The latter are measured one norm per pass over all tiles: the first
+    pass measures the input of the first norm, the second pass that of the second norm, given the
+    statistics of the first, and so on. The only remaining difference is that the generator cannot
+    see past the edge of a tile.
 
     Args:
         translator: A generator.
         image: Image in [-1, 1].
-        key: Randomness of dropout.
-        size: Height and width of a tile in pixels, rounded up to a multiple of 16 that suits the
+        key: Random key for dropout.
+        size: Height and width of a tile in pixels, rounded up to a multiple of 16 that fits the
             generator.
-        whole_statistics: Whether norms take the statistics of the whole image.
+        whole_statistics: Whether norms use the statistics of the whole image.
     """
     size = fitting(translator, size + -size % 16)
     height, width, _ = image.shape
@@ -107,9 +108,9 @@ def translate_in_tiles(
 
 
 def _windows(edge: int, size: int) -> dict[int, Float[np.ndarray, " size"]]:
-    """Return where tiles begin along an edge, and the weights of their pixels.
+    """Return the start of every tile along an edge, and the weights of its pixels.
 
-    The weights of all tiles add up to one at every pixel.
+    The weights of all tiles sum to one at every pixel.
     """
     overlap = size // OVERLAP
     margin = overlap // MARGIN
@@ -143,15 +144,16 @@ def _translate_tile(
     moments: list[Moments] | None,
     settled: Int[Any, ""] | int,
 ) -> tuple[Float[Array, "size size new_channels"], list[Sums]]:
-    """Return a translated tile, and what reached its norms.
+    """Return a translated tile, and sums of the inputs of its norms.
 
     Args:
         translator: A generator.
-        key: Randomness of dropout.
+        key: Random key for dropout.
         tile: Part of an image in [-1, 1].
-        weight: How much each pixel counts.
+        weight: Weight of each pixel.
         moments: Statistics for every norm.
-        settled: How many of the norms, the first ones, use them in place of the tile's own.
+        settled: Number of norms, from the first, that use `moments` instead of the tile's own
+            statistics.
     """
     measured: list[Sums] = []
 
@@ -185,7 +187,7 @@ def _translate_tile(
 
 
 def _combine(sums: list[Sums]) -> Moments:
-    """Return the statistics at a norm over all tiles."""
+    """Return the statistics of a norm over all tiles."""
     count, mean, square = np.zeros(()), np.zeros(()), np.zeros(())
     for part in sums:
         weight, origin, first, second = (np.asarray(x, np.float64) for x in part)

@@ -1,1 +1,1 @@
-"""Weights from and for other code bases."""
+"""Conversion of weights from and to PyTorch."""

@@ -1,4 +1,4 @@
-"""What experiment PyTorch's files come from, read off the shapes of their tensors."""
+"""Infers the experiment of PyTorch checkpoints from the shapes of their tensors."""
 
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,16 @@ from jaxgan.methods.pix2pix import Pix2pix
 
 
 def recognize(tensors: dict[str, Tensors], folder: Path) -> Config:
-    """Return the experiment that tensors belong to, on own images.
+    """Return the experiment that tensors belong to, with folders of images as its data.
 
-    What tensors do not show has the default of its field.
+    Fields that cannot be inferred keep their defaults.
 
     Args:
-        tensors: The state dicts, by the names of the reference's files.
-        folder: Where they were, for messages.
+        tensors: The state dicts, by the file names of the references.
+        folder: Their folder, for messages.
 
     Raises:
-        UserError: If they are of no network that is known here.
+        UserError: If the architecture of the generator is unknown.
     """
     for generators, discriminators, read in (
         (("netG",), ("netD",), _dcgan),
@@ -95,7 +95,7 @@ def _cyclegan(generator: Tensors, discriminator: Tensors) -> Config:
 
 
 def _image_to_image(generator: Tensors, discriminator: Tensors) -> dict[str, Any]:
-    """Return the settings that pix2pix and CycleGAN share."""
+    """Return the settings that pix2pix and CycleGAN have in common."""
     scales = [x for name, x in generator.items() if name.endswith("weight") and x.ndim == 1]
     settings: dict[str, Any] = {
         "features": _kernels(generator)[0].shape[0],

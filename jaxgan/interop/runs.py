@@ -1,4 +1,4 @@
-"""Runs made of PyTorch's files, and the other way round."""
+"""Converts PyTorch checkpoints to runs, and runs to PyTorch checkpoints."""
 
 import re
 import sys
@@ -26,7 +26,7 @@ from jaxgan.training.checkpoint import open_checkpoints, save
 from jaxgan.training.program import initial_state, resolve
 from jaxgan.types import Method, TrainState
 
-# By network, what its file is called in the references. The reference's D_A judges domain B.
+# File name in the references by network. The reference's D_A discriminates domain B.
 PIX2PIX_FILES = {"generator": "latest_net_G", "discriminator": "latest_net_D"}
 DCGAN_FILES = {"generator": "netG", "discriminator": "netD"}
 CYCLEGAN_FILES = {
@@ -39,18 +39,18 @@ SUFFIXES = (".pth", ".pt", ".safetensors")
 
 
 def import_torch(folder: Path, workdir: Path, config: Config | None) -> None:
-    """Make a run at step 0 of the files in a folder.
+    """Create a run at step 0 from the files in a folder.
 
-    Networks without a file start anew.
+    Networks without a file are newly initialized.
 
     Args:
-        folder: Holds `latest_net_G.pth` and the like, or `netG_epoch_N.pth`; of several, `latest`
-            or the last epoch is taken.
+        folder: Folder with `latest_net_G.pth` and the like, or `netG_epoch_N.pth`. Of several
+            files, `latest` or the last epoch is used.
         workdir: The run's folder.
-        config: The experiment; without one its architecture is read off the tensors.
+        config: The experiment; None infers the architecture from the tensors.
 
     Raises:
-        UserError: If the files cannot be read or do not fit; then nothing is written.
+        UserError: If the files cannot be read or do not fit. Nothing is written then.
     """
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}")
@@ -59,8 +59,8 @@ def import_torch(folder: Path, workdir: Path, config: Config | None) -> None:
     names = [*PIX2PIX_FILES.values(), *DCGAN_FILES.values(), *CYCLEGAN_FILES.values()]
     files = {name: file for name in names if (file := _find(folder, name))}
     if "latest_net_G_A" not in files and "latest_net_G_B" not in files:
-        alone = read_tensors(files["latest_net_G"]) if "latest_net_G" in files else {}
-        if is_resnet(alone):  # CycleGAN's generators are published one by one
+        single = read_tensors(files["latest_net_G"]) if "latest_net_G" in files else {}
+        if is_resnet(single):  # CycleGAN's generators are published singly
             files["latest_net_G_A"] = files.pop("latest_net_G")
     tensors = {name: read_tensors(file) for name, file in files.items()}
     for name, values in tensors.items():
@@ -96,7 +96,7 @@ def import_torch(folder: Path, workdir: Path, config: Config | None) -> None:
 
 
 def export_torch(run: Path, output: Path, *, overwrite: bool = False) -> None:
-    """Write the networks of a run as state dicts that the references load.
+    """Write the networks of a run as state dicts that the references can load.
 
     Args:
         run: Folder of the run, or one of its checkpoints.
@@ -104,7 +104,7 @@ def export_torch(run: Path, output: Path, *, overwrite: bool = False) -> None:
         overwrite: Whether files that jaxgan did not write may be replaced.
 
     Raises:
-        UserError: If a network has no counterpart there, or files of the user would be replaced.
+        UserError: If the references have no such network, or files of the user would be replaced.
     """
     model = load(run)
     state, names = model.state, _file_names(model.config.method)
@@ -134,7 +134,7 @@ def _find(folder: Path, name: str) -> Path | None:
         return sys.maxsize if number == "latest" else int(number)
 
     files = [file for file in sorted(folder.iterdir()) if file.suffix in SUFFIXES]
-    files = [file for file in files if file.is_file()]  # opening a named pipe would never end
+    files = [file for file in files if file.is_file()]  # opening a named pipe would block forever
     return max((file for file in files if pattern.fullmatch(file.stem)), key=age, default=None)
 
 

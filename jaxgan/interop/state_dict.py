@@ -1,4 +1,4 @@
-"""Tensors of a network whose weights come from PyTorch."""
+"""Checks the tensors of a PyTorch state dict."""
 
 import re
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ def extract(
 
     Args:
         tensors: The state dict.
-        shapes: Shape of every tensor that must be there, by its name.
-        ignored: A regular expression of the names of those that may be there as well.
+        shapes: Shape of every required tensor, by name.
+        ignored: A regular expression for the names of tensors that are ignored.
 
     Raises:
-        UserError: If a tensor is missing, left over, or of another shape; it is named.
+        UserError: If a tensor is missing, unexpected or of another shape. The message names it.
     """
     for name, shape in shapes.items():
         if name not in tensors:

@@ -1,7 +1,7 @@
 """Reads and writes files of PyTorch tensors without PyTorch.
 
-A `.pth` file is a pickle, which may ask to run any code, and may be damaged in any way. The reader
-here runs nothing, and takes no more memory than a few times the size of the file.
+A `.pth` file contains a pickle, which can run arbitrary code when loaded, and may be damaged. This
+reader runs no code, and its memory use is a small multiple of the file size.
 """
 
 import io
@@ -22,7 +22,7 @@ from jaxgan.interop.torch_pickle import STORAGES, View, load
 
 Tensors = dict[str, np.ndarray]
 
-LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # PyTorch before 1.6 wrote pickles one after the other
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # PyTorch before 1.6 wrote a sequence of pickles
 MAX_NAME = 1000
 MAX_REASON = 200
 BYTE_ORDERS: dict[bytes, Literal["<", ">"]] = {b"little": "<", b"big": ">"}
@@ -31,10 +31,10 @@ BYTE_ORDERS: dict[bytes, Literal["<", ">"]] = {b"little": "<", b"big": ">"}
 def read_tensors(file: Path) -> Tensors:
     """Return the tensors of a state dict, by name, from a `.pth` or `.safetensors` file.
 
-    A prefix `module.` of all names, which DataParallel leaves, is taken off.
+    A prefix `module.` of all names, which DataParallel adds, is removed.
 
     Raises:
-        UserError: If the file does not hold tensors by name, or asks for anything else.
+        UserError: If the file does not contain a dictionary of tensors, or contains anything else.
     """
     try:
         if file.suffix == ".safetensors":
@@ -143,7 +143,7 @@ def _views(loaded: Any) -> Iterator[tuple[str, View]]:
 
 
 def _array(view: View, numbers: np.ndarray) -> np.ndarray:
-    """Return the part of a storage that a tensor shows, which takes no memory of its own."""
+    """Return a tensor as a read-only view of its storage."""
     if any(n < 0 for n in (view.offset, *view.shape, *view.strides)):
         raise ValueError("a tensor has a negative size")
     steps = sum((n - 1) * s for n, s in zip(view.shape, view.strides, strict=True))
@@ -157,7 +157,7 @@ def _array(view: View, numbers: np.ndarray) -> np.ndarray:
 
 
 def _pickle(tensors: Mapping[str, np.ndarray]) -> bytes:
-    """Return a dictionary of tensors as PyTorch pickles it, opcode by opcode (protocol 2)."""
+    """Return a dictionary of tensors pickled as PyTorch does (protocol 2)."""
 
     def text(value: str) -> bytes:
         encoded = value.encode()

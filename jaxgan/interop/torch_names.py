@@ -1,4 +1,4 @@
-"""Our networks' weights under the names that they have in the PyTorch references."""
+"""Maps the weights of our networks to their names in the PyTorch references."""
 
 from collections.abc import Iterator
 
@@ -15,8 +15,9 @@ from jaxgan.networks.resnet import ResNetGenerator
 from jaxgan.networks.unet import UNetGenerator
 from jaxgan.types import PyTree
 
-# Ours are (height, width, input, output) for convolutions and (height, width, output, input) for
-# transposed ones, PyTorch's (output, input, height, width) and (input, output, height, width).
+# Layouts of kernels. Ours: (height, width, input, output) for convolutions, (height, width, output,
+# input) for transposed ones. PyTorch's: (output, input, height, width) and (input, output, height,
+# width).
 FROM_TORCH = (2, 3, 1, 0)
 TO_TORCH = (3, 2, 0, 1)
 STATISTICS = {"mean": "running_mean", "var": "running_var"}
@@ -25,16 +26,16 @@ STATISTICS = {"mean": "running_mean", "var": "running_var"}
 def from_torch(
     network: nn.Module, params: PyTree, batch_stats: PyTree, tensors: Tensors
 ) -> tuple[PyTree, PyTree]:
-    """Return a network's parameters and running statistics out of a state dict.
+    """Return a network's parameters and running statistics from a state dict.
 
     Args:
         network: The network.
         params: Its parameters, or their shapes.
         batch_stats: Its running statistics, or their shapes.
-        tensors: The state dict. Old ones hold statistics of instance norms, which are left out.
+        tensors: The state dict. Statistics of instance norms, which old files contain, are ignored.
 
     Raises:
-        UserError: If a tensor is missing, left over, or of another shape; it is named.
+        UserError: If a tensor is missing, unexpected or of another shape. The message names it.
     """
     unused = {name: value for name, value in tensors.items() if not _is_ignored(name, batch_stats)}
 
@@ -79,7 +80,7 @@ def to_torch(network: nn.Module, params: PyTree, batch_stats: PyTree, step: int)
         network: The network.
         params: Its parameters.
         batch_stats: Its running statistics.
-        step: Steps taken, which batch norms note as `num_batches_tracked`.
+        step: Steps taken, stored as `num_batches_tracked` of batch norms.
 
     Raises:
         UserError: If the references have no such network.
@@ -107,7 +108,7 @@ def _is_ignored(name: str, batch_stats: PyTree) -> bool:
 
 
 def _layers(network: nn.Module, params: PyTree) -> Iterator[tuple[str, str]]:
-    """Yield the names here and there of the layers that may have parameters, in their order."""
+    """Yield our name and PyTorch's name of each layer that may have parameters, in order."""
     convs = sum(name.startswith("Conv_") for name in params)
     match network:
         case ResNetGenerator(upsample="transpose"):
@@ -133,7 +134,10 @@ def _layers(network: nn.Module, params: PyTree) -> Iterator[tuple[str, str]]:
 
 
 def _strided(prefix: str, convs: int) -> Iterator[tuple[str, str]]:
-    """A convolution, others with a norm each, and one more; activations count as places too."""
+    """Yield names for a convolution, convolutions with norms, and a last convolution.
+
+    PyTorch's indices also count activations.
+    """
     yield "Conv_0", f"{prefix}.0"
     for layer in range(1, convs - 1):
         yield f"Conv_{layer}", f"{prefix}.{3 * layer - 1}"
@@ -142,7 +146,7 @@ def _strided(prefix: str, convs: int) -> Iterator[tuple[str, str]]:
 
 
 def _resnet(blocks: int, second: int) -> Iterator[tuple[str, str]]:
-    """`ResnetGenerator`; the place of a block's second convolution depends on dropout."""
+    """Yield names for `ResnetGenerator`; dropout shifts the second convolution of a block."""
     for layer in range(3):
         yield f"Conv_{layer}", f"model.{3 * layer + 1}"
         yield f"Norm_{layer}", f"model.{3 * layer + 2}"
@@ -158,7 +162,7 @@ def _resnet(blocks: int, second: int) -> Iterator[tuple[str, str]]:
 
 
 def _unet(depth: int) -> Iterator[tuple[str, str]]:
-    """`UnetGenerator`: every block holds the next one between its way down and its way up."""
+    """Yield names for `UnetGenerator`, whose blocks are nested."""
     blocks = ["model.model", *("model.model.1.model" + ".3.model" * n for n in range(depth - 1))]
     yield "Conv_0", f"{blocks[0]}.0"
     for level in range(1, depth):

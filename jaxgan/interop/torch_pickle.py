@@ -1,8 +1,7 @@
-"""Reads the pickles in PyTorch's files, one opcode after the other, and runs nothing in them.
+"""Reads the pickles in PyTorch's files opcode by opcode, without running code.
 
-Python's own unpickler trusts the file: an index of its memo is the size of a table, and a key is
-hashed however deep it is nested. Here, memory and time are bounded by `MAX_OPCODES` and the size
-of the file.
+Python's unpickler trusts the file: a large memo index allocates a large table, and deeply nested
+keys take long to hash. Here, `MAX_OPCODES` and the size of the file bound memory and time.
 """
 
 import io
@@ -12,8 +11,8 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 
-MAX_OPCODES = 1_000_000  # PyTorch writes about 30 for a tensor
-MAX_ARGUMENTS = 64  # of a call, and axes of a tensor; NumPy has no more axes either
+MAX_OPCODES = 1_000_000  # PyTorch writes about 30 per tensor
+MAX_ARGUMENTS = 64  # of a call, and axes of a tensor, which is NumPy's limit too
 STORAGES = {
     "DoubleStorage": np.dtype(np.float64),
     "FloatStorage": np.dtype(np.float32),
@@ -29,7 +28,7 @@ STORAGES = {
 
 
 class Storage(NamedTuple):
-    """A run of numbers, by the name under which the file holds them."""
+    """A flat array of numbers, and its key in the file."""
 
     key: str
     dtype: np.dtype
@@ -45,12 +44,13 @@ class View(NamedTuple):
 
 
 def load(file: io.BytesIO) -> tuple[Any, list[Storage]]:
-    """Return what the next pickle of a file holds, and the storages that it refers to.
+    """Return the content of the next pickle in a file, and the storages that it refers to.
 
-    Tensors are `View`s. Attributes of objects are left out.
+    Tensors are returned as `View`s. Attributes of objects are ignored.
 
     Raises:
-        ValueError: If the pickle is damaged, or asks for more than a dictionary of tensors needs.
+        ValueError: If the pickle is damaged, or uses features that a dictionary of tensors does not
+            need.
     """
     try:
         return _load(file)
@@ -60,7 +60,7 @@ def load(file: io.BytesIO) -> tuple[Any, list[Storage]]:
 
 def _load(file: io.BytesIO) -> tuple[Any, list[Storage]]:
     stack: list[Any] = []
-    below: list[list[Any]] = []  # the stack, in parts, below each mark
+    below: list[list[Any]] = []  # the parts of the stack below each mark
     memo: dict[Any, Any] = {}
     storages: dict[str, Storage] = {}
 
@@ -140,7 +140,7 @@ def _load(file: io.BytesIO) -> tuple[Any, list[Storage]]:
 
 
 def _ordered_dict(items: Any = None) -> dict:
-    """Return a dictionary of the items in a list, as Python 2 wrote it."""
+    """Return a dictionary from a list of items, as Python 2 pickles it."""
     result: dict = {}
     if items is not None:
         if not isinstance(items, list):
@@ -149,7 +149,7 @@ def _ordered_dict(items: Any = None) -> dict:
             if not isinstance(item, list | tuple) or len(item) != 2:
                 raise TypeError
             _update(result, list(item))
-        items.clear()  # many dictionaries of the same list would take more memory than the file
+        items.clear()  # else many dictionaries of one list could exceed the size of the file
     return result
 
 
@@ -180,7 +180,7 @@ def _named(name: str) -> Any:
 
 
 def _call(function: Any, arguments: Any) -> Any:
-    """Call one of the functions above, as nothing else that a pickle makes can be called."""
+    """Call one of the functions above; no other object in a pickle is callable."""
     if not isinstance(arguments, tuple) or len(arguments) > MAX_ARGUMENTS:
         raise TypeError
     return function(*arguments)
@@ -204,11 +204,11 @@ def _extend(target: Any, values: list[Any]) -> None:
 
 
 def _update(target: Any, items: list[Any]) -> None:
-    """Set items of a dictionary, given as keys and values in turn."""
+    """Set items of a dictionary, given as alternating keys and values."""
     keys, values = items[::2], items[1::2]
     if not isinstance(target, dict) or len(keys) != len(values):
         raise TypeError
-    for key in keys:  # of the keys of other types, some take long to hash
+    for key in keys:  # keys of other types can take long to hash
         if not isinstance(key, str) and not (type(key) is int and abs(key) < 2**63):
             raise ValueError("a key of its dictionaries is neither text nor a number")
     target.update(zip(keys, values, strict=True))

@@ -1,1 +1,1 @@
-"""What trained models are worth, in numbers."""
+"""Metrics of trained models."""

@@ -1,4 +1,4 @@
-"""How far two sets of images lie apart, by the features of each image: FID and KID."""
+"""Distances between two sets of images, computed from features of each image: FID and KID."""
 
 from typing import NamedTuple
 
@@ -11,14 +11,14 @@ FeatureArray = Float[np.ndarray, "_ features"]
 
 
 class Gaussian(NamedTuple):
-    """The normal distribution that takes the place of a set of features."""
+    """The normal distribution fitted to a set of features."""
 
     mean: Float[np.ndarray, " features"]
     covariance: Float[np.ndarray, "features features"]
 
 
 class KernelDistance(NamedTuple):
-    """A kernel distance, and how far it is likely to be off, see `kernel_distance`."""
+    """A kernel distance and its standard error, see `kernel_distance`."""
 
     mean: float
     standard_error: float
@@ -27,12 +27,12 @@ class KernelDistance(NamedTuple):
 def frechet_distance(x: FeatureArray, y: FeatureArray) -> float:
     """Return the Fréchet distance of two sets of features (Heusel et al. 2017, equation 6).
 
-    With 2048 features of Inception-v3 this is FID. It grows as images become fewer, so compare
-    distances of equally many images only.
+    With the 2048 features of Inception-v3 this is FID. It is larger for fewer images, so compare
+    only distances of equal numbers of images.
 
     Args:
         x: Features of the images of one set.
-        y: Features of those of the other.
+        y: Features of the images of the other set.
 
     Raises:
         UserError: If a set has fewer than two images.
@@ -41,7 +41,7 @@ def frechet_distance(x: FeatureArray, y: FeatureArray) -> float:
 
 
 def fit_gaussian(x: FeatureArray) -> Gaussian:
-    """Return the mean and the unbiased covariance of features, in double precision.
+    """Return the mean and the unbiased covariance of features in float64.
 
     Raises:
         UserError: If there are fewer than two images.
@@ -58,7 +58,7 @@ def gaussian_distance(x: Gaussian, y: Gaussian) -> float:
     """Return the Fréchet distance of two normal distributions (Dowson and Landau 1982).
 
     The trace of the square root of the covariances' product is the sum of the singular values of
-    A^T B, where A A^T and B B^T are the covariances. That asks nothing of their rank.
+    A^T B, where A A^T and B B^T are the covariances. This holds for covariances of any rank.
     """
     a, b = _factor(x.covariance), _factor(y.covariance)
     overlap = np.linalg.svd(a.T @ b, compute_uv=False).sum()
@@ -67,9 +67,9 @@ def gaussian_distance(x: Gaussian, y: Gaussian) -> float:
 
 
 def _factor(covariance: Float[np.ndarray, "features features"]) -> Float[np.ndarray, "features _"]:
-    """Return A of full column rank with A A^T the covariance."""
+    """Return A of full column rank such that A A^T is the covariance."""
     values, vectors = np.linalg.eigh(covariance)
-    # What is below is rounding, whose square root would not be small.
+    # Smaller values are rounding errors, whose square roots would not be negligible.
     kept = values > values.max() * len(values) * np.finfo(np.float64).eps
     return vectors[:, kept] * np.sqrt(values[kept])
 
@@ -79,30 +79,31 @@ def kernel_distance(
 ) -> KernelDistance:
     r"""Return the kernel distance of two sets of features (Bińkowski et al. 2018, section 4).
 
-    With 2048 features of Inception-v3 this is KID. It is the mean, over random subsets, of the
+    With the 2048 features of Inception-v3 this is KID. It is the mean, over random subsets, of the
     unbiased estimate of the squared maximum mean discrepancy with the kernel (x·y / d + 1)^3, and
-    can be below zero.
+    can be negative.
 
-    Its standard error is that of the distance between the distributions that the images are drawn
-    from: it would be the spread of the outcome if all were done again with other images. The
-    subsets overlap, so their standard deviation, which is often printed, does not tell that; nor
-    does it divided by the square root of their number, which is the part that comes from drawing
-    the subsets and tends to zero with ever more of them. The squared standard error is the sum of
-    that part's square and of the variance of the estimate from all images. The latter is
+    The standard error refers to the distance between the distributions that the images are drawn
+    from: it estimates the standard deviation of the result over repetitions with new images. The
+    standard deviation over subsets, which is often reported, does not estimate this, because the
+    subsets overlap. Divided by the square root of the number of subsets, it is only the error from
+    drawing the subsets, which tends to zero as their number grows. The squared standard error is
+    the sum of the square of that error and the variance of the estimate from all images, which is
 
         4 Var f / n + 4 Var g / m + 2 Var k_xx / (n (n - 1)) + 2 Var k_yy / (m (m - 1))
             + 4 Var k_xy / (n m)
 
-    for n and m images, by Hoeffding's decomposition of U-statistics (1948): f and g are what one
-    image adds on average, k_xx, k_yy and k_xy what a pair adds beyond. Each variance is estimated
-    without bias on every subset, then averaged. An estimate of the first two below zero counts as
-    zero, so that the standard error of equal distributions comes out rather too large.
+    for n and m images, by Hoeffding's decomposition of U-statistics (1948): f and g are the average
+    contribution of one image, and k_xx, k_yy and k_xy the additional contribution of a pair. The
+    variances are estimated without bias on every subset, then averaged. A negative estimate of the
+    first two terms counts as zero, so the standard error tends to be too large for equal
+    distributions.
 
     Args:
         x: Features of the images of one set.
-        y: Features of those of the other.
-        subset_size: Images of each set in a subset, at most; Bińkowski et al. take 1000.
-        subsets: Number of subsets; where a subset is the whole of both sets, there is one.
+        y: Features of the images of the other set.
+        subset_size: Maximum number of images of each set in a subset; Bińkowski et al. use 1000.
+        subsets: Number of subsets; only one is used if it contains both sets entirely.
         seed: Seed of the subsets.
 
     Raises:
@@ -133,10 +134,10 @@ def _estimate(
     count_x: int,
     count_y: int,
 ) -> tuple[float, float, float]:
-    """Return the estimate from a subset, and the variance of one from so many images.
+    """Return the estimate from a subset, and the variance of the estimate from all images.
 
-    The variance comes in two parts: that of single images, the estimate of which can be below zero,
-    and that of pairs.
+    The variance has two parts: that of single images, whose estimate can be negative, and that of
+    pairs.
     """
     size, dimension = x.shape
     xx, yy, xy = ((a @ b.T / dimension + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
@@ -146,7 +147,7 @@ def _estimate(
     pairs_xx, pairs_yy = _pair_variance(xx), _pair_variance(yy)
     residuals = xy - xy.mean(axis=0) - xy.mean(axis=1, keepdims=True) + xy.mean()
     pairs_xy = np.sum(residuals**2) / (size - 1) ** 2
-    # Means over `size` partners still hold so much of the pairs' variance.
+    # Means over `size` partners still contain this share of the variance of pairs.
     singles_x = np.var(xx.sum(axis=1) / (size - 2) - xy.mean(axis=1), ddof=1)
     singles_x -= pairs_xx / (size - 2) + pairs_xy / size
     singles_y = np.var(yy.sum(axis=1) / (size - 2) - xy.mean(axis=0), ddof=1)
@@ -157,12 +158,12 @@ def _estimate(
 
 
 def _pair_variance(kernel: Float[np.ndarray, "size size"]) -> float:
-    """Estimate without bias the variance of a kernel of two images beyond what each one adds.
+    """Return an unbiased estimate of the variance of a kernel beyond the effect of single images.
 
-    By the U-centering of Székely and Rizzo 2014 (arXiv 1310.2926).
+    This uses the U-centering of Székely and Rizzo 2014 (arXiv 1310.2926).
 
     Args:
-        kernel: The kernel of all pairs of images, with zeros on the diagonal.
+        kernel: Kernel values of all pairs of images, with zeros on the diagonal.
     """
     size = len(kernel)
     rows = kernel.sum(axis=1) / (size - 2)

@@ -1,4 +1,4 @@
-"""Measures a model on held-out images, and says of every number how it came about."""
+"""Evaluates a model on held-out images, and records the protocol of every number."""
 
 import json
 import math
@@ -20,8 +20,8 @@ from jaxgan.metrics.measures import REAL, Chunk, Measure, Result
 from jaxgan.metrics.weights import INCEPTION
 from jaxgan.types import Evaluated, HeldOut, Splits, TrainState, TranslatesImages
 
-ENOUGH = 4  # images for every metric
-CHUNK = 64  # images that are made and measured at a time
+ENOUGH = 4  # minimum number of images for all metrics
+CHUNK = 64  # images generated and measured at a time
 OF_PAIRS = ("l1", "psnr", "ssim", "lpips", "fcn-score")
 PROBE = "linear-probe"
 METRICS = ("fid", "kid", *OF_PAIRS, PROBE)
@@ -30,17 +30,16 @@ HIGHER_IS_BETTER = ("psnr", "ssim", "fcn-score")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What to measure, and how.
+    """Settings of an evaluation.
 
     Attributes:
-        metrics: Names of metrics, of `METRICS`.
-        split: Images to measure on; None takes the first there is of test, val and train.
-        count: Most images to measure on.
+        metrics: Names of metrics, from `METRICS`.
+        split: Images to measure on; None uses the first existing split of test, val and train.
+        count: Maximum number of images to measure on.
         direction: For a CycleGAN, `ab` or `ba`.
-        features: What FID and KID see by, see `make_extractor`.
+        features: Feature extractor for FID and KID, see `make_extractor`.
         resize: How images are resized for Inception.
-        weights: Files of weights by the name of the published file; the others are taken from where
-            they are kept.
+        weights: Files of weights by the name of the published file; others are read from the cache.
         seed: Seed of latent vectors and dropout.
     """
 
@@ -55,10 +54,10 @@ class Settings:
 
 
 def parse_metrics(text: str) -> tuple[str, ...]:
-    """Return the metrics in a list with commas.
+    """Return the metrics in a comma-separated list.
 
     Raises:
-        UserError: If one is unknown, or there is none.
+        UserError: If a metric is unknown, or the list is empty.
     """
     names = tuple(filter(None, (name.strip() for name in text.split(","))))
     for name in names:
@@ -72,11 +71,11 @@ def parse_metrics(text: str) -> tuple[str, ...]:
 def make_evaluate(
     config: Config, splits: Splits, settings: Settings
 ) -> Callable[[Model], list[Result]]:
-    """Return a function that measures models of one experiment, all on the same images.
+    """Return a function that evaluates models of one experiment, all on the same images.
 
     Raises:
-        UserError: If a metric does not go with the method or the images, if there are too few of
-            them, or if weights or a library are missing.
+        UserError: If a metric does not apply to the method or the images, if there are too few
+            images, or if weights or a library are missing.
     """
     method = config.method
     is_paired = isinstance(method, TranslatesImages) and method.paired
@@ -109,10 +108,10 @@ def make_evaluate(
 
 
 def during_training(config: Config, splits: Splits) -> Callable[[TrainState], Evaluated]:
-    """Return the function that measures a model while it is trained, as its config says.
+    """Return the function that evaluates a model during training, as its config requests.
 
     Raises:
-        UserError: If that cannot be done.
+        UserError: If a metric cannot be computed.
     """
     train = config.train
     metrics = parse_metrics(train.eval_metrics)
@@ -137,7 +136,7 @@ def during_training(config: Config, splits: Splits) -> Callable[[TrainState], Ev
 
 
 def table(results: Sequence[Result]) -> str:
-    """Return results as text, a line each, below what their protocols have in common."""
+    """Return results as text, one per line, after the common part of their protocols."""
     shared = dict(set.intersection(*(set(result.protocol.items()) for result in results)))
     lines = [f"{name}: {shared[name]}" for name in results[0].protocol if name in shared]
     width = max(len(result.metric) for result in results)
@@ -149,7 +148,7 @@ def table(results: Sequence[Result]) -> str:
 
 
 def to_json(results: Sequence[Result]) -> str:
-    """Return results as JSON; what is infinite, such as the PSNR of equal images, is null."""
+    """Return results as JSON; infinite values, such as the PSNR of equal images, are null."""
     values = [
         result._asdict() | {"value": result.value if math.isfinite(result.value) else None}
         for result in results
@@ -158,7 +157,7 @@ def to_json(results: Sequence[Result]) -> str:
 
 
 def _measures(config: Config, splits: Splits, settings: Settings) -> list[Measure]:
-    """Return what `settings.metrics` name, in that order; fid and kid share their features."""
+    """Return the measures in `settings.metrics`, in that order; fid and kid share one."""
     chosen = []
     by_features = [name for name in settings.metrics if name in ("fid", "kid")]
     simple = {"l1": measures.L1, "psnr": measures.PSNR, "ssim": measures.SSIM}
@@ -178,7 +177,7 @@ def _measures(config: Config, splits: Splits, settings: Settings) -> list[Measur
 
 
 def _rehearse(chosen: Sequence[Measure], few: Sequence[Mapping[str, Any]]) -> None:
-    """Compare real images with themselves, so that what cannot be measured is reported at once."""
+    """Compare real images with themselves, so that metrics that cannot be computed fail early."""
     chunks = []
     for number, batch in enumerate(few):
         images = [np.asarray(images) for images in batch.values()]
@@ -188,7 +187,7 @@ def _rehearse(chosen: Sequence[Measure], few: Sequence[Mapping[str, Any]]) -> No
 
 
 def _examples(config: Config, splits: Splits, settings: Settings) -> dict[str, HeldOut]:
-    """Return the examples to measure on: by domain where they are unrelated, else all under ""."""
+    """Return the examples to measure on, by domain if they are unpaired, else all under ""."""
     method = config.method
     domains = [None]
     if isinstance(method, TranslatesImages) and not method.paired:
@@ -200,7 +199,7 @@ def _examples(config: Config, splits: Splits, settings: Settings) -> dict[str, H
 
 
 def _chunks(model: Model, examples: Mapping[str, HeldOut], settings: Settings) -> Iterator[Chunk]:
-    """Yield what a model makes, as it is written to files, and what it should be like."""
+    """Yield generated images, quantized as in files, and the real images to compare them with."""
     method, data = model.config.method, model.config.data
 
     def batches(held_out: HeldOut) -> Iterator[Mapping[str, np.ndarray]]:
@@ -238,7 +237,7 @@ def _count(held_out: HeldOut) -> int:
 
 
 def _describe(held_out: HeldOut, domain: str) -> str:
-    """Return which images of a split were taken, and their sizes."""
+    """Return a description of the images used from a split, and their sizes."""
     count, split = _count(held_out), held_out.split + domain.upper()
     sizes = {next(iter(raw.values())).shape[1:3] for raw in held_out.batches}
     shapes = ", ".join(f"{height}x{width}" for height, width in sorted(sizes))
@@ -248,7 +247,7 @@ def _describe(held_out: HeldOut, domain: str) -> str:
 
 
 def _protocol(model: Model, settings: Settings, examples: Mapping[str, HeldOut]) -> dict[str, str]:
-    """Return what every number of a model depends on."""
+    """Return the protocol that all results of a model share."""
     images = [_describe(held_out, domain) for domain, held_out in examples.items()]
     protocol = {
         "model": str(model.checkpoint),

@@ -1,4 +1,4 @@
-"""Features of images, for FID and KID."""
+"""Feature extractors for FID and KID."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -22,7 +22,7 @@ from jaxgan.metrics.weights import INCEPTION, load_weights
 from jaxgan.training.program import batch_spec
 from jaxgan.types import Representing
 
-BATCH_SIZE = 16
+FEATURE_BATCH_SIZE = 16
 
 ResizeName = Literal["clean", "original", "pytorch-fid"]
 RESIZES = {
@@ -33,11 +33,11 @@ RESIZES = {
 
 
 class Extractor(NamedTuple):
-    """Makes features of images.
+    """Computes features of images.
 
     Attributes:
-        extract: From images in [-1, 1] to a row of features each.
-        protocol: What has to be told with every number that depends on it.
+        extract: Function from images in [-1, 1] to one row of features per image.
+        protocol: Description to report with every number that depends on the features.
     """
 
     extract: Callable[
@@ -52,10 +52,10 @@ def make_extractor(features: str, resize: ResizeName, weights: Path | None) -> E
     Args:
         features: `inception`, or `run:` and the folder of a run.
         resize: How images are resized for Inception.
-        weights: File of Inception's weights; None takes the one that is kept.
+        weights: File of Inception's weights; None reads it from the cache.
 
     Raises:
-        UserError: If there is no such extractor, or its weights are not there.
+        UserError: If there is no such extractor, or its weights are missing.
     """
     if features == "inception":
         return inception(resize, weights)
@@ -65,10 +65,10 @@ def make_extractor(features: str, resize: ResizeName, weights: Path | None) -> E
 
 
 def inception(resize: ResizeName, weights: Path | None) -> Extractor:
-    """Return the standard features, for images in RGB or gray.
+    """Return the standard features, for RGB or gray images.
 
     Raises:
-        UserError: If the weights are not there.
+        UserError: If the weights are missing.
     """
     params = from_torch(load_weights(INCEPTION, given=weights))
     function, description = RESIZES[resize]
@@ -100,10 +100,10 @@ def inception(resize: ResizeName, weights: Path | None) -> Extractor:
 def of_run(folder: Path) -> Extractor:
     """Return the features of a trained discriminator.
 
-    They are those of all its hidden layers, averaged over height and width.
+    These are the features of all hidden layers, averaged over height and width.
 
     Raises:
-        UserError: If there is no such run, or its discriminator has none to give.
+        UserError: If there is no such run, or its discriminator cannot provide features.
     """
     model = load(folder)
     method = model.config.method
@@ -141,10 +141,10 @@ def of_run(folder: Path) -> Extractor:
 def _in_batches(
     see: Callable[[np.ndarray], Float[Array, "batch features"]], images: np.ndarray
 ) -> Float[np.ndarray, "count features"]:
-    """Apply a function to batches of one size, so that it is compiled once."""
+    """Apply a function to batches of a fixed size, so that it is compiled once."""
     blocks = []
-    for start in range(0, len(images), BATCH_SIZE):
-        block = images[start : start + BATCH_SIZE]
-        padding = [(0, BATCH_SIZE - len(block)), *[(0, 0)] * (images.ndim - 1)]
+    for start in range(0, len(images), FEATURE_BATCH_SIZE):
+        block = images[start : start + FEATURE_BATCH_SIZE]
+        padding = [(0, FEATURE_BATCH_SIZE - len(block)), *[(0, 0)] * (images.ndim - 1)]
         blocks.append(np.asarray(see(np.pad(block, padding)), np.float64)[: len(block)])
     return np.concatenate(blocks)

@@ -1,4 +1,4 @@
-"""How well a discriminator's features tell classes apart (Radford et al. 2016, section 5.1)."""
+"""Linear classification of a discriminator's features (Radford et al. 2016, section 5.1)."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -15,31 +15,31 @@ from jaxgan.inference.model import Model
 from jaxgan.training.program import initial_state
 from jaxgan.types import Dataset, Images, Representing, Splits
 
-BATCH_SIZE = 100
+PROBE_BATCH_SIZE = 100
 PENALTY = 1000.0  # the better of 1,000 and 10,000 on Fashion-MNIST, for features and raw pixels
 
 
 class Examples(NamedTuple):
-    """Labelled images in [-1, 1]."""
+    """Labeled images in [-1, 1]."""
 
     images: Float[np.ndarray, "count height width channels"]
     labels: np.ndarray
 
 
 def linear_probe(model: Model, splits: Splits, count: int) -> dict[str, float]:
-    """Return accuracies of linear classifiers on held-out images, by what the classifier sees.
+    """Return accuracies of linear classifiers on held-out images, by the name of their features.
 
-    As in the paper the features of all layers are max-pooled to 4x4 and flattened. They are then
-    standardized and classified by ridge regression, which is as good as the paper's L2-SVM and
-    thirty times faster. Beside it stand the same on an untrained discriminator and on raw pixels.
+    As in the paper, the features of all layers are max-pooled to 4x4 and flattened. They are then
+    standardized and classified by ridge regression, which is as accurate as the paper's L2-SVM and
+    thirty times faster. An untrained discriminator and raw pixels are classified for comparison.
 
     Args:
         model: A model whose method is `Representing`, trained on a data set with classes.
-        splits: That data set.
-        count: Images to fit to, and most images to test on, drawn at random.
+        splits: The splits of that data set.
+        count: Maximum number of images to fit to, and to test on, drawn at random.
 
     Raises:
-        UserError: If scikit-learn is not installed, or the model or data set is not of this kind.
+        UserError: If scikit-learn is not installed, or the model or data set does not qualify.
     """
     method, data = model.config.method, model.config.data
     if not isinstance(method, Representing) or "image" not in data.kinds():
@@ -89,9 +89,9 @@ def _accuracy(
         ) from error
 
     def features(examples):
-        starts = range(0, len(examples.images), BATCH_SIZE)
-        blocks = [see(jnp.asarray(examples.images[start : start + BATCH_SIZE])) for start in starts]
-        return np.concatenate(blocks)
+        starts = range(0, len(examples.images), PROBE_BATCH_SIZE)
+        batches = (examples.images[start : start + PROBE_BATCH_SIZE] for start in starts)
+        return np.concatenate([see(jnp.asarray(batch)) for batch in batches])
 
     classifier = make_pipeline(StandardScaler(), RidgeClassifier(alpha=PENALTY))
     classifier.fit(features(train), train.labels)
@@ -99,7 +99,7 @@ def _accuracy(
 
 
 def _pool(layers: list[Float[Array, "batch _ _ _"]]) -> Float[Array, "batch features"]:
-    """Max-pool the features of every layer to 4x4, and put all into one vector."""
+    """Max-pool the features of every layer to 4x4 and concatenate them into one vector."""
     vectors = []
     for x in layers:
         batch, height, width, channels = x.shape

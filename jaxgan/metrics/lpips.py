@@ -1,4 +1,4 @@
-"""LPIPS, how far apart two images look to a network (Zhang et al. 2018, arXiv 1801.03924).
+"""LPIPS, a perceptual distance between two images (Zhang et al. 2018, arXiv 1801.03924).
 
 Version 0.1 with AlexNet, as in the authors' `lpips/lpips.py`.
 """
@@ -17,7 +17,7 @@ from jaxgan.networks.layers.modules import Conv, Features, NewFeatures
 from jaxgan.types import PyTree
 
 # By name in torchvision: channels in and out, kernel size, stride, padding (Krizhevsky 2014, arXiv
-# 1404.5997). A max pool stands before those in `POOLED`.
+# 1404.5997). A max pool precedes those in `POOLED`.
 CONVS = {
     "features.0": (3, 64, 11, 4, 2),
     "features.3": (64, 192, 5, 1, 2),
@@ -26,12 +26,12 @@ CONVS = {
     "features.10": (256, 256, 3, 1, 1),
 }
 POOLED = ("features.3", "features.6")
-SMALLEST = 31  # below, the second pool has nothing to see
+SMALLEST = 31  # for smaller images, the output of the second pool is empty
 
-# Of images in [-1, 1]: the mean and standard deviation of ImageNet's in [0, 1], times 2 and less 1.
+# Mean and standard deviation of ImageNet, rescaled from [0, 1] to [-1, 1].
 SHIFT = (-0.030, -0.088, -0.188)
 SCALE = (0.458, 0.448, 0.450)
-EPSILON = 1e-10  # keeps directions finite where there is no feature
+LPIPS_EPSILON = 1e-10  # keeps directions finite where all features are zero
 
 
 class AlexNetFeatures(nn.Module):
@@ -39,7 +39,7 @@ class AlexNetFeatures(nn.Module):
 
     @nn.compact
     def __call__(self, x: Features) -> list[NewFeatures]:
-        """Return what every convolution makes of an image, after its ReLU."""
+        """Return the output of every convolution after its ReLU."""
         layers = []
         for name, (_, features, size, stride, padding) in CONVS.items():
             if name in POOLED:
@@ -54,10 +54,10 @@ def from_torch(alexnet: Mapping[str, np.ndarray], heads: Mapping[str, np.ndarray
 
     Args:
         alexnet: The tensors of torchvision's `alexnet-owt-7be5be79.pth`.
-        heads: The tensors of `lpips/weights/v0.1/alex.pth`, a weight for every channel.
+        heads: The tensors of `lpips/weights/v0.1/alex.pth`, one weight per channel.
 
     Raises:
-        UserError: If a tensor is missing, left over, or of another shape; it is named.
+        UserError: If a tensor is missing, unexpected or of another shape. The message names it.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for name, (channels, features, size, _, _) in CONVS.items():
@@ -81,15 +81,15 @@ def from_torch(alexnet: Mapping[str, np.ndarray], heads: Mapping[str, np.ndarray
 def distance(
     params: PyTree, x: Float[Array, "batch height width _"], y: Float[Array, "batch height width _"]
 ) -> Float[Array, " batch"]:
-    """Return the distance of every image of two batches; see the paper, equation 1.
+    """Return the distance between corresponding images of two batches (equation 1 of the paper).
 
     Args:
         params: Parameters, from `from_torch`.
-        x: Images in [-1, 1]; gray ones count as three equal channels.
+        x: Images in [-1, 1]; gray images are treated as RGB.
         y: Images in [-1, 1].
 
     Raises:
-        UserError: If the images are too small, or have other channels.
+        UserError: If the images are too small, or have other numbers of channels.
     """
     height, width, channels = x.shape[1:]
     if channels not in (1, 3):
@@ -105,9 +105,9 @@ def distance(
     def directions(images):
         shift, scale = (jnp.array(values).reshape(1, 1, 1, 3) for values in (SHIFT, SCALE))
         layers = AlexNetFeatures().apply({"params": params["alexnet"]}, (images - shift) / scale)
-        return [z / (jnp.linalg.norm(z, axis=-1, keepdims=True) + EPSILON) for z in layers]
+        return [z / (jnp.linalg.norm(z, axis=-1, keepdims=True) + LPIPS_EPSILON) for z in layers]
 
-    # Accelerators round the factors otherwise, and the metric would depend on them.
+    # By default, accelerators round the factors, and the metric would depend on the device.
     with jax.default_matmul_precision("highest"):
         pairs = zip(directions(x), directions(y), params["heads"], strict=True)
         terms = [jnp.mean(jnp.square(a - b) @ head, axis=(1, 2)) for a, b, head in pairs]

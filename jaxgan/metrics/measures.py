@@ -1,4 +1,4 @@
-"""What can be measured on what a model makes, beside what it should be like."""
+"""Measures that compare generated images with real images."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -23,20 +23,20 @@ from jaxgan.metrics.semantic import segment, semantic_scores, train_segmenter
 from jaxgan.metrics.weights import ALEXNET, LPIPS_HEADS, load_weights
 from jaxgan.types import Splits
 
-SEGMENTER_PAIRS = 2000  # most pairs that a segmenter is trained on
-REAL = "/real"  # ending of the names of what was measured on real images
+SEGMENTER_PAIRS = 2000  # maximum number of pairs that the segmenter is trained on
+REAL = "/real"  # suffix of the names of metrics of real images
 
 ImageBatch = Float[np.ndarray, "batch _height _width _channels"]
 
 
 class Chunk(NamedTuple):
-    """Some of the images of an evaluation, in [-1, 1].
+    """A part of the images of an evaluation, in [-1, 1].
 
     Attributes:
         number: Number of the chunk.
-        made: What the model made; None in a chunk of real images alone.
-        real: Real images, which for pairs are the targets; None in a chunk without.
-        source: What the model translated; None if it generates images.
+        made: Images from the model; None in a chunk of only real images.
+        real: Real images, which are the targets of pairs; None in a chunk without real images.
+        source: Inputs that the model translated; None if it generates images.
     """
 
     number: int
@@ -46,13 +46,13 @@ class Chunk(NamedTuple):
 
 
 class Result(NamedTuple):
-    """A number and how it came about.
+    """The value of a metric and its protocol.
 
     Attributes:
-        metric: What was measured.
-        value: The number.
-        standard_error: By how much it may be off, given other images; None if not known.
-        protocol: What it depends on.
+        metric: Name of the metric.
+        value: The value.
+        standard_error: Standard error over the choice of images; None if unknown.
+        protocol: Everything that the value depends on.
     """
 
     metric: str
@@ -62,11 +62,11 @@ class Result(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """Something to measure.
+    """A measure, which is computed in two steps.
 
     Attributes:
-        see: What to keep of every chunk.
-        summarize: The results, from what was kept of all chunks.
+        see: Function from a chunk to intermediate values.
+        summarize: Function from the intermediate values of all chunks to results.
     """
 
     see: Callable[[Chunk], Any]
@@ -76,7 +76,7 @@ class Measure(NamedTuple):
 def per_image(
     metric: str, function: Callable[[ImageBatch, ImageBatch], np.ndarray], description: str
 ) -> Measure:
-    """Return the mean of a distance between each image and its target."""
+    """Return a measure that averages a distance between each image and its target."""
 
     def summarize(seen):
         values = np.concatenate(seen)
@@ -106,10 +106,10 @@ SSIM = per_image(
 
 
 def make_lpips(weights: Mapping[str, Path]) -> Measure:
-    """Return LPIPS.
+    """Return the measure LPIPS.
 
     Args:
-        weights: Files of weights by the name of the published file, see `find`.
+        weights: Files of weights by the name of the published file, see `load_weights`.
 
     Raises:
         UserError: If weights are missing.
@@ -127,13 +127,13 @@ def make_lpips(weights: Mapping[str, Path]) -> Measure:
 
 
 def fcn_score(config: Config, splits: Splits) -> Measure:
-    """Return the scores of a segmentation network that looks at what was made of label maps.
+    """Return the scores of a segmentation network on photos generated from label maps.
 
-    The network is trained on the data set's own pairs. Beside the scores of made photos stand those
-    of the real ones, which are the most that there is to reach.
+    The network is trained on the pairs of the data set. The scores of real photos are also
+    reported, as an upper bound.
 
     Raises:
-        UserError: If the data set has no label maps to make photos of.
+        UserError: If the data set does not have label maps as inputs.
     """
     if any(kind != RGB for kind in config.data.kinds().values()):
         raise UserError("fcn-score needs label maps and photos in 8-bit RGB: leave it out")
@@ -162,11 +162,11 @@ def fcn_score(config: Config, splits: Splits) -> Measure:
 
 
 def feature_distances(metrics: Sequence[str], extractor: Extractor, *, seed: int) -> Measure:
-    """Return `fid`, `kid` or both.
+    """Return the measure of `fid`, `kid` or both.
 
     Args:
-        metrics: Which.
-        extractor: Makes the features.
+        metrics: `fid`, `kid` or both.
+        extractor: Feature extractor.
         seed: Seed of the subsets of `kid`.
     """
     of_real: dict[int, np.ndarray] = {}  # by number of the chunk; the same for every model

@@ -1,4 +1,4 @@
-"""How far images are from the ones they should be, one by one."""
+"""Distances between images and their targets."""
 
 from types import ModuleType
 
@@ -16,15 +16,15 @@ Values = Float[np.ndarray, " batch"]
 
 
 def l1(x: Images, y: Images) -> Values:
-    """Return the mean absolute difference of every image of two batches in [-1, 1]."""
+    """Return the mean absolute difference of each pair of images of two batches in [-1, 1]."""
     return np.abs(np.subtract(x, y, dtype=np.float64)).mean(axis=(1, 2, 3))
 
 
 def psnr(x: Images, y: Images) -> Values:
-    """Return the peak signal-to-noise ratio of every image of two batches in [-1, 1], in decibels.
+    """Return the peak signal-to-noise ratio of each pair of images in [-1, 1], in decibels.
 
-    That of equal images is infinite. So is then the mean over all images, which is as it should be:
-    any cap or omission would make up a number. A median is not concerned.
+    The ratio of equal images is infinite, and so is a mean that includes it. This is intended: a
+    cap or an omission would make the mean arbitrary. A median is not affected.
 
     Raises:
         UserError: If scikit-image is not installed.
@@ -35,9 +35,9 @@ def psnr(x: Images, y: Images) -> Values:
 
 
 def ssim(x: Images, y: Images) -> Values:
-    """Return the structural similarity of every image of two batches in [-1, 1].
+    """Return the structural similarity of each pair of images of two batches in [-1, 1].
 
-    With the settings of Wang et al. 2004, section III.C; of every channel by itself, then averaged.
+    Uses the settings of Wang et al. 2004, section III.C. Channels are averaged.
 
     Raises:
         UserError: If scikit-image is not installed, or an image is smaller than the window.

@@ -1,8 +1,7 @@
-"""The colors that stand for the classes in label maps, and the classes in images.
+"""Finds the colors of the classes in label maps, and converts label maps to classes.
 
-Label maps are often kept as JPEG, which blurs two colors into each other where they meet and
-changes the rest by a little. Colors are therefore looked up where a map is flat, unless the maps
-have few colors anyway.
+Label maps are often stored as JPEG, which blurs the edges between colors and adds slight noise
+elsewhere. Colors are therefore read only from flat regions, unless the maps have few colors.
 """
 
 from collections.abc import Iterable
@@ -13,12 +12,12 @@ from jaxtyping import Bool, Integer, UInt8, UInt32
 from jaxgan.errors import UserError
 
 MAX_CLASSES = 40  # Cityscapes has 30 and several kinds of void
-LOOKED_AT = 100  # label maps that are searched for colors
-RAREST = 1e-3  # share of pixels below which a color is no class
-NEAR = 16.0  # Euclidean distance up to which colors are one; Cityscapes has two classes 20 apart
-FLAT = 8  # greatest difference in any channel within a flat square of 2x2 pixels
-COVERED = 0.25  # share of pixels, at least, that are flat and near the color of a class
-PURE = 0.5  # share of these, at least, within a third of that distance; in gray photos, 0.35 are
+LOOKED_AT = 100  # number of label maps that are searched for colors
+RAREST = 1e-3  # minimum share of pixels of a class
+NEAR = 16.0  # Euclidean distance up to which colors are merged; Cityscapes has classes 20 apart
+FLAT = 8  # maximum difference in any channel within a flat square of 2x2 pixels
+COVERED = 0.25  # minimum share of pixels that are flat and near the color of a class
+PURE = 0.5  # minimum share of these that are within NEAR / 3; gray photos have 0.35
 
 Palette = UInt8[np.ndarray, "classes 3"]
 Colors = Integer[np.ndarray, "colors 3"]
@@ -53,7 +52,7 @@ def find_palette(label_maps: UInt8[np.ndarray, "count height width 3"]) -> Palet
 def to_classes(
     images: UInt8[np.ndarray, "count height width 3"], palette: Palette
 ) -> UInt8[np.ndarray, "count height width"]:
-    """Return the number of the nearest color of the palette for every pixel."""
+    """Return the index of the nearest color of the palette for every pixel."""
     classes = np.empty(images.shape[:-1], np.uint8)
     for image, numbers in zip(images, classes, strict=True):
         packed, places = np.unique(_pack(image), return_inverse=True)
@@ -63,7 +62,7 @@ def to_classes(
 
 
 def _count(images: Iterable[UInt32[np.ndarray, "..."]]) -> tuple[Colors, Counts]:
-    """Return all colors, the most frequent first, and their counts; one image at a time."""
+    """Return all colors, the most frequent first, and their counts."""
     found = [np.unique(image, return_counts=True) for image in images]
     packed, places = np.unique(np.concatenate([colors for colors, _ in found]), return_inverse=True)
     counts = np.zeros(len(packed), np.int64)
@@ -73,16 +72,16 @@ def _count(images: Iterable[UInt32[np.ndarray, "..."]]) -> tuple[Colors, Counts]
 
 
 def _merge(colors: Colors, counts: Counts, rarest: int) -> tuple[Palette, int, int]:
-    """Let each frequent color stand for those near it.
+    """Merge colors that are near a more frequent one.
 
     Args:
         colors: Colors, the most frequent first.
-        counts: Their pixels.
-        rarest: Least number of pixels of a class.
+        counts: Number of pixels of each color.
+        rarest: Minimum number of pixels of a class.
 
     Returns:
-        At most one color more than there may be classes, how many pixels they stand for, and how
-        many of these are three times nearer than they need be.
+        The merged colors, at most `MAX_CLASSES + 1`; the number of pixels that they cover; and the
+        number of these pixels that are within `NEAR / 3`.
     """
     palette, covered, pure = [], 0, 0
     while counts.sum() >= max(rarest, 1) and len(palette) <= MAX_CLASSES:
@@ -98,7 +97,7 @@ def _merge(colors: Colors, counts: Counts, rarest: int) -> tuple[Palette, int, i
 
 
 def _flat(image: UInt8[np.ndarray, "height width 3"]) -> Bool[np.ndarray, "height-1 width-1"]:
-    """Return which pixels are like those to the right, below and in between."""
+    """Return which pixels are similar to those on the right, below and diagonally below."""
     corners = (image[:-1, :-1], image[:-1, 1:], image[1:, :-1], image[1:, 1:])
     return (np.maximum.reduce(corners) - np.minimum.reduce(corners) <= FLAT).all(axis=-1)
 

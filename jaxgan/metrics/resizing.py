@@ -1,7 +1,7 @@
-"""Three ways to resize images for the Inception-v3 network, on which FID and KID depend much.
+"""Three ways to resize images for Inception-v3, which strongly affect FID and KID.
 
-Parmar et al. 2022 (arXiv 2104.11222) compare them. Distances between features of differently
-resized images mean nothing.
+Parmar et al. 2022 (arXiv 2104.11222) compare them. Distances between features of images that were
+resized differently are meaningless.
 """
 
 from collections.abc import Callable
@@ -21,8 +21,8 @@ def tensorflow_bilinear(
 ) -> Float[np.ndarray, "batch 299 299 channels"]:
     """Resize as the original FID does, and as torch-fidelity does.
 
-    Bilinearly, without antialiasing, and as TensorFlow 1 had it: pixel i of the output lies at
-    i * height / 299 of the input, where it should at (i + 1/2) * height / 299 - 1/2.
+    Bilinear, without antialiasing, with the sampling of TensorFlow 1: pixel i of the output is at
+    i * height / 299 of the input instead of (i + 1/2) * height / 299 - 1/2.
 
     Args:
         images: Images of any size.
@@ -38,8 +38,8 @@ def pytorch_bilinear(
 ) -> Float[np.ndarray, "batch 299 299 channels"]:
     """Resize as pytorch-fid does, by `torch.nn.functional.interpolate`.
 
-    Bilinearly, without antialiasing, where pixel i of the output lies at
-    (i + 1/2) * height / 299 - 1/2 of the input (`align_corners=False`).
+    Bilinear, without antialiasing. Pixel i of the output is at (i + 1/2) * height / 299 - 1/2 of
+    the input (`align_corners=False`).
 
     Args:
         images: Images of any size.
@@ -53,13 +53,13 @@ def pytorch_bilinear(
 def clean_bicubic(
     images: UInt8[np.ndarray, "batch height width channels"],
 ) -> Float[np.ndarray, "batch 299 299 channels"]:
-    """Resize as clean-fid does: bicubically, with antialiasing, by Pillow in floating point.
+    """Resize as clean-fid does: bicubic, with antialiasing, by Pillow in floating point.
 
     Args:
         images: Images of any size.
 
     Returns:
-        Images in 0..255, where they are cut off, but not rounded.
+        Images clipped to 0..255, not rounded.
     """
 
     def resize(channel):

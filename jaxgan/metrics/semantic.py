@@ -1,9 +1,9 @@
-"""How well photos show what their label maps say: the idea of the FCN-score.
+"""Agreement of photos with their label maps, following the FCN-score.
 
-As in Isola et al. 2017 (arXiv 1611.07004, section 4.1), a network that was trained to segment real
-photos segments generated ones, and its classes are compared with the label maps that these were
-made from. The paper's network is FCN-8s for Cityscapes; here it is a small one, trained on the
-data set at hand, so scores are to be compared with those of the same network on real photos.
+As in Isola et al. 2017 (arXiv 1611.07004, section 4.1), a network trained to segment real photos
+segments generated photos, and its classes are compared with the label maps of these photos. The
+paper uses FCN-8s for Cityscapes. Here, a small network is trained on the data set itself, so
+compare scores with those of the same network on real photos.
 """
 
 import functools
@@ -23,9 +23,9 @@ from jaxgan.metrics.networks.segmenter import SegmentationUNet
 from jaxgan.metrics.palette import Palette, find_palette, to_classes
 from jaxgan.types import PyTree
 
-SEEN_SIZE = 128  # pixels of the shorter side that the network sees at most
+SEEN_SIZE = 128  # maximum shorter side of the network's input in pixels
 STEPS = 600
-BATCH_SIZE = 4
+SEGMENTER_BATCH_SIZE = 4
 LEARNING_RATE = 1e-2
 
 Photos = UInt8[np.ndarray, "count height width 3"]
@@ -37,7 +37,7 @@ class Segmenter(NamedTuple):
 
     Attributes:
         palette: Color of each class in label maps.
-        shrink: How many times smaller than photos are what the network sees.
+        shrink: Factor by which photos are shrunk for the network.
         variables: Parameters and running statistics of a `SegmentationUNet`.
     """
 
@@ -47,12 +47,12 @@ class Segmenter(NamedTuple):
 
 
 class SemanticScores(NamedTuple):
-    """Agreement of two sets of class maps, from 0 to 1 (Long et al. 2015, arXiv 1411.4038, 5).
+    """Agreement of two sets of class maps, in [0, 1] (Long et al. 2015, arXiv 1411.4038, 5).
 
     Attributes:
-        pixel_accuracy: Share of pixels of the right class.
-        class_accuracy: The same share of each class in the labels, averaged over these classes.
-        class_iou: Intersection over union, averaged over the classes in either.
+        pixel_accuracy: Share of pixels with the correct class.
+        class_accuracy: The same share for each class in the labels, averaged over these classes.
+        class_iou: Intersection over union, averaged over the classes in either set.
     """
 
     pixel_accuracy: float
@@ -63,19 +63,19 @@ class SemanticScores(NamedTuple):
 def train_segmenter(
     photos: Photos, label_maps: Photos, *, seed: int = 0, steps: int = STEPS
 ) -> Segmenter:
-    """Train a network to tell the classes of photos, which takes a minute or two.
+    """Train a network to segment photos, which takes a minute or two.
 
-    Large photos are shrunk by averaging, and so are their classes, as shares: enlarging the shares
-    again loses 0.2% of the pixels of facades from 256 to 128, where enlarging classes loses 4%.
+    Large photos and the shares of their classes are shrunk by averaging. For facades shrunk from
+    256 to 128, enlarging the shares misclassifies 0.2% of the pixels, enlarging classes 4%.
 
     Args:
-        photos: Real photos of any one size.
-        label_maps: Their label maps in RGB, pixel by pixel.
+        photos: Real photos, all of the same size.
+        label_maps: Their label maps in RGB, of the same size.
         seed: Seed of initial weights, order and mirroring.
         steps: Optimizer steps.
 
     Raises:
-        jaxgan.errors.UserError: If these are no label maps.
+        jaxgan.errors.UserError: If these are not label maps.
     """
     palette = find_palette(label_maps)
     labels = to_classes(label_maps, palette)
@@ -90,21 +90,21 @@ def train_segmenter(
     variables = jax.jit(network.init)(init_key, smallest)
     opt_state = optimizer.init(variables["params"])
     rng = np.random.default_rng(seed)
-    epochs = math.ceil(steps * BATCH_SIZE / len(photos))
+    epochs = math.ceil(steps * SEGMENTER_BATCH_SIZE / len(photos))
     order = np.concatenate([rng.permutation(len(photos)) for _ in range(epochs)])
     for number in tqdm(range(steps), "training the segmenter", unit=" steps"):
-        chosen = order[number * BATCH_SIZE : (number + 1) * BATCH_SIZE]
+        chosen = order[number * SEGMENTER_BATCH_SIZE : (number + 1) * SEGMENTER_BATCH_SIZE]
         key = jax.random.fold_in(flip_key, number)
         variables, opt_state = step(variables, opt_state, photos[chosen], labels[chosen], key)
     return Segmenter(palette, shrink, variables)
 
 
 def segment(segmenter: Segmenter, photos: Photos) -> Classes:
-    """Return the class of every pixel of photos of any one size, each by itself."""
+    """Return the class of every pixel of photos, all of the same size."""
     run = _jitted_segment(len(segmenter.palette), segmenter.shrink)
-    missing = -len(photos) % BATCH_SIZE
+    missing = -len(photos) % SEGMENTER_BATCH_SIZE
     padded = np.pad(photos, ((0, missing), (0, 0), (0, 0), (0, 0)))
-    blocks = np.split(padded, len(padded) // BATCH_SIZE)
+    blocks = np.split(padded, len(padded) // SEGMENTER_BATCH_SIZE)
     seen = [run(segmenter.variables, block) for block in blocks]
     return np.concatenate(seen)[: len(photos)]
 
@@ -112,12 +112,12 @@ def segment(segmenter: Segmenter, photos: Photos) -> Classes:
 def semantic_scores(
     predicted: Integer[np.ndarray, "*shape"], labels: Integer[np.ndarray, "*shape"], classes: int
 ) -> SemanticScores:
-    """Compare class maps, all pixels together.
+    """Compare class maps over all pixels.
 
     Args:
-        predicted: Classes that were seen.
-        labels: Classes that should be seen.
-        classes: How many classes there are.
+        predicted: Predicted classes.
+        labels: True classes.
+        classes: Number of classes.
     """
     pairs = labels.astype(np.int64).ravel() * classes + predicted.ravel()
     confusion = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
@@ -180,7 +180,7 @@ def _segment(
 def _shrink(
     images: Float[Array, "batch height width channels"], multiple: int, shrink: int
 ) -> Float[Array, "batch new_height new_width channels"]:
-    """Mirror images at the bottom and right up to what the network needs, and average blocks."""
+    """Pad images by reflection at the bottom and right to the required multiple; average blocks."""
     batch, height, width, channels = images.shape
     bottom, right = (-edge % (multiple * shrink) for edge in (height, width))
     padded = jnp.pad(images, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="reflect")

@@ -1,4 +1,4 @@
-"""The weights of published networks, which the user downloads."""
+"""Weights of published networks, which the user downloads."""
 
 import hashlib
 import shutil
@@ -16,9 +16,9 @@ class WeightsFile(NamedTuple):
     """A file of weights.
 
     Attributes:
-        name: Its name.
-        url: Where it comes from.
-        sha256: The first digits of its SHA-256; PyTorch puts them into the name.
+        name: Name of the file.
+        url: URL of the file.
+        sha256: First digits of its SHA-256; file names of PyTorch contain them.
     """
 
     name: str
@@ -40,13 +40,13 @@ ALEXNET = WeightsFile(
 LPIPS_HEADS = WeightsFile(
     "alex.pth",
     "https://github.com/richzhang/PerceptualSimilarity/raw/master/lpips/weights/v0.1/alex.pth",
-    # of the file in the authors' package on PyPI, lpips 0.1.4
+    # from the authors' package on PyPI, lpips 0.1.4
     "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
 )
 
 
 def default_folder() -> Path:
-    """Return the folder in which weights are kept."""
+    """Return the folder in which weights are cached."""
     return Path(pooch.os_cache("jaxgan")) / "weights"
 
 
@@ -57,12 +57,12 @@ def load_weights(
 
     Args:
         weights: The file.
-        given: Where it lies; it is then kept for the next time. None if it is kept already.
-        folder: Where weights are kept, by default in the user's cache.
+        given: Path of the file, which is then copied to the cache; None reads the cached copy.
+        folder: Folder of cached weights, by default in the user's cache.
 
     Raises:
-        UserError: If it is not there, or is another file; it says where to get it and where to put
-            it.
+        UserError: If the file is missing or is another file. The message says where to get it and
+            where to put it.
     """
     kept = (folder or default_folder()) / weights.name
     file = given.expanduser() if given else kept

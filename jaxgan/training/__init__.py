@@ -1,1 +1,1 @@
-"""Training: the loop, and what a run writes."""
+"""The training loop, and the files that a run writes."""

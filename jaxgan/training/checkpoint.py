@@ -17,22 +17,22 @@ from jaxgan.errors import UserError
 from jaxgan.training.quiet import silence_failed_writes
 from jaxgan.types import PyTree, TrainState
 
-MARGIN = 16 * 2**20  # bytes to leave free for all that is written beside the arrays
+MARGIN = 16 * 2**20  # bytes to leave free for files other than the arrays
 
 
 @contextlib.contextmanager
 def open_checkpoints(
     directory: Path, *, keep_last: int, keep_every: int
 ) -> Iterator[ocp.CheckpointManager]:
-    """Open a folder of checkpoints; one that was not finished, after a crash, is removed.
+    """Open a folder of checkpoints and remove incomplete ones, which a crash leaves.
 
     Args:
-        directory: The folder, made if missing.
-        keep_last: How many of the latest to keep.
-        keep_every: Keep also those at multiples of so many steps; 0 for none.
+        directory: The folder, created if missing.
+        keep_last: Number of latest checkpoints to keep.
+        keep_every: Also keep checkpoints at multiples of this number of steps; 0 for none.
 
     Raises:
-        UserError: On leaving, if a checkpoint could not be written.
+        UserError: On exit, if a checkpoint could not be written.
     """
     silence_failed_writes()
     options = ocp.CheckpointManagerOptions(
@@ -54,18 +54,18 @@ def save(
     config: Any,
     score: Mapping[str, Any] | None = None,
 ) -> None:
-    """Start to write a checkpoint; the state may be donated as soon as this returns.
+    """Start writing a checkpoint. The state may be donated as soon as this returns.
 
-    Later steps, which a run left that is continued from before them, are removed.
+    Checkpoints of later steps are removed: they are left when a run continues from an earlier one.
 
     Args:
-        manager: Where to.
-        state: What to save, under its own step.
-        config: The config as plain values, which makes the checkpoint usable by itself.
-        score: How good the model is, for `best_score`: its `value`, and by what `measure`.
+        manager: Destination.
+        state: State to save, under its own step.
+        config: Config as plain values, so that the checkpoint is self-contained.
+        score: Score of the model for `best_score`: its `value`, and the `measure` that gave it.
 
     Raises:
-        UserError: If there is no room for it, or the previous one could not be written.
+        UserError: If the disk is full, or the previous checkpoint could not be written.
     """
     needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + MARGIN
     free = shutil.disk_usage(manager.directory).free
@@ -77,7 +77,7 @@ def save(
     step = int(state.step)
     with _writing(manager):
         for later in manager.all_steps():
-            if later >= step:  # Orbax would leave out what is no later than these
+            if later >= step:  # Orbax skips steps that are not later than these
                 manager.delete(later)
         manager.save(
             step,
@@ -90,9 +90,10 @@ def save(
 
 
 def best_score(manager: ocp.CheckpointManager, measure: str) -> float:
-    """Return the score that the latest checkpoint was saved with.
+    """Return the score of the latest checkpoint.
 
-    Without one, with one by another measure, or with one that cannot be read, it is minus infinity.
+    Returns minus infinity if there is no checkpoint, or its score is missing, unreadable or by
+    another measure.
     """
     wait(manager)
     step = manager.latest_step()
@@ -111,7 +112,7 @@ def wait(manager: ocp.CheckpointManager) -> None:
     """Wait until all checkpoints are on disk.
 
     Raises:
-        UserError: If one could not be written.
+        UserError: If a checkpoint could not be written.
     """
     with _writing(manager):
         manager.wait_until_finished()
@@ -121,7 +122,7 @@ def wait(manager: ocp.CheckpointManager) -> None:
 def _writing(manager: ocp.CheckpointManager) -> Iterator[None]:
     try:
         yield
-    except ValueError as error:  # TensorStore's, for a full disk too
+    except ValueError as error:  # from TensorStore, also for a full disk
         reason = str(error).rpartition(": ")[2]
         raise UserError(
             f"cannot write a checkpoint to {manager.directory} ({reason}): "
@@ -130,14 +131,14 @@ def _writing(manager: ocp.CheckpointManager) -> Iterator[None]:
 
 
 def restore(manager: ocp.CheckpointManager, abstract_state: TrainState) -> TrainState | None:
-    """Return the latest checkpoint that can be read, or None where there is none at all.
+    """Return the state of the latest readable checkpoint, or None if there is no checkpoint.
 
     Args:
-        manager: Where from.
+        manager: Source.
         abstract_state: Shapes, dtypes and shardings of the state.
 
     Raises:
-        UserError: If none can be read, or, with several processes, not the latest.
+        UserError: If none can be read, or, with several processes, if the latest cannot.
     """
     steps = sorted(manager.all_steps(), reverse=True)
     reasons = []
@@ -152,10 +153,10 @@ def restore(manager: ocp.CheckpointManager, abstract_state: TrainState) -> Train
             if restored["digest"]["sum"] != int(digest(restored["state"])):
                 raise ValueError("its content has changed since it was written")
         except (MemoryError, PermissionError, jax.errors.JaxRuntimeError):
-            raise  # not the checkpoint's fault
-        except Exception as error:  # Orbax and TensorStore raise all kinds on damaged files
+            raise  # not caused by the checkpoint
+        except Exception as error:  # damaged files raise many types of errors
             reason = str(error) or type(error).__name__
-            if jax.process_count() > 1:  # the others may have read it
+            if jax.process_count() > 1:  # other processes may have read it
                 raise UserError(
                     f"checkpoint {manager.directory / str(step)} cannot be read "
                     f"({reason.splitlines()[0]}): move it out of the way, and the same commands "
@@ -176,10 +177,12 @@ def restore(manager: ocp.CheckpointManager, abstract_state: TrainState) -> Train
 
 
 def find_checkpoint(folder: Path) -> Path:
-    """Return the latest checkpoint of a run, or of a folder of checkpoints, or the folder itself.
+    """Return the latest checkpoint in a run or a folder of checkpoints.
+
+    A folder that is itself a checkpoint is returned unchanged.
 
     Raises:
-        UserError: If there is none.
+        UserError: If there is no checkpoint.
     """
     for parent in (folder / "checkpoints", folder):
         if steps := steps_in(parent):
@@ -199,7 +202,7 @@ def read_config(checkpoint: Path) -> Any:
     """Return the config in a checkpoint, as plain values.
 
     Raises:
-        UserError: If it cannot be read.
+        UserError: If the checkpoint cannot be read.
     """
     return _read(checkpoint, config=ocp.args.JsonRestore())["config"]
 
@@ -208,11 +211,11 @@ def read_state(checkpoint: Path, abstract_state: TrainState) -> TrainState:
     """Return the state in a checkpoint.
 
     Args:
-        checkpoint: A folder.
+        checkpoint: Folder of the checkpoint.
         abstract_state: Shapes and dtypes of the state.
 
     Raises:
-        UserError: If it cannot be read, is damaged, or its weights are not finite.
+        UserError: If the checkpoint cannot be read, is damaged, or has weights that are not finite.
     """
     state = ocp.args.StandardRestore(_on_one_device(abstract_state))
     read = _read(checkpoint, state=state, digest=ocp.args.JsonRestore())
@@ -223,12 +226,12 @@ def read_state(checkpoint: Path, abstract_state: TrainState) -> TrainState:
 
 
 def read_weights(checkpoint: Path) -> tuple[PyTree, PyTree]:
-    """Return all parameters and running statistics in a checkpoint, whatever its config.
+    """Return all parameters and running statistics in a checkpoint of any config.
 
-    The generator is the averaged one where there is one.
+    The averaged generator replaces the generator if there is one.
 
     Raises:
-        UserError: If they cannot be read, or are not finite.
+        UserError: If the weights cannot be read or are not finite.
     """
     with contextlib.closing(ocp.StandardCheckpointHandler()) as handler, _reading(checkpoint):
         folder = (checkpoint / "state").absolute()
@@ -257,14 +260,14 @@ def _reading(checkpoint: Path) -> Iterator[None]:
     try:
         yield
     except (MemoryError, PermissionError, jax.errors.JaxRuntimeError):
-        raise  # not the checkpoint's fault
-    except Exception as error:  # Orbax and TensorStore raise all kinds on damaged files
+        raise  # not caused by the checkpoint
+    except Exception as error:  # damaged files raise many types of errors
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise UserError(f"{checkpoint} cannot be read ({reason})") from error
 
 
 def _on_one_device(shapes: PyTree) -> PyTree:
-    """Ask for arrays on one device of this process, wherever they were saved."""
+    """Place the arrays on one device of this process, wherever they were saved."""
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     return jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device), shapes
@@ -272,7 +275,7 @@ def _on_one_device(shapes: PyTree) -> PyTree:
 
 
 def _put_aside(manager: ocp.CheckpointManager, step: int) -> None:
-    """Move a checkpoint that cannot be read out of the way of the next one of its step."""
+    """Move an unreadable checkpoint away, so that a new one of its step can be saved."""
     folder = Path(manager.directory)
     aside = folder.with_name(f"damaged_checkpoint_{step}")
     shutil.rmtree(aside, ignore_errors=True)
@@ -282,17 +285,18 @@ def _put_aside(manager: ocp.CheckpointManager, step: int) -> None:
 
 @jax.jit
 def digest(tree: PyTree) -> UInt32[Array, ""]:
-    """Return a checksum of all arrays: any single changed element changes it."""
+    """Return a checksum of all arrays. A change of any single element changes it."""
     total = jnp.zeros((), jnp.uint32)
     for leaf in jax.tree.leaves(tree):
         words = jax.lax.bitcast_convert_type(leaf, f"uint{8 * leaf.dtype.itemsize}")
         words = words.astype(jnp.uint32).ravel()
-        # Odd weights, so that no change is multiplied to zero; sums modulo 2**32 have no order.
+        # Odd weights, so that no change is multiplied to zero. Sums modulo 2**32 do not depend on
+        # the order.
         total = 31 * total + jnp.sum(words * (2 * jnp.arange(words.size, dtype=jnp.uint32) + 1))
     return total
 
 
 @jax.jit
 def all_finite(tree: PyTree) -> Bool[Array, ""]:
-    """Return whether no array holds NaN or infinity."""
+    """Return whether all elements of all arrays are finite."""
     return jnp.all(jnp.array([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]))

@@ -17,10 +17,10 @@ MIB = 2**20
 def describe(config: Config) -> str:
     """Return the config, the parameters of each network, and the memory of a train step.
 
-    The train step is compiled for that, which also fills the cache of compiled programs.
+    This compiles the train step, which also fills the cache of compiled programs.
 
     Raises:
-        UserError: If the networks do not fit the images, or the experiment not the devices.
+        UserError: If the networks do not fit the images, or the experiment cannot use the devices.
     """
     program = make_program(config)
     params = program.shapes.params
@@ -35,21 +35,22 @@ def describe(config: Config) -> str:
 
 
 def _memory(program: Program) -> str:
-    """Return what the compiler reserves on each device."""
-    held, used = memory_of(program.lower().compile())
+    """Return a description of the memory that the compiler reserves on each device."""
+    arguments, temporary = memory_of(program.lower().compile())
     return (
         f"{describe_mesh(program.mesh)}\n"
-        f"memory of a device, as the compiler counts it: {held / MIB:,.1f} MiB for the state and a "
-        f"batch, {used / MIB:,.1f} MiB for activations and gradients"
+        "memory of a device, as the compiler counts it: "
+        f"{arguments / MIB:,.1f} MiB for the state and a batch, "
+        f"{temporary / MIB:,.1f} MiB for activations and gradients"
     )
 
 
 def memory_of(step: jax.stages.Compiled) -> tuple[int, int]:
-    """Return the bytes on a device of what a step is given, and of what it needs besides."""
+    """Return the bytes per device of a step's arguments, and of its temporaries and outputs."""
     memory = step.memory_analysis()
     assert memory is not None, "this platform does not count memory"
-    used = memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
-    return memory.argument_size_in_bytes, used
+    temporary = memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+    return memory.argument_size_in_bytes, temporary
 
 
 def _count(tree: PyTree) -> int:

@@ -1,4 +1,4 @@
-"""The file of a run for TensorBoard."""
+"""TensorBoard events of a run."""
 
 import time
 from pathlib import Path
@@ -13,33 +13,33 @@ from tensorboardX.proto.event_pb2 import (
     SessionLog,  # pyright: ignore[reportAttributeAccessIssue]
 )
 
-FLUSH = 10  # seconds after which what was written can be seen
+FLUSH = 10  # seconds between flushes
 
 
 class Events:
-    """Writes events where it is called, so that a full disk is an error there.
+    """Writes events synchronously, so that a full disk raises an error in the caller.
 
-    The SummaryWriter of tensorboardX has a thread that ends then, and a queue for which training
-    would wait for ever.
+    The SummaryWriter of tensorboardX writes from a thread. On a full disk that thread ends, and
+    training would wait for its queue forever.
     """
 
     def __init__(self, folder: Path, step: int):
-        """Begin a file in a folder, made if missing; earlier events from `step` on are void."""
+        """Start a file in a folder, created if missing. Earlier events from `step` on are void."""
         folder.mkdir(exist_ok=True)
         self._writer = EventsWriter(str(folder / "events"))
         self._flushed = time.monotonic()
         self._write(step, session_log=SessionLog(status=SessionLog.START))
 
     def add_scalar(self, name: str, value: float, step: int) -> None:
-        """Write a number."""
+        """Write a scalar."""
         self._write(step, summary=summary.scalar(name, value))
 
     def add_image(self, name: str, image: UInt8[np.ndarray, "height width 3"], step: int) -> None:
-        """Write a picture."""
+        """Write an image."""
         self._write(step, summary=summary.image(name, image, dataformats="HWC"))
 
     def close(self) -> None:
-        """Finish the file."""
+        """Close the file."""
         self._writer.close()
 
     def _write(self, step: int, **content: Any) -> None:

@@ -1,4 +1,4 @@
-"""Starting a run from the weights of another."""
+"""Starts a run from the weights of another."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from jaxgan.types import PyTree, TrainState
 
 
 def is_import(workdir: Path) -> bool:
-    """Return whether a run's folder holds weights of elsewhere and has not been trained yet."""
+    """Return whether a run's folder holds imported weights that have not been trained further."""
     return steps_in(workdir / "checkpoints") == [0]
 
 
@@ -26,16 +26,16 @@ def check_import(workdir: Path, config: Config, state: TrainState) -> None:
     Args:
         workdir: The run's folder.
         config: The experiment.
-        state: Its state, or the shapes of it.
+        state: Its state, or the shapes of its state.
 
     Raises:
-        UserError: If they do not; it names the settings that differ.
+        UserError: If they do not fit. The message names the settings that differ.
     """
     checkpoint = find_checkpoint(workdir)
-    _, anew = _match(checkpoint, state)
-    if anew:
-        held = from_json(read_config(checkpoint), own_classes(config))
-        changes = find_changes(held.method, config.method, "config.method")
+    _, unmatched = _match(checkpoint, state)
+    if unmatched:
+        stored = from_json(read_config(checkpoint), own_classes(config))
+        changes = find_changes(stored.method, config.method, "config.method")
         lines = "; ".join(change.line for change in changes)
         raise UserError(
             f"{workdir} holds weights of another architecture: {lines}. Give the same "
@@ -44,7 +44,7 @@ def check_import(workdir: Path, config: Config, state: TrainState) -> None:
 
 
 def start_from(run: str, state: TrainState) -> TrainState:
-    """Return a state with the weights of a run where they fit, and say where they do not.
+    """Return a state with the weights of a run where they fit, and print where they do not.
 
     Args:
         run: A run's folder, or one of its checkpoints.
@@ -54,29 +54,29 @@ def start_from(run: str, state: TrainState) -> TrainState:
         UserError: If there is no checkpoint, or it cannot be read.
     """
     checkpoint = find_checkpoint(Path(run).expanduser())
-    weights, anew = _match(checkpoint, state)
-    used = len(jax.tree.leaves(weights)) - len(anew)
-    print(f"weights: {used} of {used + len(anew)} arrays are those of {checkpoint}")
-    if anew:
-        print(f"weights: newly initialized, no matching weights: {', '.join(anew)}")
-    placed = jax.tree.map(
+    weights, unmatched = _match(checkpoint, state)
+    used = len(jax.tree.leaves(weights)) - len(unmatched)
+    print(f"weights: {used} of {used + len(unmatched)} arrays are those of {checkpoint}")
+    if unmatched:
+        print(f"weights: newly initialized, no matching weights: {', '.join(unmatched)}")
+    resharded = jax.tree.map(
         lambda new, old: jax.device_put(new, old.sharding),
         weights,
         (state.params, state.batch_stats),
     )
-    return with_weights(state, *placed)
+    return with_weights(state, *resharded)
 
 
 def _match(checkpoint: Path, state: TrainState) -> tuple[tuple[PyTree, PyTree], list[str]]:
-    """Return weights, from the checkpoint where they fit, and the names of the others."""
+    """Return weights, from the checkpoint where they fit, and the names that do not fit."""
     saved, _ = tree_flatten_with_path(read_weights(checkpoint))
     found = {keystr(path): leaf for path, leaf in saved}
     leaves, tree = tree_flatten_with_path((state.params, state.batch_stats))
-    weights, anew = [], []
+    weights, unmatched = [], []
     for path, leaf in leaves:
         saved_leaf = found.get(keystr(path))
         fits = saved_leaf is not None and saved_leaf.shape == leaf.shape
         weights.append(np.asarray(saved_leaf) if fits else leaf)
         if not fits:
-            anew.append(keystr(path[1:], simple=True, separator="/"))
-    return tree_unflatten(tree, weights), anew
+            unmatched.append(keystr(path[1:], simple=True, separator="/"))
+    return tree_unflatten(tree, weights), unmatched

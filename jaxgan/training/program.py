@@ -31,7 +31,7 @@ from jaxgan.types import (
 
 
 def resolve(config: Config) -> Config:
-    """Return a config whose method has all its settings, see `Method.resolve`.
+    """Return a config whose method has all settings filled in, see `Method.resolve`.
 
     Raises:
         UserError: If no setting fits the images.
@@ -42,7 +42,7 @@ def resolve(config: Config) -> Config:
 
 
 def batch_spec(config: Config) -> Spec:
-    """Return shapes and dtypes of the batches that a method is trained on."""
+    """Return shapes and dtypes of the batches that a method trains on."""
     raw = config.data.spec(config.train.batch_size)
     return jax.eval_shape(config.data.augment, raw, jax.random.key(0))
 
@@ -68,7 +68,7 @@ def state_shapes(config: Config) -> TrainState:
 
 @contextlib.contextmanager
 def _fitting(config: Config) -> Iterator[None]:
-    """Turn errors about settings that do not fit each other into a `UserError`."""
+    """Convert errors about incompatible settings to a `UserError`."""
     try:
         yield
     except ValueError as error:
@@ -79,10 +79,10 @@ def _fitting(config: Config) -> Iterator[None]:
 
 
 def make_program(config: Config) -> "Program":
-    """Return the program of an experiment, on the devices that its config asks for.
+    """Return the program of an experiment, on the mesh in its config.
 
     Raises:
-        UserError: If the networks do not fit the images, or the experiment not the devices.
+        UserError: If the networks do not fit the images, or the experiment cannot use the devices.
     """
     config = resolve(config)
     shapes = state_shapes(config)
@@ -94,8 +94,8 @@ def make_program(config: Config) -> "Program":
 class Program:
     """The functions of one experiment that run on its devices.
 
-    A state has two forms: the one that is trained, and the one that checkpoints have, which does
-    not depend on the devices.
+    A state has two forms: one for training, and one for checkpoints, which does not depend on the
+    devices.
     """
 
     config: Config
@@ -103,15 +103,15 @@ class Program:
     mesh: Mesh
     """The devices."""
     shapes: TrainState
-    """Shapes and dtypes of a state as it is in checkpoints."""
+    """Shapes and dtypes of a state in the checkpoint form."""
 
     @cached_property
     def sharded(self) -> ShardedMethod:
-        """The method on the mesh."""
+        """The method, sharded over the mesh."""
         return ShardedMethod(self.config.method, self.mesh, self.shapes)
 
     def init(self, key: PRNGKeyArray) -> TrainState:
-        """Return the state before the first step, sharded from the start."""
+        """Return the initial state, sharded for training."""
 
         def init(key):
             return self.sharded.split_directions(initial_state(self.config, key))
@@ -123,7 +123,7 @@ class Program:
     ) -> tuple[TrainState, Metrics]:
         """Augment a batch and update every network.
 
-        All steps are given the same key, into which they fold their number.
+        All steps receive the same key and fold their number into it.
         """
         method = self.config.method
         augment_key, method_key = jax.random.split(jax.random.fold_in(key, state.step))
@@ -149,7 +149,7 @@ class Program:
         )
 
     def lower(self) -> jax.stages.Lowered:
-        """Return `train_steps` as it is given to the compiler; it donates its state."""
+        """Return the lowered `train_steps`, which donates its state."""
         sharded = self.sharded
         jitted = jax.jit(
             self.train_steps,
@@ -163,7 +163,7 @@ class Program:
         return jitted.lower(state, self.batches_spec(), key)
 
     def checkpoint_spec(self) -> TrainState:
-        """Return shapes, dtypes and shardings of a state as it is in checkpoints."""
+        """Return shapes, dtypes and shardings of a state in the checkpoint form."""
         return jax.tree.map(
             lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
             self.shapes,
@@ -172,12 +172,12 @@ class Program:
 
     @cached_property
     def to_checkpoint(self) -> Callable[[TrainState], TrainState]:
-        """Function from a state that is trained to one as it is in checkpoints."""
+        """Function that converts a state from the training form to the checkpoint form."""
         sharded = self.sharded
         return jax.jit(sharded.join_directions, out_shardings=sharded.checkpoint_sharding)
 
     def from_checkpoint(self, state: TrainState) -> TrainState:
-        """Undo `to_checkpoint`."""
+        """Convert a state from the checkpoint form to the training form."""
         sharded = self.sharded
         return jax.jit(sharded.split_directions, out_shardings=sharded.state_sharding)(state)
 
@@ -185,7 +185,7 @@ class Program:
         """Return a copy of a state on one device of this process, without the optimizer.
 
         Args:
-            state: A state as it is in checkpoints.
+            state: A state in the checkpoint form.
         """
         without_optimizer = dataclasses.replace(state, opt_state={})
         return jax.tree.map(
@@ -197,12 +197,12 @@ class Program:
     ) -> dict[str, list[ImageArray]]:
         """Return the columns of a sample grid.
 
-        It is compiled once for every size of images.
+        The function is compiled once per image size.
 
         Args:
-            state: A state on one device, as of `local_copy`.
+            state: A state on one device, from `local_copy`.
             held_out: Batches of held-out images.
-            key: Fresh randomness.
+            key: Random key.
         """
         columns: dict[str, list[ImageArray]] = {}
         for number, raw in enumerate(held_out):

@@ -1,4 +1,4 @@
-"""How far a run is, how fast, and how long it will take."""
+"""Progress of a run, its speed and its remaining time."""
 
 import contextlib
 import datetime
@@ -13,14 +13,14 @@ def warnings_in(values: Mapping[str, float]) -> str:
 
 
 class Progress:
-    """Measures the steps between two lines of progress."""
+    """Measures the steps between two progress lines."""
 
     def __init__(self, *, steps: int, batch_size: int, step: int):
         """Start the clock.
 
         Args:
             steps: Steps of the whole run.
-            batch_size: Images a step.
+            batch_size: Images per step.
             step: Steps taken so far.
         """
         self._steps = steps
@@ -41,13 +41,13 @@ class Progress:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Do not count the time inside: it is not spent training."""
+        """Exclude the time inside, which is not spent training."""
         start = time.monotonic()
         yield
         self._start += time.monotonic() - start
 
     def line(self, step: int, values: Mapping[str, float]) -> dict[str, float]:
-        """Print a line, begin a new measurement, and return what was measured.
+        """Print a line, start a new measurement, and return the speed that was measured.
 
         Args:
             step: Steps taken so far.

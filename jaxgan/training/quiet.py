@@ -1,7 +1,7 @@
-"""Keeps what Orbax writes to the terminal about a failed write to the one line of `checkpoint`.
+"""Suppresses tracebacks of failed writes, which `checkpoint` reports in one line.
 
-Orbax raises the first error of a save. The others, a traceback for every array, come later and from
-other threads: from loggers, and from TensorStore as exceptions that nobody can catch.
+Orbax raises the first error of a save. A traceback for every other array follows from other
+threads: from loggers, and from TensorStore as exceptions that cannot be caught.
 """
 
 import functools
@@ -12,13 +12,13 @@ from typing import Any
 
 @functools.cache
 def silence_failed_writes() -> None:
-    """Leave out tracebacks of failed writes from now on."""
+    """Suppress tracebacks of failed writes from now on."""
     for name in ("absl", "asyncio"):
         logging.getLogger(name).addFilter(_is_not_of_orbax)
     show = sys.unraisablehook
 
     def show_others(unraisable: Any) -> None:
-        # A write ends after the event loop that waited for it, which the first error has ended.
+        # The first error closes the event loop before the other writes end.
         if unraisable.object or str(unraisable.exc_value) != "Event loop is closed":
             show(unraisable)
 
@@ -26,5 +26,5 @@ def silence_failed_writes() -> None:
 
 
 def _is_not_of_orbax(record: logging.LogRecord) -> bool:
-    """Return False for a traceback that Orbax logs, or asyncio of a write to its files."""
+    """Return False for a traceback from Orbax, or from asyncio about a write to its files."""
     return not record.exc_info or "orbax" not in record.pathname + record.getMessage()

@@ -1,4 +1,4 @@
-"""What a run leaves behind for people: metrics, pictures, and a page that shows them."""
+"""The report of a run: metrics, sample grids, and a page that shows them."""
 
 import importlib.resources
 import json
@@ -20,21 +20,21 @@ from jaxgan.training.events import Events
 from jaxgan.training.progress import warnings_in
 from jaxgan.types import ImageArray
 
-BARE = {"displayModeBar": False}  # its buttons hide the titles
+BARE = {"displayModeBar": False}  # its buttons cover the titles
 LARGEST_METRIC = 1e300  # sums of larger ones overflow
-MAX_POINTS = 2000  # a curve, to keep the page light
+MAX_POINTS = 2000  # per curve, to keep the page small
 
 
 class Report:
     """Writes `metrics.jsonl`, TensorBoard events, sample grids and `index.html` of a run."""
 
     def __init__(self, workdir: Path, config: Any, step: int):
-        """Open the report of a run, at the step from which it goes on.
+        """Open the report of a run at the step from which it continues.
 
         Args:
             workdir: The run's folder.
             config: The run's config as plain values, shown on the page.
-            step: Steps taken so far; entries from after it, by a run that crashed, are removed.
+            step: Steps taken so far. Later entries, which a crashed run leaves, are removed.
         """
         self._workdir = workdir
         self._config = config
@@ -44,14 +44,14 @@ class Report:
         self._events = Events(workdir / "tensorboard", step + 1)
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Write down the values of one step."""
+        """Write the values of one step."""
         self._metrics.write(json.dumps({"step": step} | dict(values)) + "\n")
         self._metrics.flush()
         for name, value in values.items():
             self._events.add_scalar(name, value, step)
 
     def sample(self, step: int, columns: Mapping[str, Sequence[ImageArray]]) -> None:
-        """Write a grid of images, one column a name, and bring the page up to date."""
+        """Write a grid of images, one column per name, and update the page."""
         picture = grid(columns)
         with replacing(self._workdir / "samples" / f"step_{step:08}.png") as opened:
             picture.save(opened, "png")
@@ -59,17 +59,17 @@ class Report:
         self.write_page()
 
     def write_page(self) -> None:
-        """Write `index.html`, which opens from disk."""
+        """Write `index.html`, which needs no server."""
         write_page(self._workdir, self._config)
 
     def close(self) -> None:
-        """Finish all files."""
+        """Close all files."""
         self._metrics.close()
         self._events.close()
 
 
 def write_page(workdir: Path, config: Any) -> None:
-    """Write `index.html` from what a run's folder holds.
+    """Write `index.html` from the files in a run's folder.
 
     Args:
         workdir: The run's folder.
@@ -106,7 +106,7 @@ def _read_metrics(workdir: Path) -> tuple[list[dict[str, float]], int]:
 
 
 def _parse(line: str) -> dict[str, float] | None:
-    """Return an entry of `metrics.jsonl`, or None for what is none; a crash may cut the last."""
+    """Return an entry of `metrics.jsonl`, or None for an invalid line; a crash can cut the last."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
@@ -121,7 +121,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _samples(workdir: Path) -> dict[Path, int]:
-    """Return the grids of samples and their steps, without files that are called otherwise."""
+    """Return the sample grids and their steps, without files that have other names."""
     found = {
         file: re.fullmatch(r"step_(\d{8,19})\.png", file.name, re.ASCII)
         for file in sorted((workdir / "samples").iterdir())
@@ -130,7 +130,7 @@ def _samples(workdir: Path) -> dict[Path, int]:
 
 
 def _forget_after(workdir: Path, step: int) -> None:
-    """Remove metrics and samples of steps that will be taken again, and damaged metrics."""
+    """Remove metrics and samples of steps that will be repeated, and damaged metrics."""
     file = workdir / "metrics.jsonl"
     records, damaged = _read_metrics(workdir)
     if damaged:
@@ -143,7 +143,7 @@ def _forget_after(workdir: Path, step: int) -> None:
 
 
 def _curves(records: list[dict[str, float]]) -> str:
-    """Return one chart a metric, as HTML: thin as measured, thick smoothed."""
+    """Return one chart per metric, as HTML: a thin curve as measured, a thick one smoothed."""
     if not records:
         return "<p>Nothing was logged yet.</p>"
     names = list(dict.fromkeys(name for record in records for name in record if name != "step"))

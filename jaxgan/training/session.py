@@ -1,4 +1,4 @@
-"""What a run has open while it trains, and what it does besides training steps."""
+"""The open files and streams of a run, and its work other than training steps."""
 
 import contextlib
 import itertools
@@ -42,10 +42,10 @@ def open_workdir(program: Program, splits: Splits, workdir: Path) -> Iterator[Ch
     """Claim the folder of a run and open its checkpoints.
 
     Raises:
-        UserError: If it holds another run, or not all processes can use it.
+        UserError: If it holds another run, or is not shared by all processes.
     """
     config = program.config
-    multihost_utils.sync_global_devices("prepared")  # however long that took
+    multihost_utils.sync_global_devices("prepared")  # preparation can take long
     with contextlib.ExitStack() as stack:
         if jax.process_index() == 0:
             counts = {split: len(records) for split, records in splits.items()}
@@ -55,8 +55,8 @@ def open_workdir(program: Program, splits: Splits, workdir: Path) -> Iterator[Ch
                 if isinstance(records, Fingerprinted)
             }
             allow = config.train.allow_new_data
-            held = claim(workdir, config, counts, fingerprints, allow_new_data=allow)
-            stack.enter_context(held)
+            claimed = claim(workdir, config, counts, fingerprints, allow_new_data=allow)
+            stack.enter_context(claimed)
         processes.check_shared(workdir)
         print(f"run: {workdir}  (continue it with --workdir {workdir})")
         print(describe_mesh(program.mesh))
@@ -69,7 +69,7 @@ def restore_or_init(
 ) -> TrainState:
     """Return the latest saved state, or a new one, sharded for training.
 
-    A checkpoint does not depend on the devices that it was made on.
+    A checkpoint does not depend on the devices that saved it.
     """
     imported = is_import(workdir)
     state = None if imported else restore(checkpoints, program.checkpoint_spec())
@@ -90,15 +90,15 @@ def open_session(
     start: int,
     make_evaluate: MakeEvaluate | None,
 ) -> Iterator["Session"]:
-    """Open all that a run needs for training from a step on.
+    """Open everything that a run needs to train from a given step.
 
     Args:
         program: The experiment.
         splits: Its data.
         workdir: The run's folder.
-        checkpoints: Where states are saved.
+        checkpoints: Manager that saves the states.
         start: Steps taken so far.
-        make_evaluate: See `train`.
+        make_evaluate: Makes the evaluation function, as in `train`.
     """
     config, train = program.config, program.config.train
     with contextlib.ExitStack() as stack:
@@ -135,7 +135,7 @@ def open_session(
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a model is measured during training, and where the best one is saved."""
+    """The evaluation function during training, and the checkpoints of the best model."""
 
     measure: Callable[[TrainState], Evaluated]
     best: CheckpointManager
@@ -159,32 +159,32 @@ class Session:
     evaluation: Evaluation | None
     progress: Progress
     pending: tuple[int, StepMetrics] | None = None
-    """The last step of the latest call, and the metrics of the call, which are not recorded yet."""
+    """The last step of the latest call and its metrics, which are not recorded yet."""
 
     def next_batches(self) -> RawBatches:
-        """Return the batches of the next call of `Program.train_steps`, on the devices."""
+        """Return the batches of the next `Program.train_steps` call, on the devices."""
         train = self.program.config.train
         with self.progress.waiting():
             batches = list(itertools.islice(self.stream, train.steps_per_dispatch))
             return self.program.sharded.feed(batches, train.batch_size)
 
     def record(self, step: int, metrics: StepMetrics) -> None:
-        """Record the metrics of the previous call, and keep these for the next time.
+        """Record the metrics of the previous call, and keep these until the next one.
 
-        Waiting for metrics one call late leaves the device something to work on.
+        Reading metrics one call late keeps the device busy.
 
         Args:
             step: The last step of a call.
-            metrics: What the call returned.
+            metrics: The metrics that the call returned.
         """
         self.record_pending()
         self.pending = step, metrics
 
     def record_pending(self) -> None:
-        """Record the metrics that have been kept.
+        """Record the metrics of the latest call.
 
         Raises:
-            UserError: If one of them is not finite.
+            UserError: If a metric is not finite.
         """
         if self.pending is None:
             return
@@ -199,11 +199,11 @@ class Session:
             self._log(step, values | self.progress.line(step, values))
 
     def is_due(self, step: int, every: int) -> bool:
-        """Return whether to do what is done at multiples of a count of steps and at the end.
+        """Return whether a step is the last one or a multiple of a number of steps.
 
         Args:
             step: Steps taken so far.
-            every: The count of steps; 0 for never.
+            every: The number of steps; 0 for never.
         """
         finished = step == self.program.config.train.steps
         return every > 0 and (finished or _is_multiple(step, every))
@@ -212,7 +212,7 @@ class Session:
         """Check that all parameters are finite.
 
         Raises:
-            UserError: If they are not.
+            UserError: If one is not.
         """
         self._check_finite(bool(all_finite(checkpoint.params)), "a parameter", step)
 
@@ -223,7 +223,7 @@ class Session:
             self.report.sample(step, self.program.sample(model, self.held_out, key))
 
     def evaluate(self, step: int, checkpoint: TrainState) -> None:
-        """Measure a model, and save it if it is the best so far."""
+        """Evaluate a model, and save it if it is the best so far."""
         assert self.evaluation is not None
         config, best = self.program.config, self.evaluation.best
         evaluated = self.evaluation.measure(self.program.local_copy(checkpoint))
@@ -237,11 +237,11 @@ class Session:
             save(best, checkpoint, to_json(config), score)
 
     def save(self, checkpoint: TrainState) -> None:
-        """Start to save a checkpoint."""
+        """Start saving a checkpoint."""
         save(self.checkpoints, checkpoint, to_json(self.program.config))
 
     def finish(self, step: int) -> None:
-        """Complete the report and wait for checkpoints, after the last step that is taken."""
+        """Complete the report and wait for checkpoints, after the last step."""
         if self.report:
             self.report.write_page()
         wait(self.checkpoints)
@@ -266,7 +266,7 @@ class Session:
 
 
 def _is_multiple(step: int, every: int) -> bool:
-    """Return whether a step is a multiple of a count of steps, of which 0 has no multiples."""
+    """Return whether a step is a multiple of a number of steps; 0 has no multiples."""
     return every > 0 and step % every == 0
 
 
@@ -278,5 +278,5 @@ def _evaluation_line(step: int, evaluated: Evaluated, better: bool) -> str:
 
 
 def _agree(value: bool) -> bool:
-    """Return what process 0 passes."""
+    """Return the value that process 0 passes."""
     return bool(multihost_utils.broadcast_one_to_all(np.asarray(value)))

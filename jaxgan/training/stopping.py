@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, by which clusters announce that they take a machine away."""
+"""Stops a run on Ctrl-C and on SIGTERM, which clusters send before they reclaim a machine."""
 
 import contextlib
 import signal
@@ -12,10 +12,11 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 @contextlib.contextmanager
 def stop_on_signals(mesh: Mesh) -> Iterator[Callable[[], int | None]]:
-    """Give a function, to be called after every step, that says which signal ends the run, if any.
+    """Yield a function that returns the signal that ends the run, or None.
 
-    The first signal does; after Ctrl-C a second one ends the process at once. Of several processes
-    one has to receive it: all of them are told after the same step, one after the next.
+    The function must be called after every step. The first signal stops the run; after Ctrl-C, a
+    second one ends the process at once. With several processes, one signal is enough: all stop
+    after the same step.
 
     Args:
         mesh: The devices of all processes.
@@ -33,24 +34,24 @@ def stop_on_signals(mesh: Mesh) -> Iterator[Callable[[], int | None]]:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    def alone():
+    def local_signal():
         return next(iter(received), None)
 
-    one_a_device = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
+    one_per_device = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
     whether_any = jax.jit(jnp.any, out_shardings=NamedSharding(mesh, PartitionSpec()))
     asked: list[jax.Array] = []
 
-    def together():
+    def global_signal():
         own = np.full(jax.local_device_count(), bool(received))
-        flags = jax.make_array_from_process_local_data(one_a_device, own, (mesh.size,))
+        flags = jax.make_array_from_process_local_data(one_per_device, own, (mesh.size,))
         asked.append(whether_any(flags))
-        # That of the step before is there without waiting.
+        # The flag of the previous step is available without waiting.
         stops = len(asked) > 1 and bool(asked.pop(0))
         return next(iter(received), signal.SIGTERM) if stops else None
 
     for number in before:
         signal.signal(number, receive)
     try:
-        yield alone if jax.process_count() == 1 else together
+        yield local_signal if jax.process_count() == 1 else global_signal
     finally:
         restore_handlers()

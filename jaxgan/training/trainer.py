@@ -1,4 +1,4 @@
-"""The training loop. It knows the `Method` and `Dataset` protocols and no method or data set."""
+"""The training loop, which depends only on the `Method` and `Dataset` protocols."""
 
 import contextlib
 import dataclasses
@@ -19,18 +19,20 @@ from jaxgan.types import Scheduled
 
 
 def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = None) -> int | None:
-    """Train up to `config.train.steps`, on from the latest checkpoint in `workdir` if there is one.
+    """Train up to `config.train.steps`, from the latest checkpoint in `workdir` if there is one.
 
     Args:
         config: The experiment.
-        workdir: The run's folder, made if missing.
-        make_evaluate: Makes of the config and the data what `config.train.eval_every` calls.
+        workdir: The run's folder, created if missing.
+        make_evaluate: Returns, for a config and its data, the function that evaluates a model every
+            `config.train.eval_every` steps.
 
     Returns:
-        The signal (SIGINT, SIGTERM) that ended the run early, its state saved; None if it finished.
+        The signal (SIGINT or SIGTERM) that ended the run early, after its state was saved; None if
+        the run finished.
 
     Raises:
-        UserError: If something that the user can mend is wrong.
+        UserError: If there is a problem that the user can fix.
     """
     processes.check_equal(config)
     program = make_program(config)
@@ -62,7 +64,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
         while step < settings.steps and not signal:
             state, metrics = train_steps(state, session.next_batches(), train_key)
             step += settings.steps_per_dispatch
-            session.record(step, metrics)  # one call late: the device is not waited for
+            session.record(step, metrics)  # one call late, so as not to wait for the device
             finished, signal = step == settings.steps, session.stops()
             saving = finished or signal or session.is_due(step, settings.checkpoint_every)
             sampling = session.is_due(step, settings.sample_every)
@@ -74,7 +76,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
                     checkpoint = program.to_checkpoint(state)
                     if saving:
                         session.check_params(step, checkpoint)
-                    if sampling:  # before saving: what is saved is not done again
+                    if sampling:  # before saving: a resumed run does not repeat it
                         session.show(step, checkpoint, sample_key)
                     if evaluating:
                         session.evaluate(step, checkpoint)
@@ -85,7 +87,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
 
 
 def _check_start(config: Config, start: int) -> None:
-    """Check that a run can go on from a step, and report that it does.
+    """Check that a run can continue from a step, and print that it does.
 
     Raises:
         UserError: If it cannot.
@@ -103,7 +105,7 @@ def _check_start(config: Config, start: int) -> None:
 
 
 def _compile(program: Program) -> jax.stages.Compiled:
-    """Compile the train step and report how long it took."""
+    """Compile the train step and print the time."""
     start = time.monotonic()
     compiled = program.lower().compile()
     print(f"compiled the train step in {time.monotonic() - start:.1f} s", flush=True)

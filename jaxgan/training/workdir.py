@@ -1,4 +1,4 @@
-"""The folder of a run: its name, its config, and the promise that one process writes to it."""
+"""The folder of a run: its name, its config, and a lock so that one process writes to it."""
 
 import contextlib
 import json
@@ -18,13 +18,13 @@ from jaxgan.files import lock, write_text
 from jaxgan.settings.resume import find_changes
 from jaxgan.settings.stored import from_json, own_classes, to_json
 
-# What a run's folder holds besides its config and checkpoints.
+# Contents of a run's folder besides its config and checkpoints.
 REPORT = ("index.html", "metrics.jsonl", "plotly.min.js", "samples", "tensorboard", "best")
 
 
 @contextlib.contextmanager
 def new_workdir(root: Path, name: str) -> Iterator[Path]:
-    """Make `root/NNNNN-name` with the next free number; left empty, it is removed again."""
+    """Create `root/NNNNN-name` with the next free number, and remove it on exit if it is empty."""
     while True:
         numbers = [int(path.name[:5]) for path in root.glob("[0-9][0-9][0-9][0-9][0-9]-*")]
         workdir = root / f"{max(numbers, default=-1) + 1:05}-{name}"
@@ -47,18 +47,19 @@ def claim(
     *,
     allow_new_data: bool = False,
 ) -> Iterator[None]:
-    """Hold a run's folder, made if missing, for this process; write its `config.json`.
+    """Lock a run's folder, created if missing, for this process and write its `config.json`.
 
     Args:
         workdir: The run's folder.
         config: The experiment.
-        data: Images by split, which may not change between the parts of a run either.
-        fingerprints: What the images of a split are, where that is known; these may not change.
-        allow_new_data: Whether the images may change after all.
+        data: Number of images by split, which must not change when a run is resumed.
+        fingerprints: Fingerprint of the images by split, where known, which must not change either.
+        allow_new_data: Whether the images may change.
 
     Raises:
-        UserError: If another process trains in it, it holds a run of another config or data, or
-            files of the user that a run would replace; on leaving, if it was moved or removed.
+        UserError: If another process trains in the folder, or it holds a run of another config or
+            data, or files of the user that a run would replace. On exit, if the folder was moved or
+            removed.
     """
     workdir.mkdir(parents=True, exist_ok=True)
 
@@ -119,15 +120,15 @@ def claim(
         try:
             yield
         except (OSError, UserError):
-            check_present(workdir)  # the reason for these, if it is not
+            check_present(workdir)  # a missing folder is the likely reason
             raise
 
 
 def check_present(workdir: Path) -> None:
-    """Check that the folder of a run that is being trained is still in its place.
+    """Check that the folder of a running experiment still exists.
 
     Raises:
-        UserError: If it was moved or removed. Nothing is made in its old place.
+        UserError: If it was moved or removed. The folder is not recreated.
     """
     if not (workdir / "config.json").exists():
         raise UserError(
@@ -139,9 +140,9 @@ def check_present(workdir: Path) -> None:
 def _data_changes(
     old: Mapping[str, Any], data: Mapping[str, int], fingerprints: Mapping[str, str]
 ) -> list[str]:
-    """Return a line for each split whose images are not those of a run's record."""
+    """Return a line for each split whose images differ from those in a run's record."""
     counts, known = old["data"], old.get("fingerprints")
-    if known is None:  # version 0.1, which did not read all splits
+    if known is None:  # version 0.1 did not read all splits
         known, data = {}, {split: count for split, count in data.items() if split in counts}
     replaced = [
         f"data.{split} still has {counts[split]} images, but not the same ones"

@@ -1,1 +1,1 @@
-"""Networks that metrics need."""
+"""Networks that metrics use."""

@@ -1,9 +1,9 @@
-"""The Inception-v3 that FID and KID look through (Heusel et al. 2017, arXiv 1706.08500).
+"""The Inception-v3 network of FID and KID (Heusel et al. 2017, arXiv 1706.08500).
 
 It is the network of Szegedy et al. 2016 (arXiv 1512.00567), section 6, as Google published it on
-2015-12-05, with the names that its weights have in PyTorch (`pytorch_fid/inception.py`). Other than
-in torchvision's, average pools do not count the zeros at the edge, and the last block pools by the
-maximum.
+2015-12-05, with the names of its weights in PyTorch (`pytorch_fid/inception.py`). Unlike in
+torchvision's network, average pools do not count the zeros of the padding, and the last block uses
+max pooling.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,12 +20,12 @@ from jaxgan.interop.state_dict import extract
 from jaxgan.networks.layers.modules import Features, NewFeatures, concat_channels
 
 SIZE = 299  # height and width of the images
-EPSILON = 1e-3  # of batch norm
+BATCH_NORM_EPSILON = 1e-3
 NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
 
 
 class ConvLayer(NamedTuple):
-    """A convolution and a ReLU. Paddings are those of `nn.Conv`."""
+    """A convolution and a ReLU, with the paddings of `nn.Conv`."""
 
     name: str
     features: int
@@ -36,7 +36,7 @@ class ConvLayer(NamedTuple):
 
 Pool = Callable[[Features], NewFeatures]
 Layer = ConvLayer | Pool
-# The outputs of branches are concatenated. A branch may split into branches once more.
+# The outputs of branches are concatenated. A branch may itself contain branches.
 Step = Layer | Sequence[Sequence[Layer | Sequence[Sequence[Layer]]]]
 
 MAX_POOL = partial(nn.max_pool, window_shape=(3, 3), strides=(2, 2), padding="VALID")
@@ -55,7 +55,7 @@ def _stem(name: str, features: int, size: int, stride: int = 1) -> ConvLayer:
 
 
 def _block_a(name: str, pooled: int) -> Step:
-    """Figure 5 of the paper, with a 5x5 convolution in place of its single 3x3."""
+    """Figure 5 of the paper, with a 5x5 convolution instead of the single 3x3 one."""
     return [
         [_conv(f"{name}.branch1x1", 64, 1)],
         [_conv(f"{name}.branch5x5_1", 48, 1), _conv(f"{name}.branch5x5_2", 64, 5)],
@@ -102,7 +102,7 @@ def _block_c(name: str, width: int) -> Step:
 
 
 def _block_d(name: str) -> Step:
-    """Halves height and width, as figure 10, with a 7x7 convolution split in two."""
+    """Like figure 10, but with a 7x7 convolution, factorized into two; halves height and width."""
     return [
         [_conv(f"{name}.branch3x3_1", 192, 1), _stem(f"{name}.branch3x3_2", 320, 3, 2)],
         [
@@ -116,7 +116,7 @@ def _block_d(name: str) -> Step:
 
 
 def _block_e(name: str, pool: Pool) -> Step:
-    """Figure 7: its 3x3 convolutions are split into two side by side."""
+    """Figure 7: 3x3 convolutions are split into two parallel ones."""
 
     def split(branch):
         return [[_conv(f"{branch}a", 384, 1, 3)], [_conv(f"{branch}b", 384, 3, 1)]]
@@ -154,20 +154,20 @@ STEPS: tuple[Step, ...] = (
 
 
 class InceptionV3(nn.Module):
-    """Features of images. Its batch norms are folded into the convolutions, see `from_torch`."""
+    """Inception-v3 with batch norms folded into the convolutions, see `from_torch`."""
 
     @nn.compact
     def __call__(
         self, images: Float[Array, "batch 299 299 3"]
     ) -> dict[int, Float[Array, "batch _"]]:
-        """Return features by their number; those not used cost nothing inside of `jit`.
+        """Return features by number of channels; `jit` does not compute unused ones.
 
         Args:
             images: Images in 0..255, resized by a function of `jaxgan.metrics.resizing`.
 
         Returns:
-            For every number of channels the last features that have so many, averaged over height
-            and width. FID and KID use 2048; torch-fidelity also knows 64, 192 and 768.
+            The last features with each number of channels, averaged over height and width. FID and
+            KID use 2048; torch-fidelity also has 64, 192 and 768.
         """
         x = (images - 128) / 128
         features = {}
@@ -181,7 +181,7 @@ def _run(x: Features, steps: Sequence[Step]) -> NewFeatures:
     for step in steps:
         match step:
             case ConvLayer(name, features, kernel_size, stride, padding):
-                # Accelerators round the factors otherwise, and the metric would depend on them.
+                # By default, accelerators round the factors, and the metric would depend on them.
                 conv = nn.Conv(
                     features,
                     kernel_size,
@@ -199,13 +199,13 @@ def _run(x: Features, steps: Sequence[Step]) -> NewFeatures:
 
 
 def from_torch(tensors: Mapping[str, np.ndarray]) -> dict[str, dict[str, Array]]:
-    """Return the parameters of `InceptionV3` out of its PyTorch state dict.
+    """Return the parameters of `InceptionV3` from its PyTorch state dict.
 
     Args:
         tensors: The tensors of `pt_inception-2015-12-05-6726825d.pth`.
 
     Raises:
-        UserError: If a tensor is missing, left over, or of another shape; it is named.
+        UserError: If a tensor is missing, unexpected or of another shape. The message names it.
     """
     images = jax.ShapeDtypeStruct((1, SIZE, SIZE, 3), jnp.float32)
     layers = jax.eval_shape(InceptionV3().init, jax.random.key(0), images)["params"]
@@ -218,7 +218,7 @@ def from_torch(tensors: Mapping[str, np.ndarray]) -> dict[str, dict[str, Array]]
 
     def fold(name):
         scale, bias, mean, variance = (taken[f"{name}.bn.{part}"] for part in NORM_PARTS)
-        factor = scale / np.sqrt(variance + EPSILON)
+        factor = scale / np.sqrt(variance + BATCH_NORM_EPSILON)
         kernel = taken[f"{name}.conv.weight"].transpose(2, 3, 1, 0) * factor
         return {"kernel": jnp.asarray(kernel), "bias": jnp.asarray(bias - mean * factor)}
 

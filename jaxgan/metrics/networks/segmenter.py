@@ -1,4 +1,4 @@
-"""A narrow U-Net that tells the classes of pixels (Ronneberger et al. 2015, arXiv 1505.04597)."""
+"""A narrow U-Net for semantic segmentation (Ronneberger et al. 2015, arXiv 1505.04597)."""
 
 import flax.linen as nn
 import jax
@@ -16,13 +16,14 @@ from jaxgan.networks.layers.modules import (
 
 
 class SegmentationUNet(nn.Module):
-    """Levels of one 3x3 convolution down and one up, max-pooled and repeated between levels.
+    """A U-Net with one 3x3 convolution per level on the way down and one on the way up.
 
-    The paper's has two convolutions each way, many more features and no batch norm.
+    Levels are connected by max pooling and nearest-neighbor upsampling. The network of the paper
+    has two convolutions each way, many more features and no batch norm.
 
     Attributes:
-        classes: Classes to tell apart.
-        widths: Features of each level; each but the first sees half the size.
+        classes: Number of classes.
+        widths: Features of each level; the size halves from level to level.
     """
 
     classes: int
@@ -30,7 +31,7 @@ class SegmentationUNet(nn.Module):
 
     @property
     def multiple(self) -> int:
-        """Of what height and width have to be multiples."""
+        """Number that must divide height and width."""
         return 2 ** (len(self.widths) - 1)
 
     @nn.compact
@@ -51,7 +52,7 @@ class SegmentationUNet(nn.Module):
 
         skips = []
         for width in self.widths:
-            # `max` along axes has NaN for a gradient where XLA rounds x otherwise the second time.
+            # The gradient of `max` along axes is NaN if XLA rounds a recomputed x differently.
             x = block(nn.max_pool(x, (2, 2), (2, 2)) if skips else x, width)
             skips.append(x)
         for width, skip in zip(self.widths[-2::-1], skips[-2::-1], strict=True):
