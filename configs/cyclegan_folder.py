@@ -1,4 +1,4 @@
-"""CycleGAN on own images of two domains, at 256x256.
+"""CycleGAN on your own images of two domains, at 256x256.
 
 Paper:    Zhu et al. 2017, arXiv 1703.10593; its settings for about a thousand images.
 Run:      python train.py --config configs/cyclegan_folder.py --config.data.root=DIR

@@ -1,7 +1,7 @@
 """CycleGAN on horses and zebras, at 256x256.
 
 Paper:    Zhu et al. 2017, arXiv 1703.10593, section 5 and appendix 7: batch size 1, 100 epochs at
-          the full learning rate and 100 of linear decay; an epoch is that of the larger domain.
+          the full learning rate and 100 of linear decay. An epoch covers the larger domain.
 Run:      python train.py --config configs/cyclegan_horse2zebra.py
 Data:     111 MB, downloaded once; --config.data.archive, .root or .mirror if the host is down.
 Expect:   published FIDs of horse to zebra are 62 (the authors' weights) and 65 (MMagic's training).

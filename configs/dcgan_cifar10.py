@@ -3,7 +3,7 @@
 Paper:    Radford et al. 2016, arXiv 1511.06434, section 4.
 Run:      python train.py --config configs/dcgan_cifar10.py
 Data:     162 MB, downloaded once; or --config.data.archive=cifar-10-binary.tar.gz.
-Differs from the paper: a layer less for 32x32; batch size 64 as in PyTorch's example.
+Differs from the paper: one layer fewer for 32x32; batch size 64 as in PyTorch's example.
 """
 
 from jaxgan.config import Config, TrainConfig

@@ -2,8 +2,8 @@
 
 Paper:    Radford et al. 2016, arXiv 1511.06434.
 Run:      python train.py --config configs/dcgan_facades_procedural.py
-Differs from the paper: 32x32, half the features, DiffAugment and an average of the generator for
-lack of images.
+Differs from the paper: 32x32, half the features; DiffAugment and a moving average of the generator,
+because there are few images.
 """
 
 from jaxgan.config import Config, TrainConfig

@@ -4,10 +4,11 @@ Paper:    Radford et al. 2016, arXiv 1511.06434, section 4.
 Run:      python train.py --config configs/dcgan_fashion_mnist.py
 Data:     31 MB, downloaded once; or --config.data.root=DIR with the four files, such as
           /usr/share/datasets/fashion-mnist of Debian's package dataset-fashion-mnist.
-Takes:    about 6 to 10 steps a second on 2 CPU cores; clothes can be told after 1,000.
+Takes:    about 6 to 10 steps a second on 2 CPU cores; clothes are recognizable after 1,000.
 Differs from the paper: half the features and a network for 32x32, cut to 28x28. PyTorch's example,
-          which enlarges them to 64x64, collapses on these pictures within 200 steps; this does not
-          (three seeds, 1,500 steps: generated images lie 93% to 106% as far apart as real ones).
+          which enlarges them to 64x64, collapses on these pictures within 200 steps. This config
+          does not (three seeds, 1,500 steps: the distances between generated images are 93% to 106%
+          of those between real ones).
 """
 
 from jaxgan.config import Config, TrainConfig

@@ -1,11 +1,11 @@
-"""DCGAN on own images, at 64x64.
+"""DCGAN on your own images, at 64x64.
 
-Paper:    Radford et al. 2016, arXiv 1511.06434; with DiffAugment (Zhao et al. 2020) and an average
-          of the generator, because own images are few. On 1,477 emoji the paper's discriminator is
-          always right after 300 steps, and what is generated is a quarter as diverse as the data;
-          with these settings three quarters and more from step 600 on.
+Paper:    Radford et al. 2016, arXiv 1511.06434; with DiffAugment (Zhao et al. 2020) and a moving
+          average of the generator, for small data sets. On 1,477 emoji the paper's discriminator is
+          always right after 300 steps, and the generated images are a quarter as diverse as the
+          data; with these settings they are at least three quarters as diverse from step 600 on.
 Run:      python train.py --config configs/dcgan_folder.py --config.data.root=DIR
-Data:     DIR holds images; or DIR/train and DIR/test do.
+Data:     images in DIR, or in DIR/train and DIR/test.
 Many images (50,000 and more): --config.method.diff_augment=False --config.method.ema=0
 Smaller:  --config.data.load_size=32 --config.data.crop_size=32
 """

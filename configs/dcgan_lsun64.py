@@ -1,7 +1,7 @@
 """DCGAN on bedrooms of LSUN, at 64x64.
 
 Paper:    Radford et al. 2016, arXiv 1511.06434, section 4.1: batch size 128; figure 2 is after one
-          epoch. Latent vectors are uniform, as there.
+          epoch. Latent vectors are uniform, as in the paper.
 Run:      python train.py --config configs/dcgan_lsun64.py --config.data.root=DIR
 Data:     bedroom_train_lmdb.zip (43 GB) from http://dl.yf.io/lsun/scenes, exported to a folder of
           images by the authors' own `data.py export` (github.com/fyu/lsun).

@@ -1,9 +1,9 @@
-"""DCGAN on a data set of TFDS, at 64x64.
+"""DCGAN on a TFDS data set, at 64x64.
 
 Paper:    Radford et al. 2016, arXiv 1511.06434, section 4; batch size 128.
 Run:      python train.py --config configs/dcgan_tfds.py --config.data.name=NAME
-Data:     NAME as TFDS calls it, such as oxford_flowers102, prepared as ArrayRecord in
-          --config.data.data_dir where there is TensorFlow: tfds.builder(NAME,
+Data:     NAME is a TFDS data set such as oxford_flowers102, prepared as ArrayRecord in
+          --config.data.data_dir. Preparing it needs TensorFlow: tfds.builder(NAME,
           file_format="array_record").download_and_prepare().
 """
 

@@ -1,4 +1,4 @@
-"""A method of one's own in one file: pix2pix without a discriminator, at 128x128 on drawn facades.
+"""A custom method in one file: pix2pix without a discriminator, at 128x128 on drawn facades.
 
 Paper:    Isola et al. 2017, section 4.1, the setting "L1" of table 1: the outputs are blurred.
 Run:      python train.py --config configs/l1_only.py
@@ -22,7 +22,7 @@ from jaxgan.types import Batch, Images, Metrics, Spec, TrainedGenerator, TrainSt
 
 @dataclass(frozen=True, kw_only=True)
 class L1Only:
-    """A U-Net that is trained on the L1 distance alone."""
+    """A U-Net trained only on the L1 distance."""
 
     features: int = 16
     """Channels of the U-Net's first level."""

@@ -1,7 +1,7 @@
 """Pix2pix on the CMP Facades, label map to photo, at 256x256.
 
 Paper:    Isola et al. 2017, arXiv 1611.07004, appendix 6.2: 200 epochs, batch size 1, random jitter
-          and mirroring. The learning rate's decay over the second half is the reference's.
+          and mirroring. The learning rate decays over the second half, as in the reference.
 Run:      python train.py --config configs/pix2pix_facades.py
 Data:     30 MB, downloaded once; --config.data.archive, .root or .mirror if the host is down.
 Expect:   published FIDs are 119 (the authors' weights) and 125 (MMagic's training).

@@ -1,4 +1,4 @@
-"""Pix2pix on own pairs of images, at 256x256.
+"""Pix2pix on your own pairs of images, at 256x256.
 
 Paper:    Isola et al. 2017, arXiv 1611.07004; its settings for a few hundred pairs.
 Run:      python train.py --config configs/pix2pix_folder.py --config.data.root=DIR

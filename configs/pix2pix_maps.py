@@ -1,7 +1,7 @@
 """Pix2pix on aerial photos and Google Maps, photo to map, at 256x256.
 
 Paper:    Isola et al. 2017, arXiv 1611.07004, appendix 6.2: 200 epochs, batch size 1, random jitter
-          and mirroring. The learning rate's decay over the second half is the reference's.
+          and mirroring. The learning rate decays over the second half, as in the reference.
 Run:      python train.py --config configs/pix2pix_maps.py
           Map to photo: --config.data.direction=ba
 Data:     250 MB, downloaded once; --config.data.archive, .root or .mirror if the host is down.

@@ -1,1 +1,1 @@
-"""Data sets: where images come from, how they reach the device, how they are augmented there."""
+"""Data sets: sources of images, loading, and augmentation on the device."""

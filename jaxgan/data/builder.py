@@ -13,15 +13,15 @@ from tqdm import tqdm
 from jaxgan.data.prepared import VERSION, Split, file_format
 from jaxgan.images.files import encode_image
 
-SHARD_SIZE = 1000  # examples a file; TFDS holds one file's in memory
+SHARD_SIZE = 1000  # examples per file; TFDS holds the examples of one file in memory
 
 
 class ImageBuilder(tfds.core.ShardBasedBuilder):
-    """Writes examples that each hold the same named images, and a fingerprint of every split.
+    """Writes a data set of examples with named images, and a fingerprint of every split.
 
-    A fingerprint is the SHA-256 of all pixels in order: it does not depend on names, times or
-    encodings. The examples are written in the order they come in. The builders that shuffle need
-    TensorFlow for more than a gigabyte, and shuffling is done when reading.
+    A fingerprint is the SHA-256 of all pixels in order. It does not depend on file names, times or
+    encodings. Examples are written in their original order and shuffled when they are read: the
+    TFDS builders that shuffle need TensorFlow for more than a gigabyte of data.
     """
 
     VERSION = tfds.core.Version(VERSION)
@@ -42,9 +42,10 @@ class ImageBuilder(tfds.core.ShardBasedBuilder):
             name: Name of the data set's folder in `data_dir`.
             data_dir: Folder of all TFDS data sets.
             image_names: Names of the images of one example.
-            splits: What to write. The count is for the progress bar; fewer examples may come.
-            png: Whether all images are PNG files in RGB; else they are files of any kind.
-            metadata: What to keep with the data set, as JSON; `splits` may add to it.
+            splits: Splits to write. A split may yield fewer examples than its count.
+            png: Whether all images are stored as PNG in RGB; if not, as image files of any kind.
+            metadata: JSON metadata to store with the data set. The examples of `splits` may add
+                to it.
         """
         self.name = name  # pyright: ignore[reportAttributeAccessIssue]
         self._image_names = image_names
@@ -77,7 +78,7 @@ class ImageBuilder(tfds.core.ShardBasedBuilder):
                 for image, pixels in images.items():
                     digest.update(f"{image} {pixels.dtype.str} {pixels.shape}".encode())
                     digest.update(pixels.tobytes())
-                self._fingerprints[name] = digest.hexdigest()  # the last shard may end here
+                self._fingerprints[name] = digest.hexdigest()  # the last shard may stop here
                 encoded = {image: encode_image(pixels) for image, pixels in images.items()}
                 yield index, {"id": identifier, **encoded}
 

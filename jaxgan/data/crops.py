@@ -1,4 +1,4 @@
-"""How images are loaded, and cropped and mirrored on the device."""
+"""Loads images, and crops and flips them on the device."""
 
 import os
 from collections.abc import Mapping
@@ -19,15 +19,15 @@ from jaxgan.settings.resume import FREE
 from jaxgan.settings.validation import require
 from jaxgan.types import Batch, Example, RawBatch
 
-# As in TFDS, which takes long to import.
+# The default of TFDS, which is slow to import.
 DATA_DIR = os.environ.get("TFDS_DATA_DIR", str(Path("~/tensorflow_datasets").expanduser()))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Crops:
-    """Training images are resized, and cropped and mirrored at random, as in both papers.
+    """Resizes training images, then crops and flips them at random, as in both papers.
 
-    Held-out images are resized as if they were loaded at the size of the crop, as in the reference.
+    Held-out images are resized with `crop_size` in place of `load_size`, as in the reference.
     """
 
     resize: Literal["square", "center", "shorter_side", "none"] = "square"
@@ -41,10 +41,10 @@ class Crops:
     flip: bool = True
     """Whether to flip training images horizontally with a probability of one half."""
     cache_gib: float = field(default=4.0, metadata=FREE)
-    """Memory for decoded training images, in GiB, in every worker if there are any; 0 disables the
-    cache."""
+    """Memory for the cache of decoded training images, in GiB, in each worker if there are any; 0
+    disables the cache."""
     workers: int = field(default=0, metadata=FREE)
-    """Number of processes that decode images; 0 uses threads. The batches are the same."""
+    """Number of processes that decode images; 0 uses threads. It does not change the batches."""
     data_dir: str = field(default=DATA_DIR, metadata=FREE)
     """Folder of prepared data sets."""
 
@@ -62,23 +62,23 @@ class Crops:
         """The folder of prepared data sets."""
         return Path(self.data_dir).expanduser()
 
-    def spec(self, batch_size: int, pixels: ImageKind) -> jax.ShapeDtypeStruct:
-        """Return shape and dtype of a batch of loaded images."""
-        shape = (batch_size, self.load_size, self.load_size, pixels.channels)
-        return jax.ShapeDtypeStruct(shape, jnp.dtype(pixels.dtype))
+    def spec(self, batch_size: int, kind: ImageKind) -> jax.ShapeDtypeStruct:
+        """Return the shape and dtype of a batch of loaded images."""
+        shape = (batch_size, self.load_size, self.load_size, kind.channels)
+        return jax.ShapeDtypeStruct(shape, jnp.dtype(kind.dtype))
 
     def load(
         self,
         file: bytes | Path,
-        pixels: ImageKind,
+        kind: ImageKind,
         side: int,
     ) -> RawImage:
-        """Return an image of a record at its size, where `side` takes the place of `load_size`.
+        """Read an image and resize it, with `side` in place of `load_size`.
 
         Raises:
             ImageError: If the image is damaged, or not of this kind.
         """
-        return self.fit(read_as(file, pixels), side)
+        return self.fit(read_as(file, kind), side)
 
     def fit(
         self,
@@ -86,7 +86,7 @@ class Crops:
         side: int,
         resample: Image.Resampling = Image.Resampling.BICUBIC,
     ) -> Shaped[np.ndarray, "new_height new_width channels"]:
-        """Return an image as it is loaded where `side` takes the place of `load_size`."""
+        """Resize an image, with `side` in place of `load_size`."""
         if self.resize == "center":
             return apply_pillow(image, lambda part: ImageOps.fit(part, (side, side), resample))
         width, height = side, side
@@ -98,16 +98,16 @@ class Crops:
         return apply_pillow(image, lambda part: part.resize((width, height), resample))
 
     def window(self, example: Example, rng: np.random.Generator) -> Example:
-        """Cut the same random square of `load_size` out of all images of an example."""
+        """Cut the same random square with sides of `load_size` from all images of an example."""
         height, width, _ = next(iter(example.values())).shape
         top, left = (int(rng.integers(edge - self.load_size + 1)) for edge in (height, width))
         rows, columns = slice(top, top + self.load_size), slice(left, left + self.load_size)
         return {name: image[rows, columns] for name, image in example.items()}
 
-    def augment(self, raw: RawBatch, pixels: Mapping[str, ImageKind], key: PRNGKeyArray) -> Batch:
-        """Crop and mirror loaded images, and map them to [-1, 1].
+    def augment(self, raw: RawBatch, kinds: Mapping[str, ImageKind], key: PRNGKeyArray) -> Batch:
+        """Crop and flip loaded images at random, and map them to [-1, 1].
 
-        The images of one example, under different names, are treated alike.
+        All images of one example get the same crop and flip.
         """
         batch_size = len(next(iter(raw.values())))
         offset_key, flip_key = jax.random.split(key)
@@ -121,16 +121,16 @@ class Crops:
             return jnp.where(mirror, image[:, ::-1], image)
 
         return {
-            name: pixels[name].normalize(jax.vmap(transform)(images, offsets, mirrored))
+            name: kinds[name].normalize(jax.vmap(transform)(images, offsets, mirrored))
             for name, images in raw.items()
         }
 
 
 def encoded(record: Any, name: str) -> bytes | Path:
-    """Return the file of an image in a record, or its content.
+    """Return the path or the content of the image file with this name in a record.
 
     Raises:
-        ImageError: If the record has none; data sources may be anyone's.
+        ImageError: If the record has no such image, as may happen with a custom data source.
     """
     if not isinstance(record, Mapping) or name not in record:
         raise ImageError(
@@ -144,6 +144,6 @@ def encoded(record: Any, name: str) -> bytes | Path:
     return image
 
 
-def normalize(raw: RawBatch, pixels: Mapping[str, ImageKind]) -> Batch:
+def normalize(raw: RawBatch, kinds: Mapping[str, ImageKind]) -> Batch:
     """Map all images to [-1, 1]."""
-    return {name: pixels[name].normalize(images) for name, images in raw.items()}
+    return {name: kinds[name].normalize(images) for name, images in raw.items()}

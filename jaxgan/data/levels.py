@@ -1,12 +1,12 @@
-"""Finds images that use little of their depth, as 12 bits in files of 16 do."""
+"""Finds images that use only part of their bit depth, such as 12-bit values in 16-bit files."""
 
 import numpy as np
 
 from jaxgan.images.files import RawImage
 from jaxgan.images.kinds import ImageKind
 
-# Bits that a whole data set fills if its files hold other data than their depth says: 10 to 14 bits
-# in 16, numbers of classes in 8. Dark pictures fill more of 8 bits.
+# A data set whose values all fit into this many bits probably has a lower depth than its files: 10
+# to 14 bits in 16-bit files, class numbers in 8-bit files. Dark photos use more of their 8 bits.
 FEW_BITS = {"uint8": 4, "uint16": 14}
 
 
@@ -14,17 +14,16 @@ class Levels:
     """The highest values of a data set, by the name of the images and the depth of the files."""
 
     def __init__(self):
-        """Start without images."""
         self._highest: dict[tuple[str, ImageKind, str], int] = {}
 
     def add(self, name: str, kind: ImageKind, image: RawImage) -> None:
-        """Take an image as deep as its file is, which is going to be of some kind."""
+        """Add an image at the depth of its file, before it is converted to `kind`."""
         if kind.value_range is None and image.dtype != np.float32:
             key = name, kind, image.dtype.name
             self._highest[key] = max(self._highest.get(key, 0), int(image.max()))
 
     def warnings(self) -> list[str]:
-        """Return a line for all images of a name that are almost black, and what to do."""
+        """Return one warning per name whose images are all almost black, with the remedy."""
         lines = []
         for (name, kind, depth), highest in self._highest.items():
             bits = highest.bit_length()

@@ -12,11 +12,11 @@ from jaxgan.data.prepared import Prepared
 from jaxgan.errors import ImageError, UserError
 from jaxgan.types import Example, RawBatch, Splits
 
-SUBSET_SEED = 0  # of the examples that models are shown and measured on
+SUBSET_SEED = 0  # selects the examples for samples and metrics
 
 
 class DecodedRecords:
-    """A random-access source of decoded records, which keeps those that fit into memory."""
+    """A random-access source of decoded records, with a cache of `cache_gib`."""
 
     def __init__(
         self, records: Sequence[Any], decode: Callable[[Any], Example], *, cache_gib: float = 0.0
@@ -33,7 +33,7 @@ class DecodedRecords:
         """Return a decoded record.
 
         Raises:
-            UserError: If it cannot be used.
+            UserError: If the record cannot be decoded.
         """
         if kept := self._kept.get(index):
             return kept
@@ -55,7 +55,7 @@ class DecodedRecords:
 
 
 class _Rows:
-    """A random-access source of what certain rows of every batch of a data set hold."""
+    """A random-access source of the examples in certain rows of every batch."""
 
     def __init__(self, dataset: Any, batch_size: int, rows: Sequence[int]):
         self._dataset = dataset
@@ -83,24 +83,24 @@ def batches(
     rows: Sequence[int],
     workers: int,
 ) -> Iterator[RawBatch]:
-    """Yield batches for ever, every source in a new order each time it is through.
+    """Yield batches forever. Every source is reshuffled after each pass.
 
-    An example holds the images of one record from every source. The sequence is a function of
-    `seed` and `batch_size`, whatever the number of workers, so starting at batch `start` continues
-    it exactly.
+    An example holds the images of one record from every source. The sequence depends only on
+    `seed` and `batch_size`, not on the number of workers, so starting at batch `start` continues it
+    exactly.
 
     Args:
-        sources: Sources of records, each shuffled and repeated by itself.
-        window: Cuts a part out of a record, so that all have equal shapes.
-        seed: Seed of the orders.
-        batch_size: Examples a batch.
+        sources: Sources of records, each shuffled and repeated independently.
+        window: Cuts a window from an example, so that all examples have equal shapes.
+        seed: Seed for the shuffling and the windows.
+        batch_size: Examples per batch.
         start: Number of the first batch to yield.
-        rows: Which of the examples of a batch to yield, and read.
-        workers: Processes that decode; 0 decodes in threads of this process.
+        rows: Rows of every batch to read and yield.
+        workers: Processes that decode images; 0 decodes in threads of this process.
     """
-    import grain  # takes longer to import than a command line
+    import grain  # slow to import
 
-    # Different seeds: equal ones would pair sources of equal length.
+    # Equal seeds would shuffle sources of equal length into the same order.
     seeds = np.random.SeedSequence(seed).generate_state(len(sources)).tolist()
     dataset = grain.experimental.ZipMapDataset(
         [
@@ -128,7 +128,7 @@ def _with_workers(stream: Iterable[RawBatch]) -> Iterator[RawBatch]:
     """Yield batches.
 
     Raises:
-        UserError: If one of the processes that decode ended.
+        UserError: If a worker process ended unexpectedly.
     """
     try:
         yield from stream
@@ -149,15 +149,15 @@ def _leave_signals_to_the_trainer(worker: int, workers: int) -> None:
 
 
 def choose_split(splits: Splits, split: str | None, domains: Sequence[str] = ("",)) -> str:
-    """Return the name of a split: the given one, or the first there is of test, val and train.
+    """Return the name of a split: the given one, or the first of test, val and train that exists.
 
     Args:
         splits: All splits.
-        split: Its name.
-        domains: What is added to the name, where every domain has splits of its own.
+        split: Name of the split, if given.
+        domains: Suffixes of the name, if every domain has its own splits.
 
     Raises:
-        UserError: If there is none.
+        UserError: If there is no such split.
     """
     for name in (split,) if split else ("test", "val", "train"):
         if all(f"{name}{domain}" in splits for domain in domains):
@@ -166,13 +166,13 @@ def choose_split(splits: Splits, split: str | None, domains: Sequence[str] = (""
 
 
 def subset(total: int, count: int) -> list[int]:
-    """Return indices of `count` of all examples, drawn with seed 0 and in order; all if fewer."""
+    """Return the sorted indices of `count` random examples (fixed seed), or all if fewer."""
     drawn = np.random.default_rng(SUBSET_SEED).permutation(total)[:count]
     return sorted(drawn.tolist())
 
 
 def stack(examples: Iterable[Example]) -> list[RawBatch]:
-    """Return examples as batches of equal shapes, in the order in which the shapes come up."""
+    """Stack examples of equal shapes into batches, in the order in which shapes first occur."""
     groups: dict[tuple, list[Example]] = {}
     for example in examples:
         shapes = tuple(image.shape for image in example.values())
@@ -184,5 +184,5 @@ def stack(examples: Iterable[Example]) -> list[RawBatch]:
 
 
 def merge(records: tuple[Example, ...]) -> Example:
-    """Return one example with the images of all."""
+    """Merge examples into one that holds all their images."""
     return {name: image for record in records for name, image in record.items()}

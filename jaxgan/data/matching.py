@@ -1,4 +1,4 @@
-"""Which sources of images fit which data set."""
+"""Checks that a source of images fits a data set."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from jaxgan.errors import UserError
 from jaxgan.types import Splits
 
-# The sources of jaxgan, by the name of the data set that they fit.
+# The sources in jaxgan, by the name of the data set that they fit.
 SOURCES = {
     "Paired": ("PairedFolder", "Pix2pixDownload", "ProceduralFacades"),
     "Unpaired": ("UnpairedFolder", "CycleGANDownload", "UnpairedFacades"),
@@ -18,7 +18,7 @@ SOURCES = {
 
 
 def check_source(kind: str, source: Any) -> None:
-    """Check that a source is not one of jaxgan for another data set than `kind`.
+    """Check that a source is not a jaxgan source for a data set other than `kind`.
 
     Raises:
         UserError: If it is; the message names the sources that fit.
@@ -34,10 +34,10 @@ def check_source(kind: str, source: Any) -> None:
 
 
 def prepare_source(source: Any, data_dir: Path, splits: Sequence[str]) -> Splits:
-    """Prepare a source, and check that it has the splits that are trained on.
+    """Prepare a source, and check that it has the splits needed for training.
 
     Raises:
-        UserError: If it has not, or there are no images to be had.
+        UserError: If a split is missing, or the images are not available.
     """
     prepared = source.prepare(data_dir)
     if missing := [split for split in splits if split not in prepared]:

@@ -1,4 +1,4 @@
-"""Pairs of images for pix2pix, cropped and flipped alike."""
+"""Pairs of images for pix2pix. Both images of a pair get the same crop and flip."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,17 +20,17 @@ from jaxgan.types import Batch, Example, HeldOut, RawBatch, Spec, Splits
 
 @runtime_checkable
 class PairSource(Protocol):
-    """Where pairs of images `a` and `b` come from."""
+    """A source of pairs of images `a` and `b`."""
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """What images they are, by name."""
+        """Return the kinds of the images, by name."""
         ...
 
     def prepare(self, data_dir: Path) -> Splits:
-        """Return the prepared data set, after writing it to `data_dir` if it is not there.
+        """Return the prepared data set. If it is missing, write it to `data_dir` first.
 
         Raises:
-            jaxgan.errors.UserError: If there are no images to be had; it says what to do.
+            jaxgan.errors.UserError: If the images are not available; the message says what to do.
         """
         ...
 
@@ -39,8 +39,8 @@ class PairSource(Protocol):
 class Paired:
     """Batches of `input` and `target` images from pairs.
 
-    The reference resizes label maps by bicubic interpolation, which invents colors between two
-    labels; here they are resized by nearest neighbour.
+    The reference resizes label maps by bicubic interpolation, which creates colors between two
+    labels. This class uses the nearest neighbor instead for images declared as label maps.
     """
 
     source: Annotated[PairSource, tyro.conf.arg(name="")]
@@ -54,26 +54,21 @@ class Paired:
         check_source("Paired", self.source)
 
     def spec(self, batch_size: int) -> Spec:
-        """See `Dataset.spec`."""
         return {name: self.crops.spec(batch_size, kind) for name, kind in self.kinds().items()}
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """See `Dataset.pixels`."""
         first, second = self.direction
         return {"input": self.source.kinds()[first], "target": self.source.kinds()[second]}
 
     def prepare(self) -> Splits:
-        """See `Dataset.prepare`."""
         return prepare_source(self.source, self.crops.folder, ["train"])
 
     def epoch_size(self, splits: Splits) -> int:
-        """See `Dataset.epoch_size`."""
         return len(splits["train"])
 
     def stream(
         self, splits: Splits, *, seed: int, batch_size: int, start: int, rows: Sequence[int]
     ) -> Iterator[RawBatch]:
-        """See `Dataset.stream`."""
         decoded = DecodedRecords(
             splits["train"],
             partial(self._decode, side=self.crops.load_size),
@@ -92,18 +87,15 @@ class Paired:
     def held_out(
         self, splits: Splits, count: int, split: str | None = None, domain: str | None = None
     ) -> HeldOut:
-        """See `Dataset.held_out`."""
         split = choose_split(splits, split)
         decoded = DecodedRecords(splits[split], partial(self._decode, side=self.crops.crop_size))
         chosen = subset(len(decoded), count)
         return HeldOut(stack(decoded[index] for index in chosen), len(decoded), split)
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
-        """See `Dataset.augment`."""
         return self.crops.augment(raw, self.kinds(), key)
 
     def preprocess(self, raw: RawBatch) -> Batch:
-        """See `Dataset.preprocess`."""
         return normalize(raw, self.kinds())
 
     def _decode(self, record: Any, side: int) -> Example:

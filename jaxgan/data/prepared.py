@@ -1,6 +1,6 @@
-"""Data sets on disk: written once by a TFDS builder, read at random.
+"""Data sets on disk: written once by a TFDS builder, then read by random access.
 
-TFDS is imported when a data set is opened, not before: that takes longer than a command line.
+TFDS is slow to import, so it is imported only when a data set is opened.
 """
 
 import contextlib
@@ -24,15 +24,15 @@ from jaxgan.images.files import RawImage
 from jaxgan.types import Splits
 
 VERSION = "1.0.0"
-SHOWN = 5  # of a list that may be long
-# Errors that do not mean that a file is damaged; array_record reports them in words alone.
+SHOWN = 5  # entries printed of a long list
+# Errors that do not mean that a file is damaged. array_record reports only their text.
 BLAMELESS = (errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 Examples = Iterator[tuple[str, Mapping[str, RawImage]]]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Examples to write: an identifier, and images by name, of each."""
+    """Examples to write, each with an identifier and its images by name."""
 
     count: int
     examples: Callable[[], Examples]
@@ -40,7 +40,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Prepared(Sequence[Any]):
-    """Records of a split on disk, and what to do if they are damaged."""
+    """Records of a split on disk, with the remedy if they are damaged."""
 
     source: Sequence[Any]
     remedy: str
@@ -52,26 +52,26 @@ class Prepared(Sequence[Any]):
         """Return a record.
 
         Raises:
-            UserError: If it was damaged since it was written.
+            UserError: If the record is damaged or cannot be read.
         """
         try:
             return self.source[index]
         except MemoryError:
             raise
-        except Exception as error:  # readers raise anything on damaged files
+        except Exception as error:  # readers raise any exception on damaged files
             raise self.damaged(index, error) from error
 
     def __iter__(self) -> Iterator[Any]:
         return (self[index] for index in range(len(self)))
 
     def damaged(self, index: int, error: Exception) -> UserError:
-        """Return what to raise where a record cannot be used."""
+        """Return the error to raise if a record cannot be used."""
         return unreadable(f"record {index} of the data", error, self.remedy)
 
 
 @dataclass(frozen=True)
 class Records(Prepared):
-    """Records of a split on disk, and a fingerprint that changes with their content."""
+    """Records of a split on disk, with a fingerprint that changes with their content."""
 
     fingerprint: str
 
@@ -79,7 +79,7 @@ class Records(Prepared):
 def file_format() -> str:
     """Return the format to write: ArrayRecord, or Parquet where array_record has no wheel.
 
-    Both are read at random; Parquet is kept in memory as a whole.
+    Both support random access, but Parquet is held entirely in memory.
     """
     return "array_record" if importlib.util.find_spec("array_record") else "parquet"
 
@@ -106,7 +106,7 @@ def write(
     )
     try:
         builder.download_and_prepare()
-    except RuntimeError as error:  # array_record's, for a full disk too
+    except RuntimeError as error:  # from array_record, also for a full disk
         reason, writing, _ = str(error).partition("; writing ")
         if not writing:
             raise
@@ -121,7 +121,7 @@ def write_arrays(
     data_dir: Path,
     name: str,
 ) -> None:
-    """Write a data set of single images and their classes, which become folders in their ids."""
+    """Write a data set of single images. The class of an image becomes the folder in its id."""
 
     def examples(split: str) -> Examples:
         for index, (pixels, label) in enumerate(zip(*splits[split], strict=True)):
@@ -139,7 +139,7 @@ def write_arrays(
 
 
 def shorten(texts: Sequence[str], separator: str = "; ") -> str:
-    """Return the first few of a list of texts, and how many more there are."""
+    """Join the first few of a list of texts, and the number of the others."""
     more = [f"{len(texts) - SHOWN} more"] if len(texts) > SHOWN else []
     return separator.join([*texts[:SHOWN], *more])
 
@@ -147,24 +147,24 @@ def shorten(texts: Sequence[str], separator: str = "; ") -> str:
 def open_or_prepare(
     build: Callable[[], None], data_dir: Path, name: str, unused: Sequence[str] | None = None
 ) -> Splits:
-    """Open a data set that `write` wrote, after writing it if it is not there, and describe it.
+    """Open a prepared data set and print its description. If it is missing, write it first.
 
     Args:
         build: Writes the data set.
         data_dir: Folder of all TFDS data sets.
         name: Name of the data set's folder in it.
-        unused: Files and folders of the source that belong to no split; None takes those that were
-            there when the data set was written.
+        unused: Files and folders of the source that belong to no split; None uses the list that
+            was stored when the data set was written.
     """
     directory = data_dir / name / VERSION
-    if not directory.exists():  # it is renamed to this when it is complete
+    if not directory.exists():  # it gets this name when it is complete
         _prepare(build, data_dir, name)
     try:
         splits, metadata = _open(directory)
         lines = _describe(splits, directory, metadata, unused)
     except MemoryError:
         raise
-    except Exception as error:  # readers raise anything on damaged files
+    except Exception as error:  # readers raise any exception on damaged files
         what = f"the prepared data in {directory}"
         raise unreadable(what, error, _remedy(directory)) from error
     print(*lines, sep="\n")
@@ -172,7 +172,7 @@ def open_or_prepare(
 
 
 def _prepare(build: Callable[[], None], data_dir: Path, name: str) -> None:
-    """Write a data set, unless another process does; see `open_or_prepare`."""
+    """Write a data set, or wait for another process that writes it. See `open_or_prepare`."""
     import tensorflow_datasets as tfds
 
     try:
@@ -182,24 +182,24 @@ def _prepare(build: Callable[[], None], data_dir: Path, name: str) -> None:
             f"the name of {str(data_dir)!a} is not UTF-8: choose another folder for prepared "
             "data by --config.data.data_dir=DIR"
         ) from error
-    tfds.disable_progress_bar()  # ours counts examples, and says of which split
+    tfds.disable_progress_bar()  # the progress bar of `ImageBuilder` replaces it
     data_dir.mkdir(parents=True, exist_ok=True)
     _remove_unfinished(data_dir)
     busy = partial(print, f"waiting for another process that prepares {data_dir / name}")
     with lock(data_dir / f".{name}.lock", busy):
         if not (data_dir / name / VERSION).exists():
-            # TFDS announces sizes it does not know.
+            # TFDS prints sizes that it does not know.
             with contextlib.redirect_stdout(io.StringIO()):
                 build()
 
 
 def _remove_unfinished(data_dir: Path) -> None:
-    """Remove what killed processes left, which is what no process holds the lock of."""
+    """Remove unfinished data sets of killed processes, which are those that are not locked."""
 
     def skip():
         raise BlockingIOError
 
-    for folder in data_dir.glob(f"*/incomplete.*_{VERSION}"):  # TFDS names them so
+    for folder in data_dir.glob(f"*/incomplete.*_{VERSION}"):  # the naming scheme of TFDS
         file = data_dir / f".{folder.parent.name}.lock"
         if file.exists():
             with contextlib.suppress(BlockingIOError), lock(file, skip):
@@ -207,7 +207,7 @@ def _remove_unfinished(data_dir: Path) -> None:
 
 
 def _open(directory: Path) -> tuple[Splits, Mapping[str, Any]]:
-    """Return the splits of a prepared data set, and what was kept with them."""
+    """Return the splits and the metadata of a prepared data set."""
     import tensorflow_datasets as tfds
 
     builder = tfds.builder_from_directory(directory)
@@ -215,7 +215,7 @@ def _open(directory: Path) -> tuple[Splits, Mapping[str, Any]]:
     assert isinstance(features, tfds.features.FeaturesDict)
     image_names = [name for name in features.keys() if name != "id"]  # noqa: SIM118
     skip = dict.fromkeys(image_names, tfds.decode.SkipDecoding())
-    metadata = builder.info.metadata or {}  # version 0.1 wrote `left_out` alone
+    metadata = builder.info.metadata or {}  # version 0.1 wrote only `left_out`
     fingerprints = metadata.get("fingerprints", {})
     splits = {}
     for split, info in builder.info.splits.items():
@@ -239,7 +239,7 @@ def _remedy(directory: Path) -> str:
 
 
 def unreadable(what: str, error: Exception, remedy: str) -> UserError:
-    """Return what to raise where prepared data cannot be read."""
+    """Return the error to raise if prepared data cannot be read."""
     reason = (str(error) or type(error).__name__).splitlines()[0]
     if any(os.strerror(code) in reason for code in BLAMELESS):
         return UserError(f"{what} cannot be read ({reason})")
@@ -252,7 +252,7 @@ def _describe(
     metadata: Mapping[str, Any],
     unused: Sequence[str] | None,
 ) -> list[str]:
-    """Return lines that say how each split was read, and what was left out."""
+    """Return lines that describe how each split was read and which files were left out."""
     read_as = metadata.get("read_as", {})
     counts = ", ".join(
         f"{len(source)} {split}" + (f" ({read_as[split]})" if split in read_as else "")

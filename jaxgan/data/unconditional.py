@@ -18,27 +18,27 @@ from jaxgan.types import Batch, Example, HeldOut, RawBatch, Spec, Splits
 
 @runtime_checkable
 class ImageSource(Protocol):
-    """Where single images come from."""
+    """A source of single images."""
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """What `image` is."""
+        """Return the kind of `image`, by this name."""
         ...
 
     def prepare(self, data_dir: Path) -> Splits:
-        """Return a split train, and val and test where there are any; records hold an `image`.
+        """Return the split train, and val and test if they exist. Records hold an `image`.
 
-        They are written to `data_dir` if they are not there. The class of an image, if it has one,
-        is its record's `label`, or the folder in its `id`.
+        If the data set is missing, it is written to `data_dir` first. The class of an image, if it
+        has one, is the `label` of its record or the folder in its `id`.
 
         Raises:
-            jaxgan.errors.UserError: If there are no images to be had; it says what to do.
+            jaxgan.errors.UserError: If the images are not available; the message says what to do.
         """
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unconditional:
-    """Batches of an `image`."""
+    """Batches of single images, named `image`."""
 
     source: Annotated[ImageSource, tyro.conf.arg(name="")]
     crops: Annotated[Crops, tyro.conf.arg(name="")] = field(default_factory=Crops)
@@ -47,25 +47,20 @@ class Unconditional:
         check_source("Unconditional", self.source)
 
     def spec(self, batch_size: int) -> Spec:
-        """See `Dataset.spec`."""
         return {"image": self.crops.spec(batch_size, self.kinds()["image"])}
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """See `Dataset.pixels`."""
         return self.source.kinds()
 
     def prepare(self) -> Splits:
-        """See `Dataset.prepare`."""
         return prepare_source(self.source, self.crops.folder, ["train"])
 
     def epoch_size(self, splits: Splits) -> int:
-        """See `Dataset.epoch_size`."""
         return len(splits["train"])
 
     def stream(
         self, splits: Splits, *, seed: int, batch_size: int, start: int, rows: Sequence[int]
     ) -> Iterator[RawBatch]:
-        """See `Dataset.stream`."""
         decode = partial(self._decode, side=self.crops.load_size)
         return batches(
             [DecodedRecords(splits["train"], decode, cache_gib=self.crops.cache_gib)],
@@ -80,18 +75,15 @@ class Unconditional:
     def held_out(
         self, splits: Splits, count: int, split: str | None = None, domain: str | None = None
     ) -> HeldOut:
-        """See `Dataset.held_out`."""
         split = choose_split(splits, split)
         decoded = DecodedRecords(splits[split], partial(self._decode, side=self.crops.crop_size))
         chosen = subset(len(decoded), count)
         return HeldOut(stack(decoded[index] for index in chosen), len(decoded), split)
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
-        """See `Dataset.augment`."""
         return self.crops.augment(raw, self.kinds(), key)
 
     def preprocess(self, raw: RawBatch) -> Batch:
-        """See `Dataset.preprocess`."""
         return normalize(raw, self.kinds())
 
     def _decode(self, record: Any, side: int) -> Example:

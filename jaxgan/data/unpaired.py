@@ -1,4 +1,4 @@
-"""Two domains of unrelated images for CycleGAN, each shuffled, cropped and flipped by itself."""
+"""Two domains of unpaired images for CycleGAN, shuffled, cropped and flipped independently."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,29 +19,29 @@ from jaxgan.types import Batch, Example, HeldOut, Published, RawBatch, Spec, Spl
 
 @runtime_checkable
 class DomainSource(Protocol):
-    """Where the images of domains `a` and `b` come from."""
+    """A source of the images of domains `a` and `b`."""
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """What images they are, by domain."""
+        """Return the kinds of the images, by domain."""
         ...
 
     def prepare(self, data_dir: Path) -> Splits:
-        """Return splits trainA and trainB, and the same of val and test where there are any.
+        """Return the splits trainA and trainB, and those of val and test if they exist.
 
-        Their records hold an `image`. They are written to `data_dir` if they are not there.
+        Records hold an `image`. If the data set is missing, it is written to `data_dir` first.
 
         Raises:
-            jaxgan.errors.UserError: If there are no images to be had; it says what to do.
+            jaxgan.errors.UserError: If the images are not available; the message says what to do.
         """
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unpaired:
-    """Batches of unrelated images `a` and `b`.
+    """Batches of unpaired images `a` and `b`.
 
-    The domains may differ in size: each is repeated by itself, and an epoch is one pass through the
-    larger.
+    The domains may differ in size: each is repeated independently, and an epoch is one pass through
+    the larger domain.
     """
 
     source: Annotated[DomainSource, tyro.conf.arg(name="")]
@@ -51,30 +51,24 @@ class Unpaired:
         check_source("Unpaired", self.source)
 
     def spec(self, batch_size: int) -> Spec:
-        """See `Dataset.spec`."""
         return {name: self.crops.spec(batch_size, kind) for name, kind in self.kinds().items()}
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """See `Dataset.pixels`."""
         return self.source.kinds()
 
     def prepare(self) -> Splits:
-        """See `Dataset.prepare`."""
         return prepare_source(self.source, self.crops.folder, ["trainA", "trainB"])
 
     def epoch_size(self, splits: Splits) -> int:
-        """See `Dataset.epoch_size`."""
         return max(len(splits["trainA"]), len(splits["trainB"]))
 
     @property
     def published_epoch_size(self) -> int | None:
-        """See `Published.published_epoch_size`."""
         return self.source.published_epoch_size if isinstance(self.source, Published) else None
 
     def stream(
         self, splits: Splits, *, seed: int, batch_size: int, start: int, rows: Sequence[int]
     ) -> Iterator[RawBatch]:
-        """See `Dataset.stream`."""
         domains = {"a": splits["trainA"], "b": splits["trainB"]}
         sources = [
             DecodedRecords(
@@ -97,7 +91,6 @@ class Unpaired:
     def held_out(
         self, splits: Splits, count: int, split: str | None = None, domain: str | None = None
     ) -> HeldOut:
-        """See `Dataset.held_out`."""
         split = choose_split(splits, split, domains="AB")
         domains = {
             name: DecodedRecords(
@@ -114,7 +107,6 @@ class Unpaired:
         return HeldOut(stack(map(merge, zip(*chosen, strict=True))), total, split)
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
-        """See `Dataset.augment`."""
         a_key, b_key = jax.random.split(key)
         return {
             **self.crops.augment({"a": raw["a"]}, self.kinds(), a_key),
@@ -122,7 +114,6 @@ class Unpaired:
         }
 
     def preprocess(self, raw: RawBatch) -> Batch:
-        """See `Dataset.preprocess`."""
         return normalize(raw, self.kinds())
 
     def _decode(self, record: Any, name: str, side: int) -> Example:

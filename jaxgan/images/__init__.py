@@ -1,1 +1,1 @@
-"""Image files, their kinds, and pictures for people."""
+"""Image files, kinds of images, and pictures for display."""

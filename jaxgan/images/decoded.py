@@ -1,4 +1,4 @@
-"""Images as decoders return them: upright, and of any number of channels."""
+"""Decoded images: upright, with any number of channels."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,21 +8,21 @@ from jaxtyping import Shaped
 
 from jaxgan.errors import ImageError
 
-ORIENTATION = 0x0112  # the tag of EXIF and of TIFF
+ORIENTATION = 0x0112  # a tag in EXIF and TIFF
 SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
 
-PIXELS_AT_A_TIME = 2**20  # so that what is computed between input and output takes little memory
+PIXELS_AT_A_TIME = 2**20  # limits the memory for intermediate results
 
 RawImage = Shaped[np.ndarray, "height width channels"]
 
 
 class Decoded(NamedTuple):
-    """What a file holds: uint8, uint16 or float32, upright.
+    """An upright image from a file, as uint8, uint16 or float32.
 
     Attributes:
-        pixels: Its values; NaN where a float has none.
+        pixels: Its values; NaN where a float image has no data.
         alpha: Whether the last of its four channels is opacity.
-        bands: Whether its channels may be anything, not gray, RGB or RGBA.
+        bands: Whether its channels have no fixed meaning, unlike gray, RGB and RGBA.
     """
 
     pixels: RawImage
@@ -31,12 +31,12 @@ class Decoded(NamedTuple):
 
 
 def turned(size: Sequence[int], orientation: int) -> Sequence[int]:
-    """Return the upright height and width of an image that has an orientation tag."""
+    """Return the upright height and width of an image with an orientation tag."""
     return size[::-1] if orientation in SIDEWAYS else size
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn and mirror as the tag says, which Pillow does not do for what it cannot read."""
+    """Rotate and flip an image by its orientation tag, if Pillow cannot read the image."""
     if orientation in SIDEWAYS:
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -45,7 +45,7 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def usable(pixels: RawImage) -> RawImage:
-    """Return values as uint8, uint16 or float32.
+    """Convert values to uint8, uint16 or float32.
 
     Raises:
         ImageError: If they are not real numbers.
@@ -56,19 +56,19 @@ def usable(pixels: RawImage) -> RawImage:
         return pixels
     if not np.issubdtype(pixels.dtype, np.number) or np.iscomplexobj(pixels):
         raise ImageError(f"holds {pixels.dtype}, not numbers")
-    with np.errstate(over="ignore"):  # what float32 does not hold becomes infinite
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite
         return pixels.astype(np.float32)
 
 
 def rows_at_a_time(width: int) -> int:
-    """Return how many rows of an image are worked on at a time."""
+    """Return how many rows of an image to process at a time."""
     return max(1, PIXELS_AT_A_TIME // width)
 
 
 def by_rows(
     function: Callable[[RawImage], RawImage], pixels: RawImage
 ) -> Shaped[np.ndarray, "height width new_channels"]:
-    """Return what a function makes of an image, of some rows at a time to save memory."""
+    """Apply a function to an image, some rows at a time to save memory."""
     rows = rows_at_a_time(pixels.shape[1])
     result = function(pixels[:rows])
     if len(result) < len(pixels):

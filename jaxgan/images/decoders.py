@@ -1,7 +1,7 @@
-"""What image files hold, by their format.
+"""Decodes image files by format.
 
-TIFF goes through tifffile, PNG of 16 bits through imagecodecs, arrays through NumPy, all else
-through Pillow.
+tifffile decodes TIFF, imagecodecs decodes 16-bit PNG, NumPy decodes arrays, and Pillow decodes all
+other formats.
 """
 
 import contextlib
@@ -25,19 +25,19 @@ from jaxgan.images.decoded import ORIENTATION, Decoded, rows_at_a_time, turned, 
 from jaxgan.images.kinds import PixelType
 
 NPY = b"\x93NUMPY"
-MAX_PIXELS = 2**28  # of an image: a small file can stand for a huge one that fills the memory
-# Formats that are not read, by what follows the first four bytes of a file.
+MAX_PIXELS = 2**28  # per image: a small file can decode to an image that fills the memory
+# Unsupported formats, by the bytes that follow the first four of a file.
 UNREAD = {b"ftyphe": "HEIC", b"ftypmi": "HEIC", b"ftypms": "HEIC", b"ftypav": "AVIF"}
-PILLOW = threading.Lock()  # held while Pillow's own limit of pixels, which is a global, is off
-NOTES = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")  # chunks of PNG that may hold an orientation
+PILLOW = threading.Lock()  # held while Pillow's global pixel limit is disabled
+NOTES = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")  # PNG chunks that may hold an orientation
 
 
 class Header(NamedTuple):
-    """What is known of an image before its pixels are decoded.
+    """The size and depth of an image, known before its pixels are decoded.
 
     Attributes:
         size: Its upright height and width.
-        depth: The depth of its values, as far as the format tells.
+        depth: The depth of its values, as far as the format specifies it.
     """
 
     size: tuple[int, int]
@@ -45,10 +45,10 @@ class Header(NamedTuple):
 
 
 def measure(file: Path) -> Header:
-    """Return what is known of an image before its pixels are decoded.
+    """Return the size and depth of an image without decoding its pixels.
 
     Raises:
-        Exception: If that cannot be found, any by which the libraries say so.
+        Exception: Any exception from the libraries, if the header cannot be read.
     """
     with file.open("rb") as opened:
         start = opened.read(len(NPY))
@@ -60,7 +60,7 @@ def measure(file: Path) -> Header:
         size, dtype = tiff.measure(file)
         return Header(size, _depth(dtype))
     with _opened(file) as image:
-        # Pillow decodes a PNG without EXIF, for there may be some behind the pixels.
+        # If a PNG has no EXIF so far, Pillow decodes it, because EXIF may follow the pixels.
         whole = image.format != "PNG" or _has_notes_behind_pixels(file)
         exif = image.getexif() if whole else Image.Image.getexif(image)
         height, width = turned(image.size[::-1], exif.get(ORIENTATION, 1))
@@ -72,7 +72,7 @@ def measure(file: Path) -> Header:
 def check_pixels(
     size: Sequence[int], channels: int = 1, *, max_pixels: int, what_to_do: str
 ) -> None:
-    """Check that an image is not larger than a limit, which is lower for more than 4 channels.
+    """Check that an image is not larger than a limit. It is lower for more than 4 channels.
 
     Raises:
         ImageError: If it is.
@@ -88,10 +88,10 @@ def check_pixels(
 
 @contextlib.contextmanager
 def _opened(file: Path | io.BytesIO) -> Iterator[ImageFile.ImageFile]:
-    """Open an image with Pillow, with neither its limit of pixels nor its warning at half of it.
+    """Open an image with Pillow, with neither its pixel limit nor its warning at half the limit.
 
     Raises:
-        ImageError: If it is of a known format that is not read.
+        ImageError: If the format is known but not supported.
     """
     with PILLOW:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
@@ -117,7 +117,7 @@ def _refuse_unread(file: Path | io.BytesIO) -> None:
 
 def _read_npy_header(opened: io.BufferedIOBase) -> tuple[tuple[int, ...], np.dtype]:
     version = np.lib.format.read_magic(opened)
-    if version not in ((1, 0), (2, 0)):  # which hold all but named fields
+    if version not in ((1, 0), (2, 0)):  # others are for named fields
         raise ImageError(f"an array of version {version} does not hold numbers")
     read = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
     shape, _, dtype = read(opened)
@@ -127,7 +127,7 @@ def _read_npy_header(opened: io.BufferedIOBase) -> tuple[tuple[int, ...], np.dty
 
 
 def _depth(dtype: np.dtype) -> Any:
-    """Return the depth that values of a file are read as."""
+    """Return the depth to which values of a dtype are converted when they are read."""
     return usable(np.zeros((0, 0, 0), dtype)).dtype.name
 
 
@@ -137,10 +137,10 @@ def decode(file: Path | bytes, *, mark: bool, max_pixels: int) -> Decoded:
     Args:
         file: The file, or its content.
         mark: Whether pixels that a TIFF marks as having no data become NaN.
-        max_pixels: The most pixels that are decoded.
+        max_pixels: Limit of the number of pixels.
 
     Raises:
-        Exception: If that fails, any by which the libraries say so.
+        Exception: Any exception from the libraries, if the file cannot be decoded.
     """
     content = file if isinstance(file, bytes) else file.read_bytes()
     check = partial(check_pixels, max_pixels=max_pixels, what_to_do="cut it into smaller images")
@@ -178,7 +178,7 @@ def decode(file: Path | bytes, *, mark: bool, max_pixels: int) -> Decoded:
 
 
 def _converted(image: Image.Image, mode: str) -> UInt8[np.ndarray, "height width channels"]:
-    """Return an image in a mode of Pillow's, converted some rows at a time to save memory."""
+    """Convert an image to a Pillow mode, some rows at a time to save memory."""
     width, height = image.size
     pixels = np.empty((height, width, len(mode)), np.uint8)
     rows = rows_at_a_time(width)

@@ -1,4 +1,4 @@
-"""Files of images of any kind: gray, color or many bands; 8 bits, 16 bits or floats."""
+"""Reads and writes images of any kind: gray, color or many bands; 8 bits, 16 bits or floats."""
 
 import io
 from collections.abc import Callable
@@ -27,25 +27,25 @@ def read_image(
     nodata: float | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> RawImage:
-    """Read an image as it is, upright, with so many channels.
+    """Read an image at the depth of its file, upright, with the given number of channels.
 
-    Gray becomes three equal channels where three are wanted, and RGB its luma where one is.
-    Transparent parts become white, unless opacity is wanted as the fourth channel. Palettes, CMYK
-    and the like become RGB.
+    For three channels, gray is repeated; for one channel, RGB is converted to luma. Transparent
+    parts become white, unless opacity is the fourth of four channels. Palettes, CMYK and similar
+    color spaces become RGB.
 
     Args:
         file: The file, or its content.
-        channels: How many channels to return.
-        nodata: What pixels without data become, in floats: NaN, and the value that GDAL's tag in a
-            TIFF names.
-        max_pixels: The most pixels that are decoded.
+        channels: Number of channels to return.
+        nodata: Replacement for pixels without data in floats: NaN, and the value in GDAL's nodata
+            tag of a TIFF.
+        max_pixels: Limit of the number of pixels.
 
     Returns:
-        The image as uint8, uint16 or float32. Integers of fewer bits are scaled to 8 or 16, and
-        those of other kinds become floats.
+        The image as uint8, uint16 or float32. Integers of fewer bits are scaled to 8 or 16 bits,
+        and other integers become floats.
 
     Raises:
-        ImageError: If the file is broken or too large, or has other channels, or values that are
+        ImageError: If the file is damaged or too large, or has other channels, or values that are
             not finite.
     """
     marking = partial(decode, mark=nodata is not None, max_pixels=max_pixels)
@@ -71,10 +71,10 @@ def read_image(
 
 
 def read_as(file: Path | bytes, kind: ImageKind) -> RawImage:
-    """Read an image of a kind, see `read_image` and `ImageKind.convert`.
+    """Read an image and convert it to a kind. See `read_image` and `ImageKind.convert`.
 
     Raises:
-        ImageError: If the file is broken, or its image is not of this kind.
+        ImageError: If the file is damaged, or its image is not of this kind.
     """
     return kind.convert(read_image(file, kind.channels, kind.nodata))
 
@@ -83,26 +83,25 @@ def read_size(file: Path) -> tuple[int, int]:
     """Return the upright height and width of an image without decoding its pixels.
 
     Raises:
-        ImageError: If that cannot be found.
+        ImageError: If the size cannot be read.
     """
     return read_header(file).size
 
 
 def read_header(file: Path) -> Header:
-    """Return what is known of an image without decoding its pixels.
+    """Return the size and depth of an image without decoding its pixels.
 
     Raises:
-        ImageError: If that cannot be found.
+        ImageError: If the header cannot be read.
     """
     return _guarded(measure, file)
 
 
 def write_image(file: Path, image: RawImage) -> None:
-    """Write an image in the format that the file's name ends in.
+    """Write an image in the format given by the file's extension.
 
     Raises:
-        ImageError: If the format does not hold so many channels, or values of this kind, or
-            images of this size.
+        ImageError: If the format does not support this number of channels, dtype or size.
     """
     channels, suffix = image.shape[-1], file.suffix.lower()
     if deepest(suffix, channels) is None:
@@ -119,7 +118,7 @@ def write_image(file: Path, image: RawImage) -> None:
             try:
                 Image.fromarray(image[..., 0] if channels == 1 else image).save(opened, name)
             except (OSError, ValueError) as error:
-                if isinstance(error, OSError) and error.errno:  # the disk's fault, not the image's
+                if isinstance(error, OSError) and error.errno:  # from the disk, not the format
                     raise
                 size = f"{image.shape[1]}x{image.shape[0]}"
                 raise ImageError(
@@ -130,10 +129,10 @@ def write_image(file: Path, image: RawImage) -> None:
 def apply_pillow(
     image: RawImage, function: Callable[[Image.Image], Image.Image]
 ) -> Shaped[np.ndarray, "new_height new_width channels"]:
-    """Apply a function of Pillow's images, such as a resize, to an image of any kind.
+    """Apply a function on Pillow images, such as a resize, to an image of any kind.
 
-    Where Pillow has no such images, every channel is treated by itself in floats, and what a filter
-    makes darker or brighter than anything in it is cut off.
+    If Pillow does not support the kind, each channel is processed separately in floats, and the
+    result is clipped to the range of the channel, because filters may overshoot it.
     """
     if image.dtype == np.uint8 and image.shape[-1] in (1, 3):
         pixels = np.asarray(
@@ -151,7 +150,7 @@ def apply_pillow(
 
 
 def deepest(suffix: str, channels: int) -> PixelType | None:
-    """Return the deepest values that a format holds in so many channels, or None if it does not."""
+    """Return the deepest pixel type of a format with these channels, or None if unsupported."""
     if suffix in (".npy", ".tif", ".tiff"):
         return "float32"
     if suffix == ".png" and channels in (1, 3, 4):
@@ -161,20 +160,17 @@ def deepest(suffix: str, channels: int) -> PixelType | None:
 
 
 def choose_suffix(suffix: str, kind: ImageKind) -> str:
-    """Return the ending of a file, or the first of .png and .tiff if that does not hold a kind."""
+    """Return `suffix` if its format can store a kind, or else the first of .png and .tiff."""
 
     def holds(suffix):
-        held = deepest(suffix.lower(), kind.channels)
-        return held is not None and DEPTHS.index(held) >= DEPTHS.index(kind.dtype)
+        depth = deepest(suffix.lower(), kind.channels)
+        return depth is not None and DEPTHS.index(depth) >= DEPTHS.index(kind.dtype)
 
     return next(filter(holds, (suffix, ".png", ".tiff")))
 
 
 def encode_image(image: RawImage) -> bytes:
-    """Return an image as the bytes of a file that loses nothing.
-
-    It is PNG for 8-bit RGB, and TIFF for all else.
-    """
+    """Encode an image losslessly, as PNG if it is 8-bit RGB and as TIFF otherwise."""
     buffer = io.BytesIO()
     if image.dtype == np.uint8 and image.shape[-1] == 3:
         Image.fromarray(image).save(buffer, "png", compress_level=3)
@@ -184,14 +180,14 @@ def encode_image(image: RawImage) -> bytes:
 
 
 def _guarded(read, file):
-    """Call `read` on a file; what goes wrong becomes an ImageError."""
+    """Call `read` on a file and convert any exception to an ImageError."""
     if isinstance(file, Path) and file.exists() and not file.is_file():
         raise ImageError("is not a regular file")  # opening a named pipe would wait for a writer
     try:
         return read(file)
     except ImageError:
         raise
-    except Exception as error:  # decoders raise anything on broken files
+    except Exception as error:  # decoders raise any exception on damaged files
         reason = "not an image" if isinstance(error, Image.UnidentifiedImageError) else str(error)
         raise ImageError(reason.splitlines()[0] if reason else type(error).__name__) from error
 
@@ -203,6 +199,6 @@ def _over_white(rgba: RawImage) -> Shaped[np.ndarray, "height width 3"]:
 
 
 def _luma(rgb: RawImage) -> Shaped[np.ndarray, "height width 1"]:
-    with np.errstate(invalid="ignore", over="ignore"):  # infinite values are refused later
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite values are rejected later
         luma = rgb @ np.array(LUMA)[:, None]
     return (luma if rgb.dtype == np.float32 else luma.round()).astype(rgb.dtype)

@@ -1,4 +1,4 @@
-"""What the pixels of a kind of image are, and how they become numbers in [-1, 1]."""
+"""Kinds of images, and their conversion to and from [-1, 1]."""
 
 import math
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ class ImageKind:
     channels: int = 3
     """1 for gray, 3 for RGB, or any other number, as TIFF and .npy files hold them."""
     dtype: PixelType = "uint8"
-    """Depth in which images are kept. Files of other integer depths are scaled to it."""
+    """Depth at which images are stored. Files of other integer depths are scaled to it."""
     value_range: tuple[float, float] | None = None
-    """Values that become -1 and 1; by default all that the integers can hold. Images with values
+    """Values that map to -1 and 1; by default the full range of the integers. Images with values
     beyond them are left out."""
     nodata: float | None = None
-    """What pixels of floats without data become: NaN, and the value that GDAL's tag in a TIFF
-    names. Images that hold NaN are left out if it is not set."""
+    """Replacement for float pixels without data: NaN, and the value in GDAL's nodata tag of a TIFF.
+    Images that hold NaN are left out if it is not set."""
 
     def __post_init__(self):
         require(self.channels >= 1, "channels must be at least 1")
@@ -36,9 +36,9 @@ class ImageKind:
             "floats need a value_range: the values that become -1 and 1",
         )
         low, high = self.bounds
-        # float32 has to tell them apart.
-        apart = np.subtract(high, low, dtype=np.float32) > 1e-9
-        require(bool(apart), "the first of value_range must be below the second")
+        # They must be different in float32.
+        distinct = np.subtract(high, low, dtype=np.float32) > 1e-9
+        require(bool(distinct), "the first of value_range must be below the second")
         require(self.nodata is None or self.dtype == "float32", "nodata needs dtype=float32")
         require(
             self.nodata is None or low <= self.nodata <= high,
@@ -47,7 +47,7 @@ class ImageKind:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The values that become -1 and 1."""
+        """The values that map to -1 and 1."""
         return self.value_range or (0.0, float(np.iinfo(self.dtype).max))
 
     def normalize(self, images: Shaped[Any, "*shape"]) -> Float[Array, "*shape"]:
@@ -57,7 +57,7 @@ class ImageKind:
         return (jnp.asarray(images, jnp.float32) - low) / ((high - low) / 2) - 1
 
     def denormalize(self, images: Float[np.ndarray, "*shape"]) -> Shaped[np.ndarray, "*shape"]:
-        """Map [-1, 1] to values, rounded to the nearest and cut off at what the depth holds."""
+        """Map [-1, 1] to values; integers are rounded and clipped to the range of the dtype."""
         low, high = self.bounds
         values = (np.asarray(images, np.float64) + 1) * ((high - low) / 2) + low
         if self.dtype == "float32":
@@ -66,9 +66,9 @@ class ImageKind:
         return np.clip(values, limits.min, limits.max).round().astype(self.dtype)
 
     def convert(self, image: Shaped[np.ndarray, "*shape"]) -> Shaped[np.ndarray, "*shape"]:
-        """Return an image at this depth.
+        """Convert an image to this depth.
 
-        Integers are scaled to other integers, and become floats as they are.
+        Integers are scaled to other integers, but converted to floats without scaling.
 
         Raises:
             ImageError: If floats would have to become integers.

@@ -1,4 +1,4 @@
-"""Images in [-1, 1] as people see them: pictures, mosaics and grids."""
+"""Converts images in [-1, 1] to pictures, mosaics and grids for display."""
 
 import itertools
 import math
@@ -18,7 +18,7 @@ def to_uint8(images: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]
 
 
 def to_picture(image: ImageArray) -> Image.Image:
-    """Return an image in [-1, 1] as one of Pillow's.
+    """Convert an image in [-1, 1] to a Pillow image.
 
     One channel is shown as gray, three as RGB. Any other number is shown in false color: red, green
     and blue are the means of the first, middle and last third of the channels.
@@ -37,7 +37,7 @@ def to_picture(image: ImageArray) -> Image.Image:
 def mosaic(
     images: Float[Array, "batch height width channels"],
 ) -> Float[Array, "1 big_height big_width channels"]:
-    """Return one image, as square as can be, of all images row by row; empty places are white."""
+    """Tile images row by row into one that is as square as possible; empty tiles are white."""
     count, height, width, channels = images.shape
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
@@ -53,7 +53,7 @@ def grid(
     """Lay out images in rows and columns, with the names of the columns as headings.
 
     Args:
-        columns: By heading, equally many images in [-1, 1], shown as by `to_picture`.
+        columns: Images in [-1, 1] by heading, the same number in each column.
     """
     gap, heading = 2, 14
     shown = {name: list(map(to_picture, images)) for name, images in columns.items()}

@@ -1,7 +1,7 @@
-"""TIFF files of any depth, compression, color space and order of channels.
+"""Reads and writes TIFF files of any depth, compression, color space and order of channels.
 
 The first page of a file is the image. Other pages are further channels of it only if the file
-itself joins them, as ImageJ, OME-TIFF (axis C) and tifffile (one array) do.
+itself combines them, as ImageJ, OME-TIFF (axis C) and tifffile (one array) do.
 """
 
 import contextlib
@@ -25,8 +25,8 @@ from jaxgan.errors import ImageError
 from jaxgan.images.decoded import ORIENTATION, Decoded, RawImage, turned, upright, usable
 
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-GDAL_NODATA = 42113  # a tag: the value, as text, of pixels without data
-# Color spaces, and the samples of a pixel that are its color; others may be opacity or bands.
+GDAL_NODATA = 42113  # tag with the value of pixels without data, as text
+# Number of color samples per pixel, by color space. Other samples may be opacity or bands.
 COLORS: dict[int, int] = {
     PHOTOMETRIC.MINISWHITE: 1,
     PHOTOMETRIC.MINISBLACK: 1,
@@ -37,22 +37,22 @@ COLORS: dict[int, int] = {
 }
 FAXES = (2, 3, 4)  # compressions that versions of tifffile before 2026 do not read
 
-# What these libraries log of damaged files is in the errors, too.
+# The exceptions for damaged files contain what these libraries log.
 for library in ("tifffile", "imagecodecs", "PIL"):
     logging.getLogger(library).addHandler(logging.NullHandler())
     logging.getLogger(library).propagate = False
 for handler in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):  # of the libtiff in Pillow
-    with contextlib.suppress(AttributeError, OSError):  # where it is not a library of its own
+    with contextlib.suppress(AttributeError, OSError):  # if it is not a separate library
         getattr(ctypes.CDLL(Image.core.__file__), handler)(None)
 
 
 class _Location(NamedTuple):
-    """Where a file holds its image.
+    """The location of the image in a file.
 
     Attributes:
         series: Pages that belong together.
         page: The first of them.
-        selection: The image among the values of all these pages.
+        selection: Index of the image in the array of all these pages.
         shape: Its shape, as stored.
         channels_first: Whether its channels are the first axis.
     """
@@ -74,29 +74,29 @@ def decode(
 
     Args:
         content: The bytes of the file.
-        check: Raises ImageError if an image is too large, by its height and width, and by the
-            channels that are decoded for it.
-        mark: Whether pixels become NaN, and the others floats, where GDAL's tag says that there are
-            no data.
+        check: Raises ImageError if an image is too large, given its height and width and the number
+            of channels to decode.
+        mark: Whether pixels that GDAL's tag marks as having no data become NaN. If there are any,
+            the image becomes float32.
 
     Returns:
-        The image, or None if it has to be decoded by Pillow.
+        The image, or None if Pillow has to decode it.
 
     Raises:
-        ImageError: If the file holds something else than one image.
+        ImageError: If the file does not hold one image.
     """
     with tifffile.TiffFile(io.BytesIO(content)) as tiff:
         series, page, selection, shape, channels_first = _locate(tiff)
         size = shape[1:] if channels_first else shape[:2]
-        alone = math.prod(page.shape) == math.prod(shape)
-        check(size, math.prod(page.shape if alone else series.shape) // math.prod(size))
+        one_page = math.prod(page.shape) == math.prod(shape)
+        check(size, math.prod(page.shape if one_page else series.shape) // math.prod(size))
         check((page.tilelength, page.tilewidth), page.samplesperpixel)
         if _is_for_pillow(page):
             return None
         ends = map(operator.add, page.dataoffsets, page.databytecounts)
         if page.compression != COMPRESSION.NONE and max(ends, default=0) > len(content):
-            raise ImageError("truncated")  # some decoders would fill up what is missing
-        samples = page.asarray().reshape(shape) if alone else series.asarray()[selection]
+            raise ImageError("truncated")  # some decoders would fill in missing data
+        samples = page.asarray().reshape(shape) if one_page else series.asarray()[selection]
         if channels_first:
             samples = np.moveaxis(samples, 0, -1)
         samples = samples.reshape(*samples.shape[:2], -1)
@@ -110,10 +110,10 @@ def decode(
 
 
 def measure(file: Path) -> tuple[tuple[int, int], np.dtype]:
-    """Return the upright size of the image of a TIFF and the type of its values, undecoded.
+    """Return the upright size and the dtype of the image of a TIFF without decoding it.
 
     Raises:
-        ImageError: If the file holds something else than one image.
+        ImageError: If the file does not hold one image.
     """
     with tifffile.TiffFile(file) as tiff:
         _, page, _, shape, channels_first = _locate(tiff)
@@ -135,11 +135,11 @@ def write(target: Path | io.BytesIO | io.BufferedRandom, image: RawImage) -> Non
 
 
 def _locate(tiff: tifffile.TiffFile) -> _Location:
-    """Find the image of a file: the first page along all axes but Y, X and the channels.
+    """Find the image of a file: index 0 along all axes except Y, X and the channels.
 
-    tifffile names a page's own channels S, pages that are channels C, and the axes of an array Q if
-    its writer did not. Arrays are often written with the channels first: there, they are the
-    shorter one of the first and the last axis.
+    tifffile calls the channels within a page S, pages that are channels C, and unnamed axes of an
+    array Q. Arrays are often stored with the channels first, so the shorter one of the first and
+    the last axis holds the channels.
     """
     series = tiff.series[0]
     page = series.keyframe
@@ -158,10 +158,10 @@ def _locate(tiff: tifffile.TiffFile) -> _Location:
 
 
 def _is_for_pillow(page: tifffile.TiffPage) -> bool:
-    """Return whether Pillow has to decode a page, which it does at 8 bits.
+    """Return whether Pillow has to decode a page, at 8 bits.
 
-    tifffile returns other color spaces as they are stored, and so YCbCr, except from JPEG. Pillow
-    has the tables for them.
+    tifffile does not convert color spaces that are not in `COLORS`, nor YCbCr except from JPEG.
+    Pillow has the tables to convert them.
     """
     plain_jpeg = page.compression == COMPRESSION.JPEG and page.samplesperpixel == 3
     if page.photometric == PHOTOMETRIC.YCBCR and not (plain_jpeg and page.planarconfig == 1):
@@ -170,7 +170,7 @@ def _is_for_pillow(page: tifffile.TiffPage) -> bool:
 
 
 def _colored(samples: RawImage, page: tifffile.TiffPage) -> Decoded:
-    """Return samples as gray, RGB or RGBA, or as they are if they are bands."""
+    """Convert samples to gray, RGB or RGBA, or return them unchanged if they are bands."""
     channels, photometric = samples.shape[-1], page.photometric
     count = COLORS[photometric] if page.samplesperpixel > 1 else channels
     color = _color(samples[..., :count], page)
@@ -185,7 +185,7 @@ def _colored(samples: RawImage, page: tifffile.TiffPage) -> Decoded:
         rgb = color.repeat(3, axis=-1) if color.shape[-1] == 1 else color
         return Decoded(np.concatenate([rgb, rest], axis=-1), alpha=True)
     if photometric in (PHOTOMETRIC.PALETTE, PHOTOMETRIC.SEPARATED):
-        return Decoded(color)  # what else there is belongs to no color
+        return Decoded(color)  # further samples are not part of the color
     bands = channels != COLORS[photometric]
     return Decoded(np.concatenate([color, rest], axis=-1), bands=bands)
 
@@ -193,7 +193,7 @@ def _colored(samples: RawImage, page: tifffile.TiffPage) -> Decoded:
 def _color(
     samples: RawImage, page: tifffile.TiffPage
 ) -> Shaped[np.ndarray, "height width new_channels"]:
-    """Return the samples that hold the color of a page as gray or RGB."""
+    """Convert the color samples of a page to gray or RGB."""
     photometric, channels = page.photometric, samples.shape[-1]
     if photometric == PHOTOMETRIC.PALETTE:
         if page.colormap is None:
@@ -201,7 +201,7 @@ def _color(
         palette = (page.colormap >> 8).astype(np.uint8)  # as in Pillow
         return palette.T[samples[..., 0].astype(np.intp)]
     color = usable(_scaled(samples, page.bitspersample, samples.dtype))
-    if color.dtype == np.float32:  # and has no white to be inverted
+    if color.dtype == np.float32:  # floats have no maximum to invert by
         if photometric == PHOTOMETRIC.SEPARATED:
             raise ImageError(f"holds CMYK of {page.dtype}, not of 8 or 16 bits")
         return color
@@ -217,7 +217,7 @@ def _color(
 
 
 def _scaled(samples: RawImage, bits: int | tuple[int, ...], dtype: np.dtype) -> RawImage:
-    """Return integers that use some bits of their dtype as integers that use all of another."""
+    """Scale integers that use only some bits of their dtype to the full range of another."""
     integers = samples.dtype in (np.uint8, np.uint16)
     if not integers or isinstance(bits, tuple) or bits == 8 * dtype.itemsize:
         return samples
@@ -228,7 +228,7 @@ def _scaled(samples: RawImage, bits: int | tuple[int, ...], dtype: np.dtype) -> 
 def _missing(
     samples: RawImage, page: tifffile.TiffPage
 ) -> Bool[np.ndarray, "height width channels"]:
-    """Return where GDAL's tag says that there are no data."""
+    """Return a mask of the samples that GDAL's tag marks as having no data."""
     marker = page.tags.valueof(GDAL_NODATA)
     if marker is None:
         return np.zeros(samples.shape, bool)

@@ -1,1 +1,1 @@
-"""Facades drawn by a program."""
+"""Procedurally drawn facades."""

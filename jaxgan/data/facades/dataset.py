@@ -1,4 +1,4 @@
-"""Drawn facades as data sets: nothing to download."""
+"""Data sets of procedurally drawn facades, with nothing to download."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,16 +17,16 @@ from jaxgan.types import Splits
 
 @dataclass(frozen=True, kw_only=True)
 class ProceduralFacades:
-    """Facades from a drawing program: A is the label map, B the picture."""
+    """Procedurally drawn facades: A is the label map, B the picture."""
 
     size: int = 256
     """Height and width of the drawings, in pixels."""
     seed: int = 0
     """Seed of the series of drawings."""
     train_count: int = 400
-    """Drawings to train on; by default as many as the CMP facades have."""
+    """Number of drawings to train on; by default the size of the CMP facades."""
     test_count: int = 106
-    """Drawings held out."""
+    """Number of held-out drawings."""
 
     def __post_init__(self):
         require(self.size >= 32, "size must be at least 32: smaller ones have no room for windows")
@@ -35,11 +35,9 @@ class ProceduralFacades:
         require(self.test_count >= 1, "test_count must be at least 1")
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """See `PairSource.pixels`."""
         return RGB_DOMAINS
 
     def prepare(self, data_dir: Path) -> Splits:
-        """See `PairSource.prepare`."""
         pair = {"a": 0, "b": 1}
         splits = {"train": (pair, self.train_count), "test": (pair, self.test_count)}
         return _prepare(self, "paired_facades", data_dir, splits)
@@ -54,11 +52,9 @@ class UnpairedFacades:
     )
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """See `DomainSource.pixels`."""
         return RGB_DOMAINS
 
     def prepare(self, data_dir: Path) -> Splits:
-        """See `DomainSource.prepare`."""
         counts = {"train": self.facades.train_count, "test": self.facades.test_count}
         splits = {
             f"{split}{domain}": ({"image": place}, counts[split])
@@ -70,18 +66,16 @@ class UnpairedFacades:
 
 @dataclass(frozen=True, kw_only=True)
 class FacadePictures:
-    """The pictures of the same drawings alone."""
+    """The pictures of the same drawings, without the label maps."""
 
     facades: Annotated[ProceduralFacades, tyro.conf.arg(name="")] = field(
         default_factory=ProceduralFacades
     )
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """See `ImageSource.pixels`."""
         return RGB_IMAGE
 
     def prepare(self, data_dir: Path) -> Splits:
-        """See `ImageSource.prepare`."""
         counts = {"train": self.facades.train_count, "test": self.facades.test_count}
         splits = {split: ({"image": 1}, count) for split, count in counts.items()}
         return _prepare(self.facades, "facade_pictures", data_dir, splits)
@@ -97,9 +91,10 @@ def _prepare(
 
     Args:
         source: Size, seed and counts.
-        prefix: Beginning of the data set's name.
+        prefix: Prefix of the data set's name.
         data_dir: Folder of all prepared data sets.
-        splits: By split, its images as places in what `facade` returns, and how many examples.
+        splits: By split, the index of each image in the result of `facade`, and the number of
+            examples.
     """
     fields = (source.size, source.seed, source.train_count, source.test_count)
     name = "_".join(map(str, (prefix, *fields)))

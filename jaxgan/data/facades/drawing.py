@@ -1,7 +1,7 @@
-"""A label map and a picture of it that are drawn together, box by box.
+"""Draws a label map and its picture together, box by box.
 
-The boxes lie on the pixel grid of the label map; the picture is painted larger, to be averaged
-down, so thin frames and bars survive at small sizes.
+Boxes are aligned to the pixel grid of the label map. The picture is painted at a larger size and
+averaged down, so that thin frames and bars survive at small sizes.
 """
 
 from typing import NamedTuple
@@ -25,7 +25,7 @@ class Box(NamedTuple):
 
 
 class Drawing:
-    """A label map and its picture in the making."""
+    """A label map and its picture, while they are drawn."""
 
     def __init__(self, rng: np.random.Generator, size: int):
         self.rng = rng
@@ -35,15 +35,15 @@ class Drawing:
         self.picture = np.zeros((size * self.scale, size * self.scale, 3), np.float32)
 
     def pixels(self, units: float) -> int:
-        """Convert 1/256 of the height into pixels of the label map, at least one."""
+        """Convert units of 1/256 of the height to pixels of the label map, at least one."""
         return max(1, round(units * self.size / 256))
 
     def fine(self, units: float) -> int:
-        """Convert 1/256 of the height into pixels of the picture, at least one."""
+        """Convert units of 1/256 of the height to pixels of the picture, at least one."""
         return max(1, round(units * self.size * self.scale / 256))
 
     def region(self, box: Box) -> Picture:
-        """Return the part of the picture that a box covers, to be painted on."""
+        """Return a writable view of the part of the picture that a box covers."""
         top, left, bottom, right = (max(0, edge) * self.scale for edge in box)
         return self.picture[top:bottom, left:right]
 
@@ -61,7 +61,7 @@ class Drawing:
         return np.asarray(smooth)[..., None]
 
     def shade_below(self, box: Box, units: float, strength: float) -> None:
-        """Darken a strip under a box, fading downwards, as something that sticks out would."""
+        """Darken a strip below a box, fading downward, like the shadow of a protruding part."""
         depth = self.fine(units)
         bottom, left, right = (edge * self.scale for edge in (box.bottom, box.left, box.right))
         strip = self.picture[bottom : bottom + depth, left:right]

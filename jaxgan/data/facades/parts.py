@@ -1,7 +1,7 @@
-"""The parts of a procedural facade: windows, doors, balconies and what else has a label.
+"""The labeled parts of a procedural facade, such as windows, doors and balconies.
 
-The classes are those of the CMP Facade Database (Tylecek & Sara 2013), in the colors in which the
-pix2pix data set shows them.
+The classes are those of the CMP Facade Database (Tylecek & Sara 2013), in the colors of the pix2pix
+data set.
 """
 
 from typing import NamedTuple
@@ -36,7 +36,7 @@ Color = Float[np.ndarray, "3"]
 
 
 class Style(NamedTuple):
-    """What all parts of one facade share."""
+    """Colors and settings shared by all parts of one facade."""
 
     wall: Color
     trim: Color
@@ -49,7 +49,7 @@ class Style(NamedTuple):
 
 
 def _glass(drawing: Drawing, region: Picture) -> None:
-    """Paint dark glass that mirrors some sky."""
+    """Paint dark glass that reflects some sky."""
     if not region.size:
         return
     mirrored = np.clip(drawing.noise(region.shape, 3, 3) - 0.35, 0, 1)
@@ -100,7 +100,7 @@ def sill(drawing: Drawing, window: Box, style: Style) -> None:
 
 
 def head(drawing: Drawing, window: Box, style: Style) -> None:
-    """Draw a band over a window."""
+    """Draw a band above a window."""
     pixels = drawing.pixels
     box = Box(
         window.top - pixels(6),
@@ -112,7 +112,7 @@ def head(drawing: Drawing, window: Box, style: Style) -> None:
 
 
 def blinds(drawing: Drawing, window: Box, style: Style) -> None:
-    """Hang louvred shutters left and right of a window."""
+    """Draw louvered shutters on both sides of a window."""
     width = max(1, round((window.right - window.left) * 0.3))
     for left in (window.left - width, window.right):
         region = drawing.place(BLIND, Box(window.top, left, window.bottom, left + width))
@@ -123,7 +123,7 @@ def blinds(drawing: Drawing, window: Box, style: Style) -> None:
 
 
 def balcony(drawing: Drawing, window: Box, style: Style) -> None:
-    """Hang an iron railing on a slab before the lower part of a window; it can be seen through."""
+    """Draw a see-through iron railing on a slab in front of the lower part of a window."""
     pixels, fine = drawing.pixels, drawing.fine
     top = window.bottom - round((window.bottom - window.top) * 0.4)
     box = Box(top, window.left - pixels(6), window.bottom + pixels(4), window.right + pixels(6))
@@ -138,7 +138,7 @@ def balcony(drawing: Drawing, window: Box, style: Style) -> None:
 
 
 def door(drawing: Drawing, box: Box, style: Style) -> None:
-    """Draw a two-leaved door with panels under a fanlight."""
+    """Draw a double door with panels below a fanlight."""
     region = drawing.place(DOOR, box)
     region[:] = style.trim
     border = drawing.fine(3)

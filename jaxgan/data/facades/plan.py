@@ -1,6 +1,6 @@
-"""Procedural facades: pairs of a label map and a photo-like picture, drawn rather than downloaded.
+"""Draws procedural facades: pairs of a label map and a photo-like picture.
 
-A facade is planned here: sky, wall, floors and bays, light. `facade_parts` draws the rest.
+This module plans a facade: sky, wall, floors and bays, light. `parts` draws the other parts.
 """
 
 from itertools import pairwise
@@ -64,7 +64,7 @@ def _sky(drawing: Drawing) -> None:
 
 
 def _wall(drawing: Drawing, house: Box) -> Style:
-    """Paint the bare wall in one of three materials and choose what goes with it."""
+    """Paint the bare wall in one of three materials and return a style that matches it."""
     rng = drawing.rng
     region = drawing.place(parts.WALL, house)
     rows, columns = np.mgrid[: region.shape[0], : region.shape[1]]
@@ -100,7 +100,7 @@ def _wall(drawing: Drawing, house: Box) -> Style:
 
 
 def _floors(drawing: Drawing, house: Box, style: Style) -> None:
-    """Divide the wall into floors and bays and furnish them."""
+    """Divide the wall into floors and bays and draw their parts."""
     rng, pixels = drawing.rng, drawing.pixels
     floors, bays = int(rng.integers(3, 6)), int(rng.integers(3, 7))
     eaves = house.top + pixels(rng.uniform(7, 12))
@@ -151,7 +151,7 @@ def _ground_floor(
     *,
     shop: bool,
 ) -> None:
-    """Put one door among shop windows under a sign board, or among plain windows."""
+    """Draw one door among shop windows below a sign, or among plain windows."""
     pixels, height = drawing.pixels, house.bottom - top
     door = drawing.rng.integers(len(edges) - 1)
     if shop:

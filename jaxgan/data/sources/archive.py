@@ -1,4 +1,4 @@
-"""Reads tar and zip archives, which may come from anyone: regular files only, within limits."""
+"""Reads untrusted tar and zip archives: only regular files, within limits."""
 
 import bz2
 import contextlib
@@ -15,17 +15,17 @@ from typing import Any, NamedTuple
 from jaxgan.errors import UserError
 from jaxgan.files import is_full
 
-# Far above all data sets of images that come as one archive; what is larger is an attack.
+# Far above any data set of images in one archive: anything larger is treated as an attack.
 MAX_BYTES = 2**38  # of all files together, after decompression
 MAX_MEMBERS = 2_000_000
-MAX_DEPTH = 32  # folders within each other
-MAX_HEADER = 2**20  # bytes of a tar that are read at once; its headers are kept in memory
+MAX_DEPTH = 32  # of nested folders
+MAX_HEADER = 2**20  # bytes read from a tar at once; tarfile keeps headers in memory
 ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")  # how zip archives start
 COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 
 
 class Member(NamedTuple):
-    """A regular file in an archive, which can be read until the next one is asked for."""
+    """A regular file in an archive, readable until the next one is requested."""
 
     name: str
     size: int
@@ -33,7 +33,7 @@ class Member(NamedTuple):
 
 
 class _Bounded:
-    """A stream that returns at most MAX_HEADER bytes at once: tarfile trusts sizes in headers."""
+    """A stream that limits each read to MAX_HEADER bytes, because tarfile trusts header sizes."""
 
     def __init__(self, stream: Any):
         self._stream = stream
@@ -49,14 +49,15 @@ class _Bounded:
 
 @contextlib.contextmanager
 def open_archive(archive: Path, what: str = "a tar or zip archive") -> Iterator[Iterator[Member]]:
-    """Open an archive and return its files, in its order.
+    """Open an archive and return an iterator over its files, in stored order.
 
     Args:
         archive: A tar or zip archive.
-        what: What it should be, for the message if it is not.
+        what: Description of the expected file, for the error message.
 
     Raises:
-        UserError: On any use, if it is damaged, is too large, or holds links or devices.
+        UserError: If it is damaged, is too large, or holds links or devices. This may be raised
+            while the files are read.
     """
     try:
         with archive.open("rb") as opened:
@@ -65,7 +66,7 @@ def open_archive(archive: Path, what: str = "a tar or zip archive") -> Iterator[
         yield _checked(archive, members)
     except (UserError, MemoryError):
         raise
-    except Exception as error:  # readers of archives raise anything on broken ones
+    except Exception as error:  # archive readers raise any exception on damaged files
         if is_full(error):
             raise
         reason = str(error) or type(error).__name__
@@ -75,10 +76,11 @@ def open_archive(archive: Path, what: str = "a tar or zip archive") -> Iterator[
 
 
 def extract(archive: Path, folder: Path) -> None:
-    """Write the files of an archive below a folder that holds no links.
+    """Extract an archive into a folder that does not contain links.
 
     Raises:
-        UserError: If it is damaged, is too large, or holds what is not a file or a folder in it.
+        UserError: If it is damaged, is too large, or holds links, devices or paths outside of the
+            folder.
     """
     root = folder.resolve()
     with open_archive(archive) as members:
@@ -94,7 +96,7 @@ def extract(archive: Path, folder: Path) -> None:
 
 
 def _checked(archive: Path, members: Iterator[Member | str]) -> Iterator[Member]:
-    """Yield members, within the limits; a mere name is that of a link, a device or the like."""
+    """Yield members and enforce the limits. A string names a member that is not a regular file."""
     size = 0
     for count, member in enumerate(members, 1):
         if isinstance(member, str):
@@ -128,7 +130,7 @@ def _in_tar(archive: Path, start: bytes) -> Iterator[Member | str]:
                     yield Member(entry.name, entry.size, content)
                 elif not entry.isdir():
                     yield entry.name
-            if bounded.last.strip(b"\0"):  # tarfile takes a damaged header for the end
+            if bounded.last.strip(b"\0"):  # tarfile treats a damaged header as the end
                 raise tarfile.ReadError("a header is damaged")
 
 

@@ -17,19 +17,17 @@ PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 
 @dataclass(frozen=True, kw_only=True)
 class CelebA:
-    """The aligned and cropped faces, 178x218, from the file or folder that the user has."""
+    """The aligned and cropped faces, 178x218, from a local file or folder."""
 
     archive: str | None = field(default=None, metadata=FREE)
     """The file img_align_celeba.zip."""
     root: str | None = field(default=None, metadata=FREE)
-    """Its extracted folder, in place of the file."""
+    """The extracted folder of that file, in place of the file."""
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """See `ImageSource.pixels`."""
         return RGB_IMAGE
 
     def prepare(self, data_dir: Path) -> Splits:
-        """See `ImageSource.prepare`."""
         if self.root is not None:
             return prepare_folder(self.root, data_dir, single_images(self.kinds()))
         if self.archive is None:

@@ -16,7 +16,7 @@ from jaxgan.images.kinds import RGB_IMAGE, ImageKind
 from jaxgan.settings.resume import FREE
 from jaxgan.types import Splits
 
-HOST = "https://www.cs.toronto.edu/~kriz"
+CIFAR10_HOST = "https://www.cs.toronto.edu/~kriz"
 FILE = "cifar-10-binary.tar.gz"
 BATCHES = {
     "train": [f"data_batch_{number}.bin" for number in range(1, 6)],
@@ -32,15 +32,13 @@ class CIFAR10:
 
     archive: str | None = field(default=None, metadata=FREE)
     """The file cifar-10-binary.tar.gz, in place of a download."""
-    mirror: str = field(default=HOST, metadata=FREE)
-    """Address below which that file lies."""
+    mirror: str = field(default=CIFAR10_HOST, metadata=FREE)
+    """Base URL of that file."""
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """See `ImageSource.pixels`."""
         return RGB_IMAGE
 
     def prepare(self, data_dir: Path) -> Splits:
-        """See `ImageSource.prepare`."""
         if self.archive is not None:
             file = Path(self.archive).expanduser()
             if not file.is_file():
@@ -51,7 +49,7 @@ class CIFAR10:
         def download_and_build():
             file = download(
                 f"{self.mirror.rstrip('/')}/{FILE}",
-                recorded_sha256("cifar10", f"{HOST}/{FILE}"),
+                recorded_sha256("cifar10", f"{CIFAR10_HOST}/{FILE}"),
                 data_dir / "downloads" / "cifar10",
                 instead=f"--config.data.archive=PATH/{FILE}",
             )
@@ -71,7 +69,7 @@ def _build(archive: Path, data_dir: Path, name: str) -> None:
 
 
 def _read(archive: Path, names: list[str]) -> UInt8[np.ndarray, "count bytes"]:
-    """Return the records of some of the archive's files, one a row."""
+    """Return the records of the named files in an archive, one per row."""
     contents = {}
     with open_archive(archive, FILE) as members:
         for member in members:

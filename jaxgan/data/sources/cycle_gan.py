@@ -12,9 +12,9 @@ from jaxgan.images.kinds import RGB_DOMAINS, ImageKind
 from jaxgan.settings.resume import FREE
 from jaxgan.types import Splits
 
-HOST = "https://efrosgans.eecs.berkeley.edu/cyclegan/datasets"
-# What differs between the data sets: images of the larger domain to train on, which are the steps
-# of an epoch at the paper's batch size, 1. The paper trains on each for 200 epochs.
+CYCLE_GAN_HOST = "https://efrosgans.eecs.berkeley.edu/cyclegan/datasets"
+# Training images in the larger domain of each data set, which are the steps of an epoch at the
+# paper's batch size of 1. The paper trains on each for 200 epochs.
 EPOCHS: Mapping[str, int] = {
     "apple2orange": 1019,  # oranges; 75 MB to download
     "summer2winter_yosemite": 1231,  # summer; 127 MB
@@ -47,25 +47,22 @@ class CycleGANDownload:
         "facades",
         "iphone2dslr_flower",
     ] = "horse2zebra"
-    """Which data set. Steps that a config gives as whole epochs follow from it."""
-    mirror: str = field(default=HOST, metadata=FREE)
-    """Address below which the archive lies, as NAME.zip."""
+    """Which data set. It determines the number of steps in configs that count whole epochs."""
+    mirror: str = field(default=CYCLE_GAN_HOST, metadata=FREE)
+    """Base URL of the archive NAME.zip."""
     archive: str | None = field(default=None, metadata=FREE)
     """The archive as a local file, in place of a download; it is not checked."""
     root: str | None = field(default=None, metadata=FREE)
     """The archive's extracted folder, which holds trainA and trainB, in place of a download."""
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """See `DomainSource.pixels`."""
         return RGB_DOMAINS
 
     @property
     def published_epoch_size(self) -> int:
-        """See `Published.published_epoch_size`."""
         return EPOCHS[self.name]
 
     def prepare(self, data_dir: Path) -> Splits:
-        """See `DomainSource.prepare`."""
         splits = self._prepare(data_dir)
         size = max(len(splits["trainA"]), len(splits["trainB"]))
         if size != self.published_epoch_size:
@@ -79,7 +76,7 @@ class CycleGANDownload:
     def _prepare(self, data_dir: Path) -> Splits:
         if self.root is not None:
             return prepare_folder(self.root, data_dir, unpaired_layout(self.kinds()))
-        sha256 = recorded_sha256("cycle_gan", f"{HOST}/{self.name}.zip")
+        sha256 = recorded_sha256("cycle_gan", f"{CYCLE_GAN_HOST}/{self.name}.zip")
         url = f"{self.mirror.rstrip('/')}/{self.name}.zip"
         name = f"cycle_gan_{self.name}"
         return prepare_archive(

@@ -1,4 +1,4 @@
-"""Data sets from an archive, which is downloaded or lies on disk already."""
+"""Data sets from an archive that is downloaded or already on disk."""
 
 import contextlib
 import shutil
@@ -16,13 +16,13 @@ from jaxgan.data.sources.folder import Layout, build_from_folder, fingerprint
 from jaxgan.errors import UserError
 from jaxgan.types import Splits
 
-TIMEOUT = 20  # seconds without an answer after which a download is given up
-WINDOW = 60  # seconds in which SLOWEST bytes have to come, or it is given up, too
-SLOWEST = 2**16  # far less than any line that is used for data sets brings
+TIMEOUT = 20  # seconds without a response before a download is aborted
+WINDOW = 60  # seconds in which at least SLOWEST bytes must arrive
+SLOWEST = 2**16  # bytes, far fewer than any usable connection transfers
 
 
 class _TooSlow(requests.Timeout):
-    """A server sends so little that a download would take for ever."""
+    """A server sends data too slowly for a download to finish."""
 
 
 def prepare_archive(
@@ -31,15 +31,15 @@ def prepare_archive(
     """Prepare the data set in an archive.
 
     Args:
-        url: Where to download the archive.
-        sha256: Checksum of the download, where there is one.
+        url: URL of the archive.
+        sha256: Checksum of the download, if known.
         archive: The archive on disk, in place of a download.
         name: Name of the data set's folder in `data_dir`.
         data_dir: Folder of all prepared data sets.
-        layout: How images lie in the archive.
+        layout: Layout of the images in the archive.
 
     Raises:
-        UserError: If the archive cannot be had, or is damaged.
+        UserError: If the archive is not available, or is damaged.
     """
     if archive is None:
 
@@ -52,7 +52,7 @@ def prepare_archive(
             try:
                 _build(file, data_dir, name, layout)
             except UserError:
-                file.unlink()  # the next run shall not meet the same damaged file
+                file.unlink()  # so that the next run downloads it again
                 raise
 
         return open_or_prepare(download_and_build, data_dir, name)
@@ -60,7 +60,7 @@ def prepare_archive(
 
 
 def prepare_archive_file(archive: str, name: str, data_dir: Path, layout: Layout) -> Splits:
-    """Prepare the data set in an archive on disk, as `prepare_archive`."""
+    """Prepare the data set in an archive on disk. See `prepare_archive`."""
     file = Path(archive).expanduser()
     if not file.is_file():
         raise UserError(f"there is no file {file}, given as --config.data.archive")
@@ -69,7 +69,7 @@ def prepare_archive_file(archive: str, name: str, data_dir: Path, layout: Layout
 
 
 def recorded_sha256(builder: str, url: str) -> str:
-    """Return the checksum that TFDS records, with a builder of its own, for a download."""
+    """Return the checksum of a download as recorded by a TFDS builder."""
     import tensorflow_datasets as tfds
 
     records = tfds.builder_cls(builder).url_infos or {}
@@ -77,19 +77,19 @@ def recorded_sha256(builder: str, url: str) -> str:
 
 
 def download(url: str, sha256: str | None, folder: Path, instead: str) -> Path:
-    """Download a file, unless it is there already, and return its path.
+    """Download a file unless it exists already, and return its path.
 
     Args:
-        url: Where it is.
-        sha256: Its checksum, where there is one.
-        folder: Where to put it.
-        instead: What to pass on the command line if it cannot be had.
+        url: URL of the file.
+        sha256: Checksum of the file, if known.
+        folder: Folder to store the file in.
+        instead: Command-line option that the error message suggests.
 
     Raises:
-        UserError: If it cannot be had.
+        UserError: If the download fails.
     """
     file = url.rpartition("/")[2]
-    for partial in folder.glob("tmp*"):  # pooch's, of a process that was killed
+    for partial in folder.glob("tmp*"):  # left by pooch in a killed process
         partial.unlink()
     downloader: Any = _fetch
     known_hash = sha256 and f"sha256:{sha256}"
@@ -104,9 +104,9 @@ def download(url: str, sha256: str | None, folder: Path, instead: str) -> Path:
 
 
 def _fetch(url: str, file: str, _: Any) -> None:
-    """Download a file, as pooch's downloaders do, unless that would take for ever.
+    """Download a file like pooch's downloaders do, but abort if it is too slow.
 
-    The timeouts of sockets are between bytes, so that another thread has to watch.
+    Socket timeouts apply only between bytes, so the download runs in a thread that is watched here.
     """
     errors: list[Exception] = []
 
@@ -132,7 +132,7 @@ def _fetch(url: str, file: str, _: Any) -> None:
 
 
 def _build(archive: Path, data_dir: Path, name: str, layout: Layout) -> None:
-    """Write the data set in an archive; the folder it is extracted to is removed again."""
+    """Write the data set in an archive, which is extracted to a temporary folder."""
     with _new_folder(data_dir / f".{name}.extracted") as folder:
         extract(archive, folder)
         found = (path for name in ("train", "trainA") for path in folder.rglob(name))
@@ -149,7 +149,7 @@ def _build(archive: Path, data_dir: Path, name: str, layout: Layout) -> None:
 
 @contextlib.contextmanager
 def _new_folder(folder: Path) -> Iterator[Path]:
-    """Make a folder, in place of one that a killed process left, and remove it in the end."""
+    """Create a folder, replacing one left by a killed process, and remove it at the end."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:

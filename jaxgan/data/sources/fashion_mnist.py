@@ -19,10 +19,10 @@ from jaxgan.images.kinds import ImageKind
 from jaxgan.settings.resume import FREE
 from jaxgan.types import Splits
 
-HOST = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
+FASHION_MNIST_HOST = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
 GRAY_IMAGE = {"image": ImageKind(channels=1)}
 MOST = 16 + 60_000 * 28 * 28  # bytes of a file
-SPLITS = {"train": "train", "test": "t10k"}  # by name of the split, the beginning of its files
+SPLITS = {"train": "train", "test": "t10k"}  # prefixes of the file names, by split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,15 +31,13 @@ class FashionMNIST:
 
     root: str | None = field(default=None, metadata=FREE)
     """Folder of the four original files (Debian's is /usr/share/datasets/fashion-mnist)."""
-    mirror: str = field(default=HOST, metadata=FREE)
-    """Address below which the four files lie."""
+    mirror: str = field(default=FASHION_MNIST_HOST, metadata=FREE)
+    """Base URL of the four files."""
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """See `ImageSource.pixels`."""
         return GRAY_IMAGE
 
     def prepare(self, data_dir: Path) -> Splits:
-        """See `ImageSource.prepare`."""
         if self.root is None:
             build = partial(self._download_and_build, data_dir)
             return open_or_prepare(build, data_dir, "fashion_mnist_png")
@@ -56,7 +54,7 @@ class FashionMNIST:
             for name in _names(prefix):
                 download(
                     f"{self.mirror.rstrip('/')}/{name}",
-                    recorded_sha256("fashion_mnist", f"{HOST}/{name}"),
+                    recorded_sha256("fashion_mnist", f"{FASHION_MNIST_HOST}/{name}"),
                     folder,
                     instead="the folder of all four files as --config.data.root=DIR",
                 )
@@ -78,7 +76,7 @@ def _build(folder: Path, data_dir: Path, name: str) -> None:
 
 
 def _read_idx(file: Path) -> UInt8[np.ndarray, "*shape"]:
-    """Read a file of bytes in the format of MNIST: magic number, sizes, values.
+    """Read a file of bytes in MNIST's IDX format: magic number, sizes, values.
 
     Raises:
         UserError: If it is damaged.

@@ -1,4 +1,4 @@
-"""Folders of images, in any layout, written as prepared data sets."""
+"""Writes folders of images, in any layout, as prepared data sets."""
 
 import hashlib
 import os
@@ -18,16 +18,16 @@ from jaxgan.images.kinds import ImageKind
 from jaxgan.types import Splits
 
 SPLITS = ("train", "val", "test")
-TIFF = (".tif", ".tiff")  # version 0.1 did not read all of them by the same rules
+TIFF = (".tif", ".tiff")  # version 0.1 read some of these files by other rules
 
 
 class FileExample(NamedTuple):
-    """The files of one example, and its name.
+    """The name and the files of one example.
 
     Attributes:
-        name: What it is called.
-        files: Where its images are.
-        pixels: What they are, one for every image.
+        name: Name of the example.
+        files: Its image files.
+        pixels: The kind of each image.
     """
 
     name: str
@@ -36,12 +36,12 @@ class FileExample(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a layout finds below a folder.
+    """The examples that a layout finds below a folder.
 
     Attributes:
         items: The examples of every split.
-        read_as: How a split was read, unless its name says so.
-        left_out: Files of a split that are not in an example, with the reason.
+        read_as: How a split was read, if its name does not say so.
+        left_out: Files of a split that are not in any example, with the reason.
     """
 
     items: dict[str, list[FileExample]]
@@ -60,13 +60,13 @@ class Found(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """How examples lie in a folder.
+    """The layout of examples in a folder.
 
     Attributes:
-        image_names: Names of an example's images.
-        pixels: What its images are, by the name or the domain.
+        image_names: Names of the images of an example.
+        pixels: The kinds of the images, by name or by domain.
         find: Finds the examples below a folder. Raises UserError if there is nothing to train on.
-        read: Turns an item into its images, as deep as their files are. Raises ImageError.
+        read: Reads the images of an example at the depth of their files. Raises ImageError.
     """
 
     image_names: tuple[str, ...]
@@ -76,7 +76,7 @@ class Layout(NamedTuple):
 
 
 def prepare_folder(root: str | None, data_dir: Path, layout: Layout) -> Splits:
-    """Prepare a folder of images, anew when its files change.
+    """Prepare a folder of images. It is prepared again if its files change.
 
     Raises:
         UserError: If no folder is given, or it holds nothing to train on.
@@ -121,7 +121,7 @@ def build_from_folder(root: Path, data_dir: Path, name: str, layout: Layout) -> 
         for item in found.items[split]:
             try:
                 as_read = layout.read(item)
-                files = item.files * (len(as_read) // len(item.files))  # one may hold all images
+                files = item.files * (len(as_read) // len(item.files))  # one file may hold all
                 images = [*map(_convert, files, item.pixels, as_read)]
             except ImageError as error:
                 left_out.append(printable(str(error).removeprefix(os.path.join(root, ""))))
@@ -155,10 +155,10 @@ def build_from_folder(root: Path, data_dir: Path, name: str, layout: Layout) -> 
 
 
 def fingerprint(files: Iterable[Path], use: str = "") -> str:
-    """Return a short text that changes with the names, sizes or times of files, and their use.
+    """Return a short hash of the names, sizes and times of files, and of their use.
 
     Raises:
-        UserError: If a file is not there.
+        UserError: If a file is missing.
     """
     digest = hashlib.sha256(use.encode())
     for file in files:
@@ -166,21 +166,22 @@ def fingerprint(files: Iterable[Path], use: str = "") -> str:
             status = file.stat()
         except FileNotFoundError as error:
             raise UserError(f"{file} was removed just now: run the same command again") from error
-        # A copy may keep the time of its content, but not that of its change (ctime).
+        # A copy may preserve the modification time, but not the change time (ctime).
         times = f"{status.st_mtime_ns}\0{status.st_ctime_ns}"
         digest.update(os.fsencode(file.resolve()) + f"\0{status.st_size}\0{times}\0".encode())
     return digest.hexdigest()[:16]
 
 
 def visible_files(folder: Path) -> list[Path]:
-    """Return the files below a folder, sorted by path; hidden files and folders do not count.
+    """Return the files below a folder, sorted by path, except hidden files and folders.
 
-    Links to folders are followed, except to one that the link lies in. No folder is read twice.
+    Links to folders are followed, except links to a folder that contains them. No folder is read
+    twice.
     """
     files: list[Path] = []
     seen: set[Path] = set()
     starts = [folder]
-    for start in starts:  # which grows: links come last, so that a folder keeps its own name
+    for start in starts:  # the list grows: links come last, so a folder keeps its own name
         for path, folders, names in os.walk(start):
             parent, real = Path(path), Path(path).resolve()
             if real in seen:
@@ -191,34 +192,34 @@ def visible_files(folder: Path) -> list[Path]:
             links = [parent / name for name in folders if (parent / name).is_symlink()]
             starts += [link for link in links if not real.is_relative_to(link.resolve())]
             files += [parent / name for name in names if not name.startswith(".")]
-    existing = (file for file in files if file.exists())  # named pipes too: reading refuses them
+    existing = (file for file in files if file.exists())  # named pipes too: readers reject them
     return sorted(existing, key=lambda file: relative_name(file, folder).split("/"))
 
 
 def relative_name(file: Path, folder: Path) -> str:
-    """Return a file's path below a folder, equal on all systems: with slashes, and in NFC.
+    """Return a file's path relative to a folder, the same on all systems: with slashes, in NFC.
 
-    macOS may write an accented letter as two characters (NFD), where other systems write one.
-    Bytes that are not UTF-8 are escaped.
+    macOS may write an accented letter as two characters (NFD). Bytes that are not UTF-8 are
+    escaped.
     """
     return unicodedata.normalize("NFC", printable(file.relative_to(folder).as_posix()))
 
 
 def domain_folders(root: Path, split: str) -> tuple[Path, Path]:
-    """Return the folders of A and B of a split, or where they should be.
+    """Return the folders A and B of a split, or splitA and splitB if there are none.
 
     They are splitA and splitB, or split/A and split/B, or split/a and split/b.
     """
-    apart = root / f"{split}A", root / f"{split}B"
-    for a, b in (apart, *((root / split / a, root / split / b) for a, b in ("AB", "ab"))):
-        # Some file systems find A under the name of a, too.
+    default = root / f"{split}A", root / f"{split}B"
+    for a, b in (default, *((root / split / a, root / split / b) for a, b in ("AB", "ab"))):
+        # Case-insensitive file systems also find A under the name a.
         if a.is_dir() and b.is_dir() and {a.name, b.name} <= {*os.listdir(a.parent)}:
             return a, b
-    return apart
+    return default
 
 
 def outside(root: Path, split: str, folders: tuple[Path, Path]) -> dict[Path, str]:
-    """Return the files of a split's own folder that are in neither of A and B in it, and why."""
+    """Return the files in a split's folder that are neither in its A nor in its B, and why."""
     a, b = folders
     if a.parent != root / split:
         return {}
@@ -229,9 +230,9 @@ def outside(root: Path, split: str, folders: tuple[Path, Path]) -> dict[Path, st
     }
 
 
-def is_png(pixels: ImageKind) -> bool:
-    """Return whether images of a kind are kept as PNG."""
-    return pixels.channels == 3 and pixels.dtype == "uint8"
+def is_png(kind: ImageKind) -> bool:
+    """Return whether images of a kind are stored as PNG."""
+    return kind.channels == 3 and kind.dtype == "uint8"
 
 
 def is_image(file: Path) -> bool:
@@ -245,25 +246,25 @@ def is_image(file: Path) -> bool:
 
 @contextmanager
 def _naming(file: Path) -> Iterator[None]:
-    """Name the file in the message of an ImageError."""
+    """Add the name of the file to the message of an ImageError."""
     try:
         yield
     except ImageError as error:
         raise ImageError(f"{file}: {error}") from error
 
 
-def read_file(file: Path, pixels: ImageKind) -> RawImage:
-    """Read an image with the channels of a kind, as deep as the file is.
+def read_file(file: Path, kind: ImageKind) -> RawImage:
+    """Read an image with the channels of a kind, at the depth of the file.
 
     Raises:
         ImageError: If that fails; the message names the file.
     """
     with _naming(file):
-        return read_image(file, pixels.channels, pixels.nodata)
+        return read_image(file, kind.channels, kind.nodata)
 
 
 def read_one(item: FileExample) -> list[RawImage]:
-    """Read the image of an item that has one.
+    """Read the image of an example that has only one.
 
     Raises:
         ImageError: If that fails; the message names the file.
@@ -272,10 +273,10 @@ def read_one(item: FileExample) -> list[RawImage]:
 
 
 def _convert(file: Path, kind: ImageKind, image: RawImage) -> RawImage:
-    """Return an image as deep as its kind is.
+    """Convert an image to a kind.
 
     Raises:
-        ImageError: If it is not of this kind; the message names the file.
+        ImageError: If the image does not fit the kind; the message names the file.
     """
     with _naming(file):
         converted = kind.convert(image)

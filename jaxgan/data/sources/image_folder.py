@@ -1,4 +1,4 @@
-"""Own images from a folder."""
+"""Your own images, from a folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,32 +26,31 @@ from jaxgan.types import Splits
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFolder:
-    """Own images: all below `root`, or those below `root/train`, `root/val` and `root/test`.
+    """Your own images: all below `root`, or those below `root/train`, `root/val` and `root/test`.
 
-    Folders of these names are splits if there are images in no other place; else they are classes.
-    A folder in between names the class of its images, for those who measure by classes.
+    Folders with these names are splits if there are no images elsewhere; otherwise they are
+    classes. A folder below `root` or a split names the class of its images, for metrics that use
+    classes.
     """
 
     root: str | None = field(default=None, metadata=FREE)
     """Folder that holds the images."""
     image: ImageKind = RGB
-    """What the images are."""
+    """Kind of the images."""
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """See `ImageSource.pixels`."""
         return {"image": self.image}
 
     def prepare(self, data_dir: Path) -> Splits:
-        """See `ImageSource.prepare`."""
         return prepare_folder(self.root, data_dir, single_images(self.kinds()))
 
 
-def single_images(pixels: Mapping[str, ImageKind]) -> Layout:
+def single_images(kinds: Mapping[str, ImageKind]) -> Layout:
     """Return the layout of single images of this kind."""
-    return Layout(("image",), pixels, partial(_find, pixels=tuple(pixels.values())), read_one)
+    return Layout(("image",), kinds, partial(_find, kinds=tuple(kinds.values())), read_one)
 
 
-def _find(root: Path, pixels: tuple[ImageKind, ...]) -> Found:
+def _find(root: Path, kinds: tuple[ImageKind, ...]) -> Found:
     splits = {split: root / split for split in SPLITS if (root / split).is_dir()}
     files = visible_files(root)
     places = {file: file.relative_to(root).parts[:-1] for file in files}
@@ -65,7 +64,7 @@ def _find(root: Path, pixels: tuple[ImageKind, ...]) -> Found:
         of_classes = f", of classes {shorten(classes, ', ')}" if classes else ""
         read_as = {"train": f"all images{of_classes}"}
     items = {
-        split: [FileExample(relative_name(file, splits[split]), (file,), pixels) for file in files]
+        split: [FileExample(relative_name(file, splits[split]), (file,), kinds) for file in files]
         for split, files in found.items()
         if files
     }

@@ -1,4 +1,4 @@
-"""Own pairs of images, from folders."""
+"""Your own pairs of images, from folders."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -28,35 +28,33 @@ from jaxgan.types import Splits
 
 @dataclass(frozen=True, kw_only=True)
 class PairedFolder:
-    """Own images, in one of two layouts, each also with val and test in place of train.
+    """Your own pairs of images, in one of two layouts; val and test work like train.
 
     `root/train` holds pictures with A on the left and B on the right; or `root/trainA` and
-    `root/trainB` hold images that belong together by file name, extension aside. These two may also
-    be `root/train/A` and `root/train/B`, or `root/train/a` and `root/train/b`.
+    `root/trainB` hold images that are matched by file name without extension. These two may also be
+    `root/train/A` and `root/train/B`, or `root/train/a` and `root/train/b`.
     """
 
     root: str | None = field(default=None, metadata=FREE)
     """Folder that holds train, or trainA and trainB."""
     a: ImageKind = RGB
-    """What the images A are."""
+    """Kind of the images A."""
     b: ImageKind = RGB
-    """What the images B are."""
+    """Kind of the images B."""
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """See `PairSource.pixels`."""
         return {"a": self.a, "b": self.b}
 
     def prepare(self, data_dir: Path) -> Splits:
-        """See `PairSource.prepare`."""
         return prepare_folder(self.root, data_dir, paired_layout(self.kinds()))
 
 
-def paired_layout(pixels: Mapping[str, ImageKind]) -> Layout:
+def paired_layout(kinds: Mapping[str, ImageKind]) -> Layout:
     """Return the layout of pairs `a` and `b` of these kinds."""
-    return Layout(("a", "b"), pixels, partial(_find, pixels=tuple(pixels.values())), _read)
+    return Layout(("a", "b"), kinds, partial(_find, kinds=tuple(kinds.values())), _read)
 
 
-def _find(root: Path, pixels: tuple[ImageKind, ...]) -> Found:
+def _find(root: Path, kinds: tuple[ImageKind, ...]) -> Found:
     found = Found({}, {}, {})
     for split in SPLITS:
         folder, (a, b) = root / split, domain_folders(root, split)
@@ -66,10 +64,10 @@ def _find(root: Path, pixels: tuple[ImageKind, ...]) -> Found:
             found.left_out.update(dict.fromkeys(halves, "the folder of the other half is missing"))
             pictures = (file for file in files if file not in found.left_out)
             named = _by_name(folder, pictures, found.left_out)
-            items = [FileExample(name, (file,), pixels) for name, file in named.items()]
+            items = [FileExample(name, (file,), kinds) for name, file in named.items()]
             read_as = f"pictures in {split}, A left and B right"
         elif a.is_dir() and b.is_dir():
-            items = _match(root, a, b, pixels, found.left_out)
+            items = _match(root, a, b, kinds, found.left_out)
             found.left_out.update(outside(root, split, (a, b)))
             read_as = f"pairs from {relative_name(a, root)} and {relative_name(b, root)}"
         else:
@@ -89,18 +87,18 @@ def _find(root: Path, pixels: tuple[ImageKind, ...]) -> Found:
 
 
 def _match(
-    root: Path, a: Path, b: Path, pixels: tuple[ImageKind, ...], left_out: dict[Path, str]
+    root: Path, a: Path, b: Path, kinds: tuple[ImageKind, ...], left_out: dict[Path, str]
 ) -> list[FileExample]:
-    """Return the pairs of two folders, and note the files without a partner."""
+    """Return the pairs from two folders, and add files without a partner to `left_out`."""
     in_a, in_b = (_by_name(side, visible_files(side), left_out) for side in (a, b))
     for files, others, other in ((in_a, in_b, b), (in_b, in_a, a)):
         reason = f"no partner in {relative_name(other, root)}"
         left_out.update({files[name]: reason for name in files if name not in others})
-    return [FileExample(name, (in_a[name], in_b[name]), pixels) for name in in_a if name in in_b]
+    return [FileExample(name, (in_a[name], in_b[name]), kinds) for name in in_a if name in in_b]
 
 
 def _by_name(folder: Path, files: Iterable[Path], left_out: dict[Path, str]) -> dict[str, Path]:
-    """Return a folder's files by their path without extension."""
+    """Return files by their path without extension, and add duplicates to `left_out`."""
     named: dict[str, Path] = {}
     for file in files:
         name = relative_name(file.with_suffix(""), folder)

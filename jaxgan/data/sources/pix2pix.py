@@ -12,7 +12,7 @@ from jaxgan.images.kinds import RGB_DOMAINS, ImageKind
 from jaxgan.settings.resume import FREE
 from jaxgan.types import Splits
 
-HOST = "https://efrosgans.eecs.berkeley.edu/pix2pix/datasets"
+PIX2PIX_HOST = "https://efrosgans.eecs.berkeley.edu/pix2pix/datasets"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,22 +23,20 @@ class Pix2pixDownload:
         "facades"
     )
     """Which data set."""
-    mirror: str = field(default=HOST, metadata=FREE)
-    """Address below which the archive lies, as NAME.tar.gz."""
+    mirror: str = field(default=PIX2PIX_HOST, metadata=FREE)
+    """Base URL of the archive NAME.tar.gz."""
     archive: str | None = field(default=None, metadata=FREE)
     """The archive as a local file, in place of a download."""
     root: str | None = field(default=None, metadata=FREE)
     """The archive's extracted folder, which holds train, in place of a download."""
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """See `PairSource.pixels`."""
         return RGB_DOMAINS
 
     def prepare(self, data_dir: Path) -> Splits:
-        """See `PairSource.prepare`."""
         if self.root is not None:
             return prepare_folder(self.root, data_dir, paired_layout(self.kinds()))
         url = f"{self.mirror.rstrip('/')}/{self.name}.tar.gz"
         name = f"pix2pix_{self.name}"
-        # The authors publish no checksums.
+        # The authors do not publish checksums.
         return prepare_archive(url, None, self.archive, name, data_dir, paired_layout(self.kinds()))

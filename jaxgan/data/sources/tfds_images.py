@@ -1,4 +1,4 @@
-"""Any data set of images that TFDS has prepared."""
+"""Data sets of images prepared by TFDS."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,18 +12,17 @@ from jaxgan.types import Splits
 
 @dataclass(frozen=True, kw_only=True)
 class TFDSImages:
-    """A data set of TFDS whose records hold an `image`, prepared in `data_dir`.
+    """A TFDS data set whose records hold an `image`, prepared in `data_dir`.
 
-    It is read as ArrayRecord, or as Parquet where array_record is missing.
+    Its format is ArrayRecord, or Parquet where array_record is not installed.
     """
 
     name: str
-    """Its name, with a config and version if there are several: mnist, lsun/bedroom, ..."""
+    """Name of the data set, with config and version if there are several: mnist, lsun/bedroom."""
     image: ImageKind = RGB
-    """What the images are."""
+    """Kind of the images."""
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """See `ImageSource.pixels`."""
         return {"image": self.image}
 
     @property
@@ -31,8 +30,7 @@ class TFDSImages:
         return f"prepare {self.name} with TFDS again"
 
     def prepare(self, data_dir: Path) -> Splits:
-        """See `ImageSource.prepare`."""
-        import tensorflow_datasets as tfds  # takes longer to import than a command line
+        import tensorflow_datasets as tfds  # slow to import
 
         form = file_format()
         try:
@@ -40,7 +38,7 @@ class TFDSImages:
         except (tfds.core.DatasetNotFoundError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"TFDS has no data set {self.name} ({reason})") from error
-        except Exception as error:  # TFDS raises anything on damaged files
+        except Exception as error:  # TFDS raises any exception on damaged files
             raise unreadable(f"{self.name} in {data_dir}", error, self._remedy) from error
         features = builder.info.features
         if not isinstance(features, tfds.features.FeaturesDict) or "image" not in features:

@@ -1,4 +1,4 @@
-"""Own images of two domains that are no pairs, from folders."""
+"""Your own unpaired images of two domains, from folders."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from jaxgan.types import Splits
 
 @dataclass(frozen=True, kw_only=True)
 class UnpairedFolder:
-    """Own images: `root/trainA` and `root/trainB`, and optionally the same with val and test.
+    """Your own images in `root/trainA` and `root/trainB`; val and test are optional.
 
     These two may also be `root/train/A` and `root/train/B`, or `root/train/a` and `root/train/b`.
     """
@@ -33,31 +33,29 @@ class UnpairedFolder:
     root: str | None = field(default=None, metadata=FREE)
     """Folder that holds trainA and trainB."""
     a: ImageKind = RGB
-    """What the images A are."""
+    """Kind of the images A."""
     b: ImageKind = RGB
-    """What the images B are."""
+    """Kind of the images B."""
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """See `DomainSource.pixels`."""
         return {"a": self.a, "b": self.b}
 
     def prepare(self, data_dir: Path) -> Splits:
-        """See `DomainSource.prepare`."""
         return prepare_folder(self.root, data_dir, unpaired_layout(self.kinds()))
 
 
-def unpaired_layout(pixels: Mapping[str, ImageKind]) -> Layout:
+def unpaired_layout(kinds: Mapping[str, ImageKind]) -> Layout:
     """Return the layout of two domains `a` and `b` of these kinds."""
-    return Layout(("image",), pixels, partial(_find, pixels=pixels), read_one)
+    return Layout(("image",), kinds, partial(_find, kinds=kinds), read_one)
 
 
-def _find(root: Path, pixels: Mapping[str, ImageKind]) -> Found:
+def _find(root: Path, kinds: Mapping[str, ImageKind]) -> Found:
     found = Found({}, {}, {})
     for split in SPLITS:
         folders = domain_folders(root, split)
         found.left_out.update(outside(root, split, folders))
         for domain, folder in zip("AB", folders, strict=True):
-            kind = (pixels[domain.lower()],)
+            kind = (kinds[domain.lower()],)
             items = [
                 FileExample(relative_name(file, folder), (file,), kind)
                 for file in visible_files(folder)
