@@ -1,7 +1,7 @@
 """DCGAN on faces of CelebA, at 64x64.
 
-Paper:    Radford et al. 2016, arXiv 1511.06434, section 4 (other faces); batch size 128, 5 epochs
-          and a square center crop as in PyTorch's tutorial.
+Paper:    Radford et al. 2016, arXiv 1511.06434, section 4 (on other faces); batch size 128, 5
+          epochs and a square center crop as in PyTorch's tutorial.
 Run:      python train.py --config configs/dcgan_celeba64.py --config.data.archive=FILE
 Data:     FILE is your img_align_celeba.zip (1.4 GB); or its extracted folder as --config.data.root;
           prepared once, which takes about 15 GB of disk.

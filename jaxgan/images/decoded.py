@@ -36,7 +36,7 @@ def turned(size: Sequence[int], orientation: int) -> Sequence[int]:
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Rotate and flip an image by its orientation tag, if Pillow cannot read the image."""
+    """Rotate and flip an image by its orientation tag, for formats that Pillow does not decode."""
     if orientation in SIDEWAYS:
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

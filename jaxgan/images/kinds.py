@@ -36,7 +36,7 @@ class ImageKind:
             "floats need a value_range: the values that become -1 and 1",
         )
         low, high = self.bounds
-        # They must be different in float32.
+        # The bounds must differ in float32, too.
         distinct = np.subtract(high, low, dtype=np.float32) > 1e-9
         require(bool(distinct), "the first of value_range must be below the second")
         require(self.nodata is None or self.dtype == "float32", "nodata needs dtype=float32")

@@ -85,9 +85,9 @@ def test_json_cannot_name_code_to_import():
 
 def test_own_classes_are_read_if_they_are_given():
     plain = to_json((Mine(size=3), Mine()))
-    assert plain[0] == {"type": "test_config_json:Mine", "size": 3}
+    assert plain[0] == {"type": "test_stored:Mine", "size": 3}
     assert from_json(plain, own_classes(Mine())) == (Mine(size=3), Mine())
-    with pytest.raises(UserError, match="'test_config_json:Mine': name the config file"):
+    with pytest.raises(UserError, match="'test_stored:Mine': name the config file"):
         from_json(plain)
 
 

@@ -206,9 +206,9 @@ def relative_name(file: Path, folder: Path) -> str:
 
 
 def domain_folders(root: Path, split: str) -> tuple[Path, Path]:
-    """Return the folders A and B of a split, or splitA and splitB if there are none.
+    """Return the folders A and B of a split, or their default paths if there are none.
 
-    They are splitA and splitB, or split/A and split/B, or split/a and split/b.
+    They are splitA and splitB (the default), or split/A and split/B, or split/a and split/b.
     """
     default = root / f"{split}A", root / f"{split}B"
     for a, b in (default, *((root / split / a, root / split / b) for a, b in ("AB", "ab"))):
