@@ -99,7 +99,6 @@ class ShardedMethod:
     def train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
     ) -> tuple[TrainState, Metrics]:
-        """See `Method.train_step`."""
         whole = self._sharding("direction") if self._is_split else self.replicated
         params = jax.lax.with_sharding_constraint(state.params, whole)
         batch = jax.lax.with_sharding_constraint(batch, self._sharding(BATCH, "spatial"))

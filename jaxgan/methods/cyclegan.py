@@ -114,14 +114,12 @@ class CycleGAN:
         require(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
 
     def resolve(self, batch_spec: Spec, steps: int) -> "CycleGAN":
-        """See `Method.resolve`."""
         depth = self.depth
         if self.generator == "unet":
             depth = depth or choose_depth(*batch_spec["a"].shape[1:3])
         return dataclasses.replace(self, depth=depth, schedule=self.schedule.over(steps))
 
     def init(self, key: PRNGKeyArray, batch_spec: Spec) -> TrainState:
-        """See `Method.init`."""
         a, b = batch_spec["a"].shape, batch_spec["b"].shape
         if a[:3] != b[:3]:
             raise ValueError(
@@ -147,7 +145,6 @@ class CycleGAN:
     def train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
     ) -> tuple[TrainState, Metrics]:
-        """See `Method.train_step`."""
         a, b = batch["a"], batch["b"]
         gan, parts = ADVERSARIAL_LOSSES[self.adversarial_loss], self.compute.accumulate
         identity = self.lambda_identity > 0 and a.shape[-1] == b.shape[-1]
@@ -236,17 +233,14 @@ class CycleGAN:
         return run(network, state.params[name], state.batch_stats[name], images)[0]
 
     def split(self, state: TrainState) -> TrainState:
-        """See `Splittable.split`."""
         return cyclegan_directions.stack(state)
 
     def join(self, state: TrainState) -> TrainState:
-        """See `Splittable.join`."""
         return cyclegan_directions.unstack(state)
 
     def split_train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray, mesh: Mesh
     ) -> tuple[TrainState, Metrics]:
-        """See `Splittable.split_train_step`."""
         return cyclegan_directions.train_step(self, state, batch, key, mesh)
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
@@ -275,21 +269,17 @@ class CycleGAN:
 
     @property
     def paired(self) -> bool:
-        """See `TranslatesImages.paired`."""
         return False
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """See `TranslatesImages.directions`."""
         return DIRECTIONS
 
     def source_and_target(self, direction: str) -> tuple[str, str]:
-        """See `TranslatesImages.domains`."""
         source, target = direction
         return source, target
 
     def trained_generator(self, state: TrainState, direction: str) -> TrainedGenerator:
-        """See `TranslatesImages.translator`."""
         name = f"generator_{direction}"
         params = state.params[name]
         generator = self.make_generator(params["output"]["bias"].size)

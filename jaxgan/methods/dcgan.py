@@ -85,13 +85,11 @@ class DCGAN:
         require(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
 
     def resolve(self, batch_spec: Spec, steps: int) -> "DCGAN":
-        """See `Method.resolve`."""
         image_size = self.image_size or batch_spec["image"].shape[1]
         schedule = self.schedule.over(steps)
         return dataclasses.replace(self, image_size=image_size, schedule=schedule)
 
     def init(self, key: PRNGKeyArray, batch_spec: Spec) -> TrainState:
-        """See `Method.init`."""
         batch_size, height, width, channels = batch_spec["image"].shape
         if (height, width) != (self.image_size, self.image_size):
             raise ValueError(
@@ -112,7 +110,6 @@ class DCGAN:
     def train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
     ) -> tuple[TrainState, Metrics]:
-        """See `Method.train_step`."""
         real = batch["image"]
         gan, parts = ADVERSARIAL_LOSSES[self.adversarial_loss], self.compute.accumulate
         generator, discriminator = self.make_generator(real.shape[-1]), self.make_discriminator()
@@ -189,7 +186,6 @@ class DCGAN:
         return images
 
     def represent(self, state: TrainState, images: Images) -> list[Float[Array, "batch _ _ _"]]:
-        """See `Representing.represent`."""
         name = "discriminator"
         return represent(
             self.make_discriminator(), state.params[name], state.batch_stats[name], images

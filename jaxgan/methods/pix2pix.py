@@ -78,12 +78,10 @@ class Pix2pix:
         require(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
 
     def resolve(self, batch_spec: Spec, steps: int) -> "Pix2pix":
-        """See `Method.resolve`."""
         depth = self.depth or choose_depth(*batch_spec["input"].shape[1:3])
         return dataclasses.replace(self, depth=depth, schedule=self.schedule.over(steps))
 
     def init(self, key: PRNGKeyArray, batch_spec: Spec) -> TrainState:
-        """See `Method.init`."""
         x, y = batch_spec["input"].shape, batch_spec["target"].shape
         return init_state(
             key,
@@ -98,7 +96,6 @@ class Pix2pix:
     def train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
     ) -> tuple[TrainState, Metrics]:
-        """See `Method.train_step`."""
         x, y = batch["input"], batch["target"]
         gan, parts = ADVERSARIAL_LOSSES[self.adversarial_loss], self.compute.accumulate
         generator, discriminator = self.make_generator(y.shape[-1]), self.make_discriminator()
@@ -164,20 +161,16 @@ class Pix2pix:
 
     @property
     def paired(self) -> bool:
-        """See `TranslatesImages.paired`."""
         return True
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """See `TranslatesImages.directions`."""
         return ("input_to_target",)
 
     def source_and_target(self, direction: str) -> tuple[str, str]:
-        """See `TranslatesImages.domains`."""
         return "input", "target"
 
     def trained_generator(self, state: TrainState, direction: str) -> TrainedGenerator:
-        """See `TranslatesImages.translator`."""
         params = state.params["generator"]
         return TrainedGenerator(
             params,
