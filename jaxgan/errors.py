@@ -1,9 +1,9 @@
-"""What goes wrong, where a user can mend it."""
+"""Errors that a user can fix."""
 
 
 class UserError(Exception):
-    """Something the user can mend. The message is one line: what is wrong, and what to do."""
+    """An error that a user can fix. The message is one line: what is wrong and what to do."""
 
 
 class ImageError(Exception):
-    """A file that cannot be used as an image; the message says why."""
+    """A file that cannot be used as an image. The message says why."""

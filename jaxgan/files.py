@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, their names in print, and locks."""
+"""Atomic writes, printable file names, and locks."""
 
 import contextlib
 import errno
@@ -14,7 +14,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def is_full(error: Exception) -> bool:
-    """Return whether an error says that a disk, a quota or a limit on files is exhausted."""
+    """Return whether an error means a full disk, quota or file size limit."""
     return isinstance(error, OSError) and error.errno in FULL
 
 
@@ -25,14 +25,16 @@ def replacing(file: Path) -> Iterator[io.BufferedRandom]:
     Until then, and after an error or a crash, the name stands for what it did before. A link of
     this name is replaced, and what it leads to stays as it is.
     """
-    name = hashlib.sha256(os.fsencode(file.name)).hexdigest()[:16]  # short, whatever the file's is
+    name = hashlib.sha256(os.fsencode(file.name)).hexdigest()[
+        :16
+    ]  # short even if the file name is long
     partial = file.with_name(f".{name}.partial")
     partial.unlink(missing_ok=True)  # left by a process that was killed
     try:
         with partial.open("x+b") as opened:
             yield opened
             opened.flush()
-            os.fsync(opened.fileno())  # else a power cut may leave the new name to an empty file
+            os.fsync(opened.fileno())  # otherwise a power cut may leave an empty file
         partial.replace(file)
     except BaseException:
         partial.unlink(missing_ok=True)
@@ -40,13 +42,13 @@ def replacing(file: Path) -> Iterator[io.BufferedRandom]:
 
 
 def write_text(file: Path, text: str) -> None:
-    """Write a file, see `replacing`."""
+    """Write a text file atomically."""
     with replacing(file) as opened:
         opened.write(text.encode())
 
 
 def printable(path: PurePath | str) -> str:
-    """Return a path as text of one line, with escapes for bytes that are not UTF-8."""
+    """Return a path as one line of text, with bytes that are not UTF-8 escaped."""
     text = os.fsencode(path).decode(errors="backslashreplace")
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()

@@ -1,7 +1,6 @@
-"""The types every part of jaxgan shares.
+"""Types and protocols that all packages share.
 
-Images are NHWC. On their way to the device they are as deep as their files; inside a method they
-are float32 in [-1, 1].
+Images are NHWC. Raw batches have the data type of their files; a method gets float32 in [-1, 1].
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,17 +23,17 @@ RawBatch = Mapping[str, Shaped[Any, "batch _ _ _"]]
 RawBatches = Mapping[str, Shaped[Any, "steps batch _ _ _"]]
 Example = Mapping[str, Shaped[np.ndarray, "_ _ _"]]
 Spec = Mapping[str, jax.ShapeDtypeStruct]
-Splits = Mapping[str, Sequence[Any]]  # records, by name of the split, read at random
+Splits = Mapping[str, Sequence[Any]]  # records by name of the split, with random access
 Metrics = dict[str, Float[Array, ""]]
 StepMetrics = dict[str, Float[Array, " steps"]]
 
 
 class HeldOut(NamedTuple):
-    """Examples that a model is shown or measured on.
+    """Examples for samples and evaluation.
 
     Attributes:
-        batches: The examples, in batches of one size each.
-        total: How many examples there are to choose from.
+        batches: The examples, in batches of images of equal size.
+        total: Number of examples in the split.
         split: Name of the split they come from.
     """
 
@@ -45,17 +44,17 @@ class HeldOut(NamedTuple):
 
 @struct.dataclass
 class TrainState:
-    """All that training carries from one step to the next, in arrays: a checkpoint is the whole.
+    """The whole state of training, as arrays. A checkpoint holds all of it.
 
     Attributes:
         step: Steps taken so far, a scalar int32.
         params: Dict of parameters by network name (`generator`, `discriminator`, ...).
         batch_stats: Dict of running batch-norm statistics by network name.
         opt_state: Dict of optimizer states by network name.
-        memory: Dict of what else a method carries, such as image pools.
+        memory: Dict of other state of a method, such as image pools.
     """
 
-    # Unannotated within: JAX and Orbax also build this tree of shapes, shardings and options.
+    # No array types here: JAX and Orbax also build this tree from shapes, shardings and options.
     step: Any
     params: PyTree
     batch_stats: PyTree
@@ -65,19 +64,19 @@ class TrainState:
 
 @runtime_checkable
 class Method(Protocol):
-    """One GAN: a frozen dataclass of hyperparameters with pure methods, each safe to `jit`."""
+    """One GAN: a frozen dataclass of hyperparameters with pure methods, which can be jitted."""
 
     def resolve(self, batch_spec: Spec, steps: int) -> "Method":
-        """Return the method with the settings filled in that follow from images and run.
+        """Return the method with all settings that depend on the images and the run filled in.
 
-        The other methods expect a method without such gaps.
+        The other functions need a resolved method.
 
         Args:
             batch_spec: Shapes and dtypes of the batches that `train_step` will get.
-            steps: Length of the run.
+            steps: Length of the run, in steps.
 
         Raises:
-            ValueError: If no setting fits images of these shapes.
+            ValueError: If no settings fit images of these shapes.
         """
         ...
 
@@ -85,7 +84,7 @@ class Method(Protocol):
         """Return the state before the first step.
 
         Args:
-            key: Root of all initial weights; each network draws from a key of its own.
+            key: Key for all initial weights. Each network uses its own key.
             batch_spec: Shapes and dtypes of the batches that `train_step` will get.
 
         Raises:
@@ -99,35 +98,35 @@ class Method(Protocol):
         """Update every network once.
 
         Args:
-            state: State before the step; the returned one has the same tree, shapes and dtypes.
+            state: State before the step. The returned state has the same tree, shapes and dtypes.
             batch: Images in [-1, 1].
-            key: Fresh randomness for this step alone.
+            key: Key for this step only.
 
         Returns:
-            The state after the step, and metrics by name: `loss/...` for terms as they enter the
-            total, `warning/...` for what should be zero and is shown when it is not.
+            The state after the step, and metrics by name: `loss/...` for weighted terms of a loss,
+            `warning/...` for values that are reported unless they are zero.
         """
         ...
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
-        """Return named images in [-1, 1], in the order in which to show them side by side."""
+        """Return named images in [-1, 1], in the order of the columns of a sample grid."""
         ...
 
 
 @runtime_checkable
 class Schedule(Protocol):
-    """Scales a learning rate over time."""
+    """A learning-rate schedule."""
 
     def over(self, steps: int) -> "Schedule":
-        """Return this schedule for a run of a number of steps, which fills in what is None."""
+        """Return this schedule for a run of `steps` steps, with all None fields filled in."""
         ...
 
     def end(self) -> int | None:
-        """The step at which the learning rate reaches zero; None if it never does."""
+        """Return the step at which the learning rate reaches zero, or None if it never does."""
         ...
 
     def scale(self, learning_rate: float) -> optax.Schedule:
-        """Return the learning rate as a function of the number of steps taken.
+        """Return the learning rate as a function of the step.
 
         Raises:
             ValueError: If the schedule depends on the length of the run: call `over` first.
@@ -141,30 +140,30 @@ class Scheduled(Protocol):
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate at its highest."""
+        """The maximum learning rate."""
         ...
 
     @property
     def schedule(self) -> Schedule:
-        """How it changes over the steps."""
+        """How the learning rate changes over the steps."""
         ...
 
 
 @runtime_checkable
 class GeneratesImages(Protocol):
-    """A method that makes images out of latent vectors."""
+    """A method that generates images from latent vectors."""
 
     def draw_latents(self, key: PRNGKeyArray, count: int) -> Float[Array, "{count} latent_dim"]:
         """Return random latent vectors."""
         ...
 
     def generate(self, state: TrainState, latents: Float[Array, "batch latent_dim"]) -> Images:
-        """Return the images of latent vectors, in [-1, 1]; none depends on the others."""
+        """Return images in [-1, 1]. Each depends only on its own latent vector."""
         ...
 
 
 class Evaluated(NamedTuple):
-    """What was measured on a model: metrics by name, and a score that is better if higher."""
+    """Results of an evaluation: metrics by name, and a score (higher is better)."""
 
     values: Mapping[str, float]
     score: float
@@ -172,13 +171,13 @@ class Evaluated(NamedTuple):
 
 @struct.dataclass
 class TrainedGenerator:
-    """A generator of images out of images, with its weights and how it is used after training.
+    """An image-to-image generator with its weights, and how it is used after training.
 
     Attributes:
         params: Its parameters.
         batch_stats: Its running statistics; empty without batch norm.
-        network: The module, which says by `multiple` and `smallest` what sizes it takes.
-        dropout: Whether dropout stays on, if it has any.
+        network: The module. Its `multiple` and `smallest` say which image sizes it accepts.
+        dropout: Whether dropout stays on.
         use_running_average: Whether batch norm uses its running statistics.
     """
 
@@ -191,20 +190,20 @@ class TrainedGenerator:
 
 @runtime_checkable
 class TranslatesImages(Protocol):
-    """A method that makes images out of images."""
+    """A method that translates images."""
 
     @property
     def paired(self) -> bool:
-        """Whether the images of an example belong together, so that there is a right output."""
+        """Whether each input has a target."""
         ...
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """Names of the directions in which it translates."""
+        """Names of the directions of translation."""
         ...
 
     def source_and_target(self, direction: str) -> tuple[str, str]:
-        """Return the names, in a batch, of what is translated and of what it is to look like."""
+        """Return the names of the input images and of the target domain in a batch."""
         ...
 
     def trained_generator(self, state: TrainState, direction: str) -> TrainedGenerator:
@@ -214,7 +213,7 @@ class TranslatesImages(Protocol):
 
 @runtime_checkable
 class Representing(Protocol):
-    """A method whose discriminator's features are of use."""
+    """A method whose discriminator can be used as a feature extractor."""
 
     def represent(self, state: TrainState, images: Images) -> list[Float[Array, "batch _ _ _"]]:
         """Return the features of every hidden layer, outermost first."""
@@ -223,14 +222,14 @@ class Representing(Protocol):
 
 @runtime_checkable
 class Splittable(Protocol):
-    """A method of two directions, each of which can be trained on its own half of the devices.
+    """A method with two directions that can be trained on separate halves of the devices.
 
-    Its state is then split: the networks of both directions are stacked along a new first axis,
-    which the mesh axis `direction` shards.
+    In a split state, the networks of the two directions are stacked along a new first axis, which
+    the mesh axis `direction` shards.
     """
 
     def split(self, state: TrainState) -> TrainState:
-        """Return the split state, its step as it was.
+        """Return the split state. Its step is unchanged.
 
         Raises:
             ValueError: If the networks of the two directions differ in shape.
@@ -244,13 +243,13 @@ class Splittable(Protocol):
     def split_train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray, mesh: Mesh
     ) -> tuple[TrainState, Metrics]:
-        """Do as `Method.train_step` with a split state, each direction on its half of the mesh."""
+        """Run `Method.train_step` on a split state, with each direction on its half of the mesh."""
         ...
 
 
 @runtime_checkable
 class HoldsImages(Protocol):
-    """A dataclass in `TrainState.memory` with images, which are sharded by their height."""
+    """A dataclass in `TrainState.memory` with images, which are sharded by height."""
 
     @property
     def images(self) -> Any:
@@ -260,48 +259,48 @@ class HoldsImages(Protocol):
 
 @runtime_checkable
 class Fingerprinted(Protocol):
-    """Records of a split that know what they hold."""
+    """Records of a split with a fingerprint of their content."""
 
     @property
     def fingerprint(self) -> str:
-        """A short text that changes with the content of the records, and not with their place."""
+        """A short text that changes if the content of the records changes."""
         ...
 
 
 @runtime_checkable
 class Dataset(Protocol):
-    """Where batches come from and how they are augmented.
+    """A source of batches, and their augmentation.
 
-    `augment` and `preprocess` are pure and run inside the jitted step; the rest runs on the host.
+    `augment` and `preprocess` are pure and run inside the jitted step. All else runs on the host.
     """
 
     def spec(self, batch_size: int) -> Spec:
-        """Return shapes and dtypes of the batches of `stream`, without reading any data."""
+        """Return shapes and dtypes of the batches of `stream`. Reads no data."""
         ...
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """What the images of a batch are, by name."""
+        """Return the kind of each image of a batch, by name."""
         ...
 
     def prepare(self) -> Splits:
-        """Return the prepared data set, after writing it to disk if it is not there yet.
+        """Return the prepared data set. Writes it to disk the first time.
 
         Raises:
-            jaxgan.errors.UserError: If the images cannot be had; it says what to do.
+            jaxgan.errors.UserError: If the images cannot be read or downloaded.
         """
         ...
 
     def epoch_size(self, splits: Splits) -> int:
-        """Return how many training examples one epoch holds."""
+        """Return the number of training examples in an epoch."""
         ...
 
     def stream(
         self, splits: Splits, *, seed: int, batch_size: int, start: int, rows: Sequence[int]
     ) -> Iterator[RawBatch]:
-        """Yield certain rows of training batches for ever, from batch number `start` on.
+        """Yield the given rows of training batches forever, starting with batch number `start`.
 
-        The sequence depends on `seed` and `batch_size` alone, so the number of a batch is the whole
-        state of the iterator.
+        The sequence depends only on `seed` and `batch_size`, so the batch number is the whole state
+        of the iterator.
         """
         ...
 
@@ -316,10 +315,10 @@ class Dataset(Protocol):
 
         Args:
             splits: The prepared data set.
-            count: How many, at most: if there are more, a fixed random subset of them.
-            split: Name of the split; None takes the first there is of test, val and train.
-            domain: For unrelated images, the name of the domain to take examples of; None takes as
-                many of each as the smaller one has.
+            count: Maximum number of examples. A larger split yields a fixed random subset.
+            split: Name of the split; None takes the first of test, val and train that exists.
+            domain: For unpaired images, the domain to take examples from; None takes equally many
+                of both.
 
         Raises:
             jaxgan.errors.UserError: If there is no such split.
@@ -327,19 +326,19 @@ class Dataset(Protocol):
         ...
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
-        """Turn a batch of `stream` into what a method trains on."""
+        """Turn a batch of `stream` into a batch for `Method.train_step`."""
         ...
 
     def preprocess(self, raw: RawBatch) -> Batch:
-        """Turn a batch of `held_out` into what a method translates."""
+        """Turn a batch of `held_out` into a batch for `Method.sample`."""
         ...
 
 
 @runtime_checkable
 class Published(Protocol):
-    """A data set, or a source of one, whose size is known before it is prepared."""
+    """A data set or source whose size is known before it is prepared."""
 
     @property
     def published_epoch_size(self) -> int | None:
-        """Training examples of one epoch; None if that depends on the images found."""
+        """Training examples per epoch; None if that depends on the images found."""
         ...

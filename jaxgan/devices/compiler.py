@@ -8,15 +8,15 @@ import functools
 import jax
 
 _CPU: dict[str, str | bool] = {
-    # Of XLA's two libraries for convolutions on the CPU the newer one is up to five times slower on
-    # ResNet blocks; for products of matrices it is the faster one. By default it does both, with
-    # which a step takes 18% longer for pix2pix and CycleGAN at 64x64 with jax 0.12.
+    # XLA has two libraries for convolutions on the CPU. The newer one is up to five times slower on
+    # ResNet blocks, but faster for matrix products. By default XLA uses it for both, and a step of
+    # pix2pix and CycleGAN at 64x64 takes 18% longer with jax 0.12.
     "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
-    # Without it parameters and optimizer are copied before each update in place, a fifth of a step
-    # of pix2pix at 64x64.
+    # Without this, parameters and optimizer are copied before each in-place update, which takes a
+    # fifth of a step of pix2pix at 64x64.
     "xla_cpu_copy_insertion_use_region_analysis": True,
-    # jax 0.10 removes optimization barriers before all else, and with them what `remat` saves. In
-    # jax 0.12 they stay without this.
+    # jax 0.10 removes optimization barriers first, which undoes `remat`. jax 0.12 keeps them in any
+    # case.
     "xla_disable_hlo_passes": "cse_barrier_expander",
 }
 
@@ -32,7 +32,7 @@ def compiler_options() -> dict[str, str | bool]:
 def _is_known(name: str, value: str | bool) -> bool:
     try:
         jax.jit(lambda: 0, compiler_options={name: value}).lower().compile()
-    except jax.errors.JaxRuntimeError:  # another version of XLA
+    except jax.errors.JaxRuntimeError:  # an XLA version without these options
         print(f"this XLA lacks {name}: some of what jaxgan computes is slower or takes more memory")
         return False
     return True

@@ -63,7 +63,7 @@ class ShardedMethod:
 
     @property
     def checkpoint_sharding(self) -> TrainState:
-        """Shardings of a state as it is in checkpoints, which do not split directions."""
+        """Shardings of a state in checkpoints, whose directions are not split."""
         return self._shard(self.shapes, ())
 
     @property
@@ -73,7 +73,7 @@ class ShardedMethod:
 
     @property
     def batch_sharding(self) -> NamedSharding:
-        """Each device holds some images of a batch, at their full height."""
+        """Each device holds some of the images of a batch, at full height."""
         return self._sharding(BATCH)
 
     @property
@@ -82,12 +82,12 @@ class ShardedMethod:
         return self._sharding(None, BATCH)
 
     def rows(self, batch_size: int) -> list[int]:
-        """Return which images of a batch the devices of this process need."""
+        """Return the indices of the images of a batch that the devices of this process need."""
         held = self.batch_sharding.addressable_devices_indices_map((batch_size,)).values()
         return sorted({row for index in held if index for row in range(batch_size)[index[0]]})
 
     def feed(self, batches: Sequence[RawBatch], batch_size: int) -> RawBatches:
-        """Stack batches and put them on the devices; this process has only its `rows` of each."""
+        """Stack batches and put them on the devices. Each process passes only its own `rows`."""
 
         def put(*images):
             shape = (len(images), batch_size, *images[0].shape[1:])
@@ -118,10 +118,10 @@ class ShardedMethod:
         return self.method
 
     def _shard(self, state: TrainState, leading: tuple[str, ...]) -> TrainState:
-        """Return the shardings of a state whose arrays have these axes of the mesh first."""
+        """Return the shardings of a state whose arrays begin with these axes of the mesh."""
 
         def shard(node):
-            if isinstance(node, HoldsImages):  # by height: every image of the batch may enter
+            if isinstance(node, HoldsImages):  # by height, because any image of the batch may enter
                 rows = ("spatial", *BATCH)
                 divides = node.images.shape[-3] % math.prod(self.mesh.shape[a] for a in rows) == 0
                 images = self._sharding(*leading, None, rows if divides else None)
@@ -141,12 +141,12 @@ class ShardedMethod:
 
 
 def mesh_of(**sizes: int) -> Mesh:
-    """Return a mesh of so many devices along the axes given, and of one along the others."""
+    """Return a mesh with the given sizes. All other axes have size 1."""
     shape = [sizes.get(axis, 1) for axis in AXES]
     devices = jax.devices()[: math.prod(shape)]
     if len(devices) < jax.device_count():
         return Mesh(np.array(devices).reshape(shape), AXES)
-    # On a TPU, neighbours on the mesh are neighbours on the wires.
+    # On a TPU, neighbors on the mesh are physical neighbors.
     return Mesh(mesh_utils.create_device_mesh(shape, devices, allow_split_physical_axes=True), AXES)
 
 
@@ -156,9 +156,9 @@ def make_mesh(setting: str, method: Method, state: PyTree, spec: Spec) -> Mesh:
     Args:
         setting: Devices by axis, as `data:4` or `data:4,spatial:2`; `auto` for as many as can be
             used, with whole copies of the state where that makes no difference.
-        method: What is to be trained.
-        state: The state that it starts with, or its shapes.
-        spec: The batches that it is trained on.
+        method: The method to train.
+        state: Its initial state, or the shapes of it.
+        spec: Shapes and dtypes of its batches.
 
     Raises:
         UserError: If these devices cannot train it.
@@ -198,7 +198,7 @@ def make_mesh(setting: str, method: Method, state: PyTree, spec: Spec) -> Mesh:
 
 
 def describe_mesh(mesh: Mesh) -> str:
-    """Say in a line what a mesh uses."""
+    """Describe in one line the devices of a mesh."""
     used, found, processes = mesh.devices.size, jax.device_count(), jax.process_count()
     axes = [f"{axis}:{size}" for axis, size in mesh.shape.items() if size > 1]
     line = f"devices: {used} of {found} x {mesh.devices.flat[0].device_kind}"
@@ -208,7 +208,7 @@ def describe_mesh(mesh: Mesh) -> str:
 
 
 def _largest_split(batch_size: int, most: int) -> int:
-    """Return how many devices, of so many at most, can share a batch evenly."""
+    """Return the largest number of devices, up to `most`, that divides the batch size."""
     return max((n for n in range(1, most + 1) if batch_size % n == 0), default=0)
 
 

@@ -1,7 +1,7 @@
 """Gradient accumulation: processes a batch in micro-batches to save memory.
 
-A loss is a mean over images, so its gradient over a batch is the mean of those over its parts. The
-parts are interleaved: a batch that is split over devices stays where it is.
+A loss is a mean over images, so its gradient over a batch is the mean of the gradients over its
+parts. Parts are interleaved, so that a sharded batch is not moved between devices.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Pullback = Callable[[Images], PyTree]
 
 
 def split_batch(batch: PyTree, parts: int) -> PyTree:
-    """Give arrays with a batch axis a new first axis of parts."""
+    """Split the batch axis of arrays into a new first axis of parts and the rest."""
     return jax.tree.map(
         lambda x: x.reshape(len(x) // parts, parts, *x.shape[1:]).swapaxes(0, 1), batch
     )
@@ -35,9 +35,9 @@ def grad(loss: Loss, parts: int) -> Callable[..., tuple[PyTree, tuple]]:
 
     Args:
         loss: `loss(params, batch_stats, batch, key)` returns a scalar and, as auxiliary data,
-            `(aux, batch_stats)`. Each part gets the running statistics that the previous one
-            returned, and keys of its own, made of all those in the pytree `key`. In `aux`, scalars
-            are averaged over the parts and arrays are merged along their batch axis.
+            `(aux, batch_stats)`. Each part gets the running statistics from the previous part, and
+            its own keys, derived from those in the pytree `key`. In `aux`, scalars are averaged
+            over the parts and arrays are merged along their batch axis.
         parts: Number of parts; with one this is `jax.grad`.
     """
     gradient = jax.grad(loss, has_aux=True)
@@ -53,7 +53,7 @@ def grad(loss: Loss, parts: int) -> Callable[..., tuple[PyTree, tuple]]:
 
 
 def image_grad(loss: Loss, parts: int) -> Callable[..., tuple[Images, tuple]]:
-    """Do as `grad` with respect to images, which take the place of parameters and go in parts."""
+    """Like `grad`, but with respect to images, which are split into parts too."""
     gradient = jax.grad(loss, has_aux=True)
 
     def of_part(_, batch_stats, images_and_batch, key):
@@ -73,11 +73,11 @@ def vjp(function: Forward, parts: int) -> Callable[..., tuple[Images, PyTree, Pu
 
     Args:
         function: `function(params, batch_stats, batch, key)` returns images and running statistics.
-        parts: Number of parts. If there are several, the pullback computes the images again.
+        parts: Number of parts. With more than one, the pullback computes the images again.
 
     Returns:
-        A function of the same arguments, which returns the images, the running statistics, and the
-        pullback from the gradient of the images to that of the parameters.
+        A function of the same arguments that returns the images, the running statistics, and the
+        pullback from gradients of the images to gradients of the parameters.
     """
 
     def with_pullback(params, batch_stats, batch, key):
@@ -102,7 +102,7 @@ def vjp(function: Forward, parts: int) -> Callable[..., tuple[Images, PyTree, Pu
 
 
 def _forward(function: Callable[..., tuple], parts: int) -> Callable[..., tuple]:
-    """Return a function from four arguments, as a loss has, to `(aux, batch_stats)`, in parts."""
+    """Return a function with the arguments of a loss that returns `(aux, batch_stats)`."""
     if parts == 1:
         return function
 
@@ -127,7 +127,7 @@ def _in_turn(
     """Return the sum of a function's first result over the parts, and `(aux, batch_stats)`."""
 
     def step(carry, numbered):
-        # The barrier keeps one part after the other, even where the loop is unrolled.
+        # The barrier keeps the parts sequential, even if the loop is unrolled.
         (total, batch_stats), held = jax.lax.optimization_barrier((carry, params))
         part, number = numbered
         keys = jax.tree.map(lambda key: jax.random.fold_in(key, number), key)

@@ -1,7 +1,7 @@
 """Differentiable augmentation for GANs on few images (Zhao et al. 2020, arXiv 2006.10738).
 
-What the discriminator sees is augmented at random, real and generated alike, and gradients flow
-through. The policies and their ranges are those of the authors' `DiffAugment_pytorch.py`.
+Real and generated images are augmented before the discriminator, and gradients flow through the
+augmentation. Policies and ranges are from the authors' `DiffAugment_pytorch.py`.
 """
 
 import jax
@@ -12,11 +12,11 @@ from jaxgan.types import Images
 
 
 def diff_augment(images: Images, key: PRNGKeyArray) -> Images:
-    """Change the colors of images, move them, and cut a square out of each.
+    """Apply the color, translation and cutout policies.
 
     Args:
-        images: Images in [-1, 1]; the outcome may leave that range.
-        key: Fresh randomness, of which every image gets its own.
+        images: Images in [-1, 1]. The result may leave that range.
+        key: Random key, split for each image.
     """
     color_key, translation_key, cutout_key = jax.random.split(key, 3)
     return cutout(translate(change_colors(images, color_key), translation_key), cutout_key)
@@ -33,7 +33,7 @@ def change_colors(images: Images, key: PRNGKeyArray) -> Images:
 
 
 def translate(images: Images, key: PRNGKeyArray) -> Images:
-    """Move images by up to an eighth of their size; what comes in is zero."""
+    """Shift images by up to an eighth of their size, and pad with zeros."""
     _, height, width, _ = images.shape
     reach = ((height + 4) // 8, (width + 4) // 8)  # halves are rounded up
     starts = jax.random.randint(key, (len(images), 2), 0, 2 * jnp.array([reach]) + 1)
@@ -46,10 +46,10 @@ def translate(images: Images, key: PRNGKeyArray) -> Images:
 
 
 def cutout(images: Images, key: PRNGKeyArray) -> Images:
-    """Set a square of half the size, its centre anywhere in the image, to zero."""
+    """Set a square of half the size to zero, centered anywhere in the image."""
     _, height, width, _ = images.shape
     sides = ((height + 1) // 2, (width + 1) // 2)
-    # An even side has its centre on a corner of pixels: one more place for it.
+    # A square of even size is centered on a corner of pixels, which has one more position.
     places = jnp.array([[height + 1 - sides[0] % 2, width + 1 - sides[1] % 2]])
     centers = jax.random.randint(key, (len(images), 2), 0, places)
 

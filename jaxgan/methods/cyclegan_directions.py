@@ -1,8 +1,8 @@
 """CycleGAN with each direction on its own half of the devices: A to B on one, B to A on the other.
 
-A half holds one generator, and the discriminator and the pool of the domain it translates to. The
-steps are those of `CycleGAN.train_step`; only generated images, and their gradients on the way
-back, cross between the halves.
+Each half holds one generator, and the discriminator and pool of the domain that it translates to.
+The computation is that of `CycleGAN.train_step`. Only generated images and their gradients are
+exchanged between the halves.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ PARTS = ("params", "batch_stats", "opt_state", "memory")
 
 
 def _names(direction: str) -> dict[str, str]:
-    """Return the names of a direction's networks and pool by their role in it."""
+    """Return the names of the networks and the pool of a direction, by role."""
     return {
         "generator": f"generator_{direction}",
         "discriminator": f"discriminator_{direction[1]}",
@@ -39,10 +39,10 @@ def _names(direction: str) -> dict[str, str]:
 
 
 def stack(state: TrainState) -> TrainState:
-    """Return a state by role, every array with a first axis of directions.
+    """Return a state by role, with a new first axis of directions for every array.
 
     Raises:
-        ValueError: If the directions differ in their shapes.
+        ValueError: If the shapes of the two directions differ.
     """
 
     def pick(part, direction):
@@ -77,7 +77,7 @@ def train_step(
     key: PRNGKeyArray,
     mesh: Mesh,
 ) -> tuple[TrainState, Metrics]:
-    """Do as `CycleGAN.train_step` with a stacked state, its first axis split over the mesh."""
+    """Run `CycleGAN.train_step` on a stacked state whose first axis is sharded over the mesh."""
 
     def update_half(half, a, b, keys):
         is_ab = jax.lax.axis_index("direction") == 0
@@ -86,7 +86,7 @@ def train_step(
         half, metrics = _update(method, half, x, y, key)
         return jax.tree.map(lambda leaf: leaf[None], (half, metrics))
 
-    # The other axes of the mesh are left to the partitioner.
+    # XLA's partitioner handles the other axes of the mesh.
     half, both = P("direction"), P()
     update_halves = jax.shard_map(
         update_half,
@@ -112,7 +112,7 @@ def _update(
     y: Domain,
     key: PRNGKeyArray,
 ) -> tuple[TrainState, Metrics]:
-    """Update the networks of one direction, which translates `x` to the domain of `y`."""
+    """Update the networks of the direction that translates `x` to the domain of `y`."""
     gan, parts = ADVERSARIAL_LOSSES[method.adversarial_loss], method.compute.accumulate
     identity = method.lambda_identity > 0  # both domains have the same channels
 
@@ -162,5 +162,5 @@ def _update(
 
 
 def _exchange(images: Domain) -> Domain:
-    """Return the images that the other half gives."""
+    """Return the images of the other half."""
     return jax.lax.ppermute(images, "direction", ((0, 1), (1, 0)))

@@ -1,4 +1,4 @@
-"""How a trained generator of images out of images is applied."""
+"""Applies a trained image-to-image generator."""
 
 import jax
 import jax.numpy as jnp
@@ -10,16 +10,15 @@ from jaxgan.types import TrainedGenerator
 def translate(
     translator: TrainedGenerator, images: Float[Array, "batch height width _"], key: PRNGKeyArray
 ) -> Float[Array, "batch height width _"]:
-    """Translate images of any size, each normalized alone, whatever its batch mates.
+    """Translate images of any size. Each result is independent of the other images of the batch.
 
-    This is the one way from images to translations: of samples, files, metrics and Python. Images
-    that suit the network enter it as they are. Others are mirrored at the bottom and right, to the
-    next size that does, and the output is cut back.
+    Samples, files, metrics and Python all translate with this function. Images whose size does not
+    fit the network are padded by reflection at the bottom and right, and the output is cropped.
 
     Args:
         translator: A generator.
         images: Images in [-1, 1].
-        key: Randomness of dropout.
+        key: Key for dropout.
     """
     height, width = images.shape[1:3]
     bottom, right = (fitting(translator, edge) - edge for edge in (height, width))
@@ -35,8 +34,8 @@ def translate(
 def apply(
     translator: TrainedGenerator, images: Float[Array, "batch height width _"], key: PRNGKeyArray
 ) -> Float[Array, "batch height width _"]:
-    """Return a generator's output for images of sizes that suit it, as one batch."""
-    # Batch norm in training mode insists on writing its statistics; they are thrown away.
+    """Return the output for a batch of images whose size fits the generator."""
+    # Batch norm in training mode writes its statistics, which are discarded.
     y, _ = translator.network.apply(
         {"params": translator.params, "batch_stats": translator.batch_stats},
         images,
@@ -49,6 +48,6 @@ def apply(
 
 
 def fitting(translator: TrainedGenerator, edge: int) -> int:
-    """Return the least height or width, from `edge` up, that suits a generator."""
+    """Return the smallest height or width that fits a generator and is at least `edge`."""
     network = translator.network
     return max(edge + -edge % network.multiple, network.smallest)

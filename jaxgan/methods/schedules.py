@@ -1,4 +1,4 @@
-"""Learning-rate schedules: how the learning rate is scaled over the steps of a run."""
+"""Learning-rate schedules."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from jaxgan.types import Schedule
 
 @dataclass(frozen=True, kw_only=True)
 class Constant:
-    """The same learning rate throughout."""
+    """A constant learning rate."""
 
     def over(self, steps: int) -> "Constant":
         return self
@@ -28,7 +28,7 @@ class Constant:
 class LinearDecay:
     """Constant, then linear to zero (CycleGAN, section 5; the reference's `--lr_policy linear`).
 
-    The reference lowers the rate once an epoch; here it falls with every step.
+    The reference lowers the rate once per epoch. Here it decreases with every step.
     """
 
     constant_share: float = 0.5
@@ -36,7 +36,7 @@ class LinearDecay:
     constant_steps: int | None = None
     """Steps at the full learning rate; by default constant_share of the run."""
     decay_steps: int | None = None
-    """Steps over which it then falls to zero; by default the rest of the run."""
+    """Steps of the decay to zero; by default the rest of the run."""
 
     def __post_init__(self):
         require(0 <= self.constant_share < 1, "constant_share must be at least 0 and below 1")
@@ -47,7 +47,7 @@ class LinearDecay:
         constant = self.constant_steps
         if constant is None:
             constant = int(self.constant_share * steps)
-        # A run that ends before the decay would begin never decays.
+        # A run that ends before the decay begins never decays.
         decay = max(steps - constant, 1) if self.decay_steps is None else self.decay_steps
         return dataclasses.replace(self, constant_steps=constant, decay_steps=decay)
 
@@ -64,7 +64,7 @@ class CosineDecay:
     """Half a cosine from the full learning rate to zero (the reference's `--lr_policy cosine`)."""
 
     decay_steps: int | None = None
-    """Steps until it reaches zero; by default the whole run."""
+    """Steps until the rate reaches zero; by default the whole run."""
 
     def __post_init__(self):
         require(self.decay_steps is None or self.decay_steps >= 1, "decay_steps must be at least 1")
@@ -81,7 +81,7 @@ class CosineDecay:
 
 @dataclass(frozen=True, kw_only=True)
 class StepDecay:
-    """Lowered at regular intervals (the reference's `--lr_policy step`, with its factor 0.1)."""
+    """Decay at regular intervals (the reference's `--lr_policy step`, with its factor 0.1)."""
 
     interval: int | None = None
     """Steps between two reductions; by default a quarter of the run, the reference's 50 of 200

@@ -1,4 +1,4 @@
-"""What every method does with each of its networks: initialize it, and take an optimizer step."""
+"""What all methods share: initialization, passes through networks, and optimizer steps."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -20,16 +20,16 @@ def init_state(
     networks: Mapping[str, tuple[nn.Module, tuple[int, ...]]],
     parts: int,
 ) -> TrainState:
-    """Initialize networks, each from a key of its own, and an optimizer for each.
+    """Initialize networks, each with its own key and optimizer.
 
     Args:
         key: Root key.
-        optimizer: The optimizer of every network.
-        networks: By network name, the module and the shape of its input.
-        parts: In how many parts a batch is to be worked through.
+        optimizer: The optimizer of each network.
+        networks: The module and its input shape, by network name.
+        parts: Number of micro-batches.
 
     Raises:
-        ValueError: If a batch has no such parts.
+        ValueError: If a batch cannot be split into that many micro-batches.
     """
     batch_size = next(iter(networks.values()))[1][0]
     if batch_size % parts:
@@ -66,7 +66,7 @@ def run(
         params: Its parameters.
         batch_stats: Its running statistics; empty without batch norm.
         x: Its input.
-        dropout_key: Randomness of its dropout; without one there is none.
+        dropout_key: Key for dropout; None disables dropout.
     """
     variables = {"params": params, "batch_stats": batch_stats}
     rngs = {} if dropout_key is None else {"dropout": dropout_key}
@@ -75,12 +75,12 @@ def run(
 
 
 class Passes:
-    """The passes of one network in training mode that a loss needs.
+    """Passes through one network in training mode.
 
-    Each pass gets the running statistics that the previous one left, and a dropout key of its own.
+    Each pass gets the running statistics from the previous pass, and its own dropout key.
 
     Attributes:
-        stats: Running statistics after the passes so far.
+        stats: Running statistics after the last pass.
     """
 
     def __init__(self, network: nn.Module, params: PyTree, stats: PyTree, key: PRNGKeyArray):
@@ -97,40 +97,40 @@ class Passes:
     def both(
         self, x: Float[Array, "batch *input"], y: Float[Array, "batch *input"]
     ) -> Float[Array, "2 batch *output"]:
-        """Return the outputs of two batches, made in one pass."""
+        """Return the outputs of two batches, computed in one pass."""
         return deinterleave(self(interleave(x, y)))
 
 
 def interleave(*batches: Float[Array, "batch *_"]) -> Float[Array, "images *_"]:
-    """Return one batch of several, interleaved: what is split over devices stays where it is."""
+    """Interleave batches into one, so that sharded images are not moved between devices."""
     return accumulate.merge_batch(jnp.stack(batches))
 
 
 def deinterleave(images: Float[Array, "images *_"]) -> Float[Array, "2 batch *_"]:
-    """Undo `interleave` of two."""
+    """Undo `interleave` of two batches."""
     return accumulate.split_batch(images, 2)
 
 
 def represent(
     network: nn.Module, params: PyTree, batch_stats: PyTree, images: Images
 ) -> list[Float[Array, "batch _ _ _"]]:
-    """Return the features of every hidden layer of a discriminator, outermost first."""
+    """Return the features of each hidden layer of a discriminator, in order from the input."""
     variables = {"params": params, "batch_stats": batch_stats}
     _, sown = network.apply(variables, images, use_running_average=True, mutable=["intermediates"])
     return [widen(jnp.asarray(features)) for features in sown["intermediates"]["features"]]
 
 
 def average(average: PyTree, latest: PyTree, decay: float, step: Integer[Array, ""]) -> PyTree:
-    """Return an exponential moving average, moved on by one step.
+    """Return an exponential moving average after one more step.
 
-    Its bias toward the start is corrected (Kingma & Ba 2015, arXiv 1412.6980, section 3): after t
-    steps the weights decay**(t-i) * (1 - decay) of the values i are divided by their sum,
-    1 - decay**t. So the value before the first step has no part in it.
+    The bias toward the initial value is corrected (Kingma & Ba 2015, arXiv 1412.6980, section 3):
+    after t steps the weights decay**(t-i) * (1 - decay) of the values i are divided by their sum,
+    1 - decay**t. So the value before the first step has no weight.
 
     Args:
-        average: The average of the steps before.
+        average: The average before this step.
         latest: The value after this step.
-        decay: What the weight of each value is multiplied by at every step.
+        decay: Factor by which each step multiplies the weights of earlier values.
         step: Steps taken before this one.
     """
     weights = -jnp.expm1(jnp.log(decay) * jnp.array([step, step + 1]))  # 1 - decay**t
@@ -139,7 +139,7 @@ def average(average: PyTree, latest: PyTree, decay: float, step: Integer[Array, 
 
 
 def with_weights(state: TrainState, params: PyTree, batch_stats: PyTree) -> TrainState:
-    """Return a state with other parameters and running statistics, and their average reset."""
+    """Return a state with new parameters and running statistics, which reset the average."""
     memory = dict(state.memory)
     if "average" in memory:
         generator = {"params": params["generator"], "batch_stats": batch_stats["generator"]}
