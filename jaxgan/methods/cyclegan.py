@@ -155,7 +155,9 @@ class CycleGAN:
             (ab, ba), (key_ab, key_ba) = GENERATORS, keys
             to_b = Passes(self.make_generator(b.shape[-1]), params[ab], stats[ab], key_ab)
             to_a = Passes(self.make_generator(a.shape[-1]), params[ba], stats[ba], key_ba)
-            if identity and self.norm == "instance":  # no image affects another: one pass for two
+            if (
+                identity and self.norm == "instance"
+            ):  # images are independent, so one pass serves both
                 fake_b, same_b = to_b.both(a, b)
                 fake_a, same_a = to_a.both(b, a)
                 cycled_a, cycled_b = to_a(fake_b), to_b(fake_a)
@@ -204,14 +206,14 @@ class CycleGAN:
     def discriminator_loss(
         self, domain: str, params: PyTree, stats: PyTree, images: tuple[Domain, Domain], key: None
     ) -> tuple[Float[Array, ""], tuple[Metrics, PyTree]]:
-        """Return the loss of a domain's discriminator on real and generated images."""
+        """Return the discriminator loss of a domain on real and generated images."""
         gan = ADVERSARIAL_LOSSES[self.adversarial_loss]
         network, (real, fake) = self.make_discriminator(), images
         if self.norm == "instance":
             logits, stats = run(network, params, stats, interleave(real, fake))
             real_logits, fake_logits = deinterleave(logits)
         else:
-            # Real before fake: each has batch statistics of its own.
+            # Real before fake, each with its own batch statistics.
             real_logits, stats = run(network, params, stats, real)
             fake_logits, stats = run(network, params, stats, fake)
         loss = (gan.real(real_logits) + gan.fake(fake_logits)) / 2
@@ -219,7 +221,7 @@ class CycleGAN:
         return loss, ({f"loss/discriminator_{domain}": loss} | accuracy, stats)
 
     def watch(self, direction: str, x: Domain, fake: Domain) -> Metrics:
-        """Return the correlation of an input and its translation, and whether it is a warning."""
+        """Return the correlation of inputs and translations, and the warning if it is low."""
         similarity = correlation(x, fake)
         return {
             f"correlation/{direction}": similarity,
@@ -227,7 +229,7 @@ class CycleGAN:
         }
 
     def _judge(self, state: TrainState, domain: str, images: Domain) -> Logits:
-        """Return a discriminator's logits; its statistics stay as its own update leaves them."""
+        """Return the logits of a discriminator, without an update of its running statistics."""
         name = f"discriminator_{domain}"
         network = self.make_discriminator()
         return run(network, state.params[name], state.batch_stats[name], images)[0]
@@ -244,9 +246,9 @@ class CycleGAN:
         return cyclegan_directions.train_step(self, state, batch, key, mesh)
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
-        """Translate both ways and back, as at the reference's test time.
+        """Translate in both directions and back, as the reference does at test time.
 
-        Each image is normalized by itself, so the result does not depend on its batch mates.
+        Each image is normalized separately, so it does not depend on the rest of the batch.
         """
         a, b = batch["a"], batch["b"]
         to_b, to_a = (
@@ -286,7 +288,7 @@ class CycleGAN:
         return TrainedGenerator(params, state.batch_stats[name], generator)
 
     def represent(self, state: TrainState, images: Images) -> list[Float[Array, "batch _ _ _"]]:
-        """See `Representing.represent`; these are the features of both discriminators."""
+        """Return the features of both discriminators."""
         return [
             features
             for name in ("discriminator_a", "discriminator_b")
@@ -296,7 +298,7 @@ class CycleGAN:
         ]
 
     def make_generator(self, output_channels: int) -> ResNetGenerator | UNetGenerator:
-        """Return the generator of images of so many channels."""
+        """Return a generator of images with `output_channels` channels."""
         shared = {
             "output_channels": output_channels,
             "features": self.features,
@@ -320,7 +322,7 @@ class CycleGAN:
         )
 
     def make_optimizer(self) -> optax.GradientTransformation:
-        """Return the optimizer of every network."""
+        """Return the optimizer of each network."""
         return optax.adam(self.schedule.scale(self.learning_rate), b1=self.beta1, b2=0.999)
 
 

@@ -26,17 +26,17 @@ DiscriminatorNormName = Literal["batch", "spectral", "none"]
 
 
 class DCGANGenerator(nn.Module):
-    """Makes square images of a latent vector each, by transposed convolutions from 4x4 on.
+    """Generates a square image from each latent vector, by transposed convolutions from 4x4 on.
 
-    Layer for layer that of PyTorch's example (`examples/dcgan/main.py`), with a layer more or less
-    for every doubling of the size. Sizes between powers of two are cut out of the next one.
+    Layers as in PyTorch's example (`examples/dcgan/main.py`), with one layer more or less for each
+    doubling of the size. Sizes between powers of two are cropped from the next one.
 
     Attributes:
         size: Height and width of the images.
         output_channels: Channels of the images.
         features: Channels of the last hidden layer; earlier ones have 2, 4, then 8 times as many.
         kernel_init: Initializer of all kernels.
-        compute: How to compute it; every layer is a block.
+        compute: Compute settings. Each layer is a block.
     """
 
     size: int
@@ -80,16 +80,16 @@ class DCGANGenerator(nn.Module):
 
 
 class DCGANDiscriminator(nn.Module):
-    """Judges square images by strided convolutions down to 4x4, and one over what is left.
+    """Classifies square images by strided convolutions down to 4x4, and one over the rest.
 
-    The features of every hidden layer are sown as `features` into the collection `intermediates`.
+    The features of each hidden layer are sown as `features` into the collection `intermediates`.
 
     Attributes:
         features: Channels of the first layer; later ones have 2, 4, then 8 times as many.
         norm: Batch norm after all convolutions but the first and the last, as in the paper; or
             spectral norm of all of them (Miyato et al. 2018), or none.
         kernel_init: Initializer of all kernels.
-        compute: How to compute it; every layer is a block.
+        compute: Compute settings. Each layer is a block.
     """
 
     features: int = 64
@@ -99,7 +99,7 @@ class DCGANDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Features, *, use_running_average: bool = False) -> Float[Array, " batch"]:
-        """Return a logit for every image.
+        """Return a logit for each image.
 
         Raises:
             ValueError: If the images are not square, or too small.

@@ -1,11 +1,11 @@
-"""A convolution, its transpose and the gradients of both, each in its fastest form.
+"""Convolution, transposed convolution and the gradients of both, each in its fastest form.
 
-Three maps make up all of it: `convolve`, and its transposes with respect to the image
-(`input_gradient`, which also is the forward of a transposed convolution) and to the kernel
-(`kernel_gradient`). Each picks one of the `forms` by shapes alone: maps of few pixels are products
-of matrices; of the others some have a form for the CPU, and the rest, like all images that are
-split by height, are left to XLA. `benchmarks/layers.py` times both. Being jitted they are traced
-once for all layers of the same shapes.
+All are built from three maps: `convolve`, and its transposes with respect to the image
+(`input_gradient`, also the forward pass of a transposed convolution) and to the kernel
+(`kernel_gradient`). Each chooses one of the `forms` by shapes only. Maps of few pixels use matrix
+products. Some of the others have a form for the CPU. The rest, and all images that are sharded by
+height, are left to XLA. `benchmarks/layers.py` times both. The maps are jitted, so that layers of
+equal shapes are traced once.
 """
 
 import math
@@ -19,17 +19,17 @@ from jaxgan.networks.layers import spatial
 from jaxgan.networks.layers.convolution_forms import Image, Kernel, Windows
 from jaxgan.networks.layers.platforms import on_cpu
 
-# As timed on two cores with AVX-512 for the layers of the three papers, at 64x64 and 256x256.
-FEW_WINDOWS = 256  # up to which reading the kernel takes longer than the arithmetic ...
-LARGE_KERNEL = 2**19  # ... of so many elements
-FEW_CHANNELS = 4  # new ones leave the vector registers empty
-WIDE = 32  # channels from which a part of a kernel is worth a convolution of its own
-SMALL_KERNEL = 2**11  # elements up to which rows and phases are not worth the longer program
+# Timed on two cores with AVX-512, for the layers of the three papers at 64x64 and 256x256.
+FEW_WINDOWS = 256  # up to this many, reading the kernel takes longer than the arithmetic ...
+LARGE_KERNEL = 2**19  # ... if it has this many elements
+FEW_CHANNELS = 4  # up to this many output channels leave the vector registers empty
+WIDE = 32  # from this many channels on, a phase of a kernel is worth its own convolution
+SMALL_KERNEL = 2**11  # up to this many elements, rows and phases are not worth the longer program
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def strided_conv(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
-    """Convolve with equal zero padding on all four sides, which `SAME` does not give."""
+    """Convolution with equal zero padding on all four sides, unlike `SAME`."""
     return convolve(x, kernel, stride, padding)
 
 
@@ -54,8 +54,8 @@ def conv_transpose(
 ) -> Image:
     """Apply the transpose of `strided_conv` with the same kernel, stride and padding.
 
-    Left to automatic differentiation, the kernel's gradient becomes a convolution of reversed,
-    dilated operands, for which XLA has no fast path (jax-ml/jax#23783).
+    With automatic differentiation, the kernel gradient would be a convolution of reversed,
+    dilated operands, which is slow in XLA (jax-ml/jax#23783).
 
     Args:
         x: Input; its channels are the last axis of `kernel`.
@@ -63,7 +63,7 @@ def conv_transpose(
         stride: Factor of enlargement.
         padding: Padding of the strided convolution.
         output_padding: Rows and columns to add at the bottom and right, which the strided
-            convolution would leave unread.
+            convolution does not read.
     """
     rows, columns = (
         forms.enlarged(n, len(kernel), stride, padding, output_padding) for n in x.shape[1:3]
@@ -88,7 +88,7 @@ conv_transpose.defvjp(_conv_transpose_forward, _conv_transpose_backward)
 
 @partial(jax.jit, static_argnums=(2, 3))
 def convolve(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
-    """Return what `strided_conv` does."""
+    """Return the result of `strided_conv`."""
     rows, columns = (forms.count_windows(n, len(kernel), stride, padding) for n in x.shape[1:3])
     if _is_small((len(x), rows, columns), kernel):
         return forms.matmul(x, kernel, stride, padding)
@@ -114,7 +114,7 @@ def input_gradient(
 def kernel_gradient(
     x: Image, kernel: Kernel, gradient: Windows, stride: int, padding: int
 ) -> Kernel:
-    """Return the transpose of `convolve` with respect to the kernel, of which the shape counts."""
+    """Return the transpose of `convolve` with respect to the kernel, given its shape."""
     plain, form = _transposed(forms.plain), forms.polyphase
     if _is_small(gradient.shape[:3], kernel):
         plain = form = _transposed(forms.matmul)
@@ -124,7 +124,7 @@ def kernel_gradient(
         form = plain
 
     def materialized(x, kernel, gradient, **geometry):
-        # Both are read in an order in which it is slow to compute them on the way.
+        # Both are read in an order in which fusing their computation is slow.
         x, gradient = jax.lax.optimization_barrier((x, gradient))
         return form(x, kernel, gradient, **geometry)
 
@@ -142,8 +142,8 @@ def _transposed(conv: Callable[..., Windows]) -> Callable[..., Kernel]:
 
 
 def _is_small(windows: tuple[int, ...], kernel: Kernel) -> bool:
-    # Left to XLA they become, on CUDA, convolutions of the kernel with gaps, for which it, its
-    # gradient and what Adam keeps of it are transposed.
+    # On CUDA, XLA would convolve the dilated kernel, and transpose the kernel, its gradient and its
+    # state in Adam.
     few = math.prod(windows) <= FEW_WINDOWS and kernel.size >= LARGE_KERNEL
     return (few or windows[1:] == (1, 1)) and spatial.parts() == 1
 

@@ -1,4 +1,4 @@
-"""Which form of a computation is for which platform."""
+"""Chooses a form of a computation by platform."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +13,7 @@ from jaxgan.networks.layers import spatial
 def on_cpu(
     form: Callable[..., Array], other: Callable[..., Array], *operands: Array, **settings: Any
 ) -> Array:
-    """Apply one form on the CPU, and the other one elsewhere or to images that are split."""
+    """Apply `form` on the CPU, and `other` on other platforms and to sharded images."""
     if form is other or spatial.parts() > 1:
         return other(*operands, **settings)
     return jax.lax.platform_dependent(
