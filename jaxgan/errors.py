@@ -1,8 +1,8 @@
-"""What goes wrong, where a user can mend it."""
+"""Errors that a user can fix."""
 
 
 class UserError(Exception):
-    """Something the user can mend. The message is one line: what is wrong, and what to do."""
+    """An error that the user can fix. The message says in one line what is wrong and what to do."""
 
 
 class ImageError(Exception):
