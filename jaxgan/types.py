@@ -1,7 +1,7 @@
-"""The types every part of jaxgan shares.
+"""The types that all parts of jaxgan share.
 
-Images are NHWC. On their way to the device they are as deep as their files; inside a method they
-are float32 in [-1, 1].
+Images are NHWC. On their way to the device they have the bit depth of their files; inside a method
+they are float32 in [-1, 1].
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,18 +24,18 @@ RawBatch = Mapping[str, Shaped[Any, "batch _ _ _"]]
 RawBatches = Mapping[str, Shaped[Any, "steps batch _ _ _"]]
 Example = Mapping[str, Shaped[np.ndarray, "_ _ _"]]
 Spec = Mapping[str, jax.ShapeDtypeStruct]
-Splits = Mapping[str, Sequence[Any]]  # records, by name of the split, read at random
+Splits = Mapping[str, Sequence[Any]]  # records with random access, by name of the split
 Metrics = dict[str, Float[Array, ""]]
 StepMetrics = dict[str, Float[Array, " steps"]]
 
 
 class HeldOut(NamedTuple):
-    """Examples that a model is shown or measured on.
+    """Examples for samples or evaluation.
 
     Attributes:
-        batches: The examples, in batches of one size each.
-        total: How many examples there are to choose from.
-        split: Name of the split they come from.
+        batches: The examples, in batches of images of one size.
+        total: Number of examples to choose from.
+        split: Name of the split that they come from.
     """
 
     batches: list[RawBatch]
@@ -45,17 +45,17 @@ class HeldOut(NamedTuple):
 
 @struct.dataclass
 class TrainState:
-    """All that training carries from one step to the next, in arrays: a checkpoint is the whole.
+    """The complete state of training, as a pytree of arrays. A checkpoint stores all of it.
 
     Attributes:
         step: Steps taken so far, a scalar int32.
         params: Dict of parameters by network name (`generator`, `discriminator`, ...).
         batch_stats: Dict of running batch-norm statistics by network name.
         opt_state: Dict of optimizer states by network name.
-        memory: Dict of what else a method carries, such as image pools.
+        memory: Dict of other state of a method, such as image pools.
     """
 
-    # Unannotated within: JAX and Orbax also build this tree of shapes, shardings and options.
+    # Not annotated as arrays: JAX and Orbax also build this tree of shapes, shardings and options.
     step: Any
     params: PyTree
     batch_stats: PyTree
@@ -68,9 +68,9 @@ class Method(Protocol):
     """One GAN: a frozen dataclass of hyperparameters with pure methods, each safe to `jit`."""
 
     def resolve(self, batch_spec: Spec, steps: int) -> "Method":
-        """Return the method with the settings filled in that follow from images and run.
+        """Return the method with all settings filled in that depend on the images and the run.
 
-        The other methods expect a method without such gaps.
+        The other methods expect a resolved method.
 
         Args:
             batch_spec: Shapes and dtypes of the batches that `train_step` will get.
@@ -85,11 +85,11 @@ class Method(Protocol):
         """Return the state before the first step.
 
         Args:
-            key: Root of all initial weights; each network draws from a key of its own.
+            key: Root key of all initial weights; each network uses its own key.
             batch_spec: Shapes and dtypes of the batches that `train_step` will get.
 
         Raises:
-            ValueError: If the networks cannot take images of these shapes.
+            ValueError: If the networks do not support images of these shapes.
         """
         ...
 
@@ -101,29 +101,29 @@ class Method(Protocol):
         Args:
             state: State before the step; the returned one has the same tree, shapes and dtypes.
             batch: Images in [-1, 1].
-            key: Fresh randomness for this step alone.
+            key: Random key for this step only.
 
         Returns:
-            The state after the step, and metrics by name: `loss/...` for terms as they enter the
-            total, `warning/...` for what should be zero and is shown when it is not.
+            The state after the step, and metrics by name: `loss/...` for weighted terms of a loss,
+            `warning/...` for values that should be zero and are shown if they are not.
         """
         ...
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
-        """Return named images in [-1, 1], in the order in which to show them side by side."""
+        """Return named images in [-1, 1], in the order of display."""
         ...
 
 
 @runtime_checkable
 class Schedule(Protocol):
-    """Scales a learning rate over time."""
+    """A learning rate as a function of the step."""
 
     def over(self, steps: int) -> "Schedule":
-        """Return this schedule for a run of a number of steps, which fills in what is None."""
+        """Return this schedule for a run of `steps` steps, with fields that are None filled in."""
         ...
 
     def end(self) -> int | None:
-        """The step at which the learning rate reaches zero; None if it never does."""
+        """Return the step at which the learning rate reaches zero, or None if it never does."""
         ...
 
     def scale(self, learning_rate: float) -> optax.Schedule:
@@ -141,30 +141,30 @@ class Scheduled(Protocol):
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate at its highest."""
+        """The highest learning rate."""
         ...
 
     @property
     def schedule(self) -> Schedule:
-        """How it changes over the steps."""
+        """How the learning rate changes over the steps."""
         ...
 
 
 @runtime_checkable
 class GeneratesImages(Protocol):
-    """A method that makes images out of latent vectors."""
+    """A method that generates images from latent vectors."""
 
     def draw_latents(self, key: PRNGKeyArray, count: int) -> Float[Array, "{count} latent_dim"]:
         """Return random latent vectors."""
         ...
 
     def generate(self, state: TrainState, latents: Float[Array, "batch latent_dim"]) -> Images:
-        """Return the images of latent vectors, in [-1, 1]; none depends on the others."""
+        """Return images in [-1, 1], each of which depends only on its latent vector."""
         ...
 
 
 class Evaluated(NamedTuple):
-    """What was measured on a model: metrics by name, and a score that is better if higher."""
+    """Results of an evaluation: metrics by name, and a score, for which higher is better."""
 
     values: Mapping[str, float]
     score: float
@@ -172,13 +172,13 @@ class Evaluated(NamedTuple):
 
 @struct.dataclass
 class TrainedGenerator:
-    """A generator of images out of images, with its weights and how it is used after training.
+    """An image-to-image generator with its weights and the settings for use after training.
 
     Attributes:
         params: Its parameters.
         batch_stats: Its running statistics; empty without batch norm.
-        network: The module, which says by `multiple` and `smallest` what sizes it takes.
-        dropout: Whether dropout stays on, if it has any.
+        network: The module; its `multiple` and `smallest` define the supported sizes.
+        dropout: Whether dropout stays on, if the network has any.
         use_running_average: Whether batch norm uses its running statistics.
     """
 
@@ -191,20 +191,20 @@ class TrainedGenerator:
 
 @runtime_checkable
 class TranslatesImages(Protocol):
-    """A method that makes images out of images."""
+    """A method that translates images."""
 
     @property
     def paired(self) -> bool:
-        """Whether the images of an example belong together, so that there is a right output."""
+        """Whether the images of an example are pairs, so that the correct output is known."""
         ...
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """Names of the directions in which it translates."""
+        """Names of the directions of translation."""
         ...
 
     def source_and_target(self, direction: str) -> tuple[str, str]:
-        """Return the names, in a batch, of what is translated and of what it is to look like."""
+        """Return the names, in a batch, of the source and target images of a direction."""
         ...
 
     def trained_generator(self, state: TrainState, direction: str) -> TrainedGenerator:
@@ -214,7 +214,7 @@ class TranslatesImages(Protocol):
 
 @runtime_checkable
 class Representing(Protocol):
-    """A method whose discriminator's features are of use."""
+    """A method that provides the features of its discriminator."""
 
     def represent(self, state: TrainState, images: Images) -> list[Float[Array, "batch _ _ _"]]:
         """Return the features of every hidden layer, outermost first."""
@@ -225,12 +225,12 @@ class Representing(Protocol):
 class Splittable(Protocol):
     """A method of two directions, each of which can be trained on its own half of the devices.
 
-    Its state is then split: the networks of both directions are stacked along a new first axis,
-    which the mesh axis `direction` shards.
+    In its split state, the networks of both directions are stacked along a new first axis, which
+    the mesh axis `direction` shards.
     """
 
     def split(self, state: TrainState) -> TrainState:
-        """Return the split state, its step as it was.
+        """Return the split state, with the same `step`.
 
         Raises:
             ValueError: If the networks of the two directions differ in shape.
@@ -244,13 +244,13 @@ class Splittable(Protocol):
     def split_train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray, mesh: Mesh
     ) -> tuple[TrainState, Metrics]:
-        """Do as `Method.train_step` with a split state, each direction on its half of the mesh."""
+        """Run `Method.train_step` on a split state, each direction on its half of the mesh."""
         ...
 
 
 @runtime_checkable
 class HoldsImages(Protocol):
-    """A dataclass in `TrainState.memory` with images, which are sharded by their height."""
+    """A dataclass in `TrainState.memory` with images, which are sharded by height."""
 
     @property
     def images(self) -> Any:
@@ -260,17 +260,17 @@ class HoldsImages(Protocol):
 
 @runtime_checkable
 class Fingerprinted(Protocol):
-    """Records of a split that know what they hold."""
+    """Records of a split with a fingerprint of their content."""
 
     @property
     def fingerprint(self) -> str:
-        """A short text that changes with the content of the records, and not with their place."""
+        """A short text that depends on the content of the records, not on their location."""
         ...
 
 
 @runtime_checkable
 class Dataset(Protocol):
-    """Where batches come from and how they are augmented.
+    """A source of batches, and their augmentation.
 
     `augment` and `preprocess` are pure and run inside the jitted step; the rest runs on the host.
     """
@@ -280,27 +280,27 @@ class Dataset(Protocol):
         ...
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """What the images of a batch are, by name."""
+        """Return the kinds of the images of a batch, by name."""
         ...
 
     def prepare(self) -> Splits:
-        """Return the prepared data set, after writing it to disk if it is not there yet.
+        """Return the prepared data set, which is first written to disk if it is not there yet.
 
         Raises:
-            jaxgan.errors.UserError: If the images cannot be had; it says what to do.
+            jaxgan.errors.UserError: If the images are not available; the message says what to do.
         """
         ...
 
     def epoch_size(self, splits: Splits) -> int:
-        """Return how many training examples one epoch holds."""
+        """Return the number of training examples per epoch."""
         ...
 
     def stream(
         self, splits: Splits, *, seed: int, batch_size: int, start: int, rows: Sequence[int]
     ) -> Iterator[RawBatch]:
-        """Yield certain rows of training batches for ever, from batch number `start` on.
+        """Yield `rows` of an endless sequence of training batches, from batch number `start` on.
 
-        The sequence depends on `seed` and `batch_size` alone, so the number of a batch is the whole
+        The sequence depends only on `seed` and `batch_size`, so the number of a batch is the whole
         state of the iterator.
         """
         ...
@@ -316,10 +316,10 @@ class Dataset(Protocol):
 
         Args:
             splits: The prepared data set.
-            count: How many, at most: if there are more, a fixed random subset of them.
-            split: Name of the split; None takes the first there is of test, val and train.
-            domain: For unrelated images, the name of the domain to take examples of; None takes as
-                many of each as the smaller one has.
+            count: Maximum number of examples; if there are more, a fixed random subset is used.
+            split: Name of the split; None uses the first of test, val and train that exists.
+            domain: For unpaired images, the domain to use; None uses as many images of each domain
+                as the smaller one has.
 
         Raises:
             jaxgan.errors.UserError: If there is no such split.
@@ -327,11 +327,11 @@ class Dataset(Protocol):
         ...
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
-        """Turn a batch of `stream` into what a method trains on."""
+        """Return a batch of `stream` as images that a method trains on."""
         ...
 
     def preprocess(self, raw: RawBatch) -> Batch:
-        """Turn a batch of `held_out` into what a method translates."""
+        """Return a batch of `held_out` as images that a method translates."""
         ...
 
 
@@ -341,5 +341,5 @@ class Published(Protocol):
 
     @property
     def published_epoch_size(self) -> int | None:
-        """Training examples of one epoch; None if that depends on the images found."""
+        """Training examples per epoch; None if that depends on the images found."""
         ...
