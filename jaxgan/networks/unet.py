@@ -26,10 +26,10 @@ DEEPEST = 8  # levels of the paper's U-Net, for 256x256
 
 
 def choose_depth(height: int, width: int) -> int:
-    """Return the levels of the deepest U-Net for images of a size, at most the paper's 8.
+    """Return the largest depth of a U-Net for images of this size, at most the paper's 8.
 
     Raises:
-        ValueError: If there is none, as height and width are not multiples of 4.
+        ValueError: If height and width are not multiples of 4.
     """
     both = math.gcd(height, width)
     depth = min((both & -both).bit_length() - 1, DEEPEST)  # how often both can be halved
@@ -44,18 +44,19 @@ def choose_depth(height: int, width: int) -> int:
 class UNetGenerator(nn.Module):
     """An encoder and a decoder of `depth` levels, with a skip connection at every level.
 
-    Layer for layer the reference's `UnetGenerator` (`models/networks.py`). It differs from the
-    paper's appendix in one place: the innermost up block has no dropout.
+    The layers are those of the reference's `UnetGenerator` (`models/networks.py`). They differ from
+    the paper's appendix in one place: the innermost up block has no dropout.
 
     Attributes:
-        output_channels: Channels of the images to make.
+        output_channels: Channels of the output images.
         features: Channels of the first level; deeper levels have 2, 4 and then 8 times as many.
-        depth: Levels, each halving the image; 8 is U-Net-256, 7 U-Net-128, 6 U-Net-64.
-        norm: Norm after all convolutions but the outermost and the innermost down one.
-        dropout: Probability of dropping a feature in the middle up blocks, those between the
-            innermost and the four outermost; 0 for none.
+        depth: Number of levels, each of which halves the image: 8 for U-Net-256, 7 for U-Net-128, 6
+            for U-Net-64.
+        norm: Norm after all convolutions except the outermost ones and the innermost down one.
+        dropout: Dropout probability in the middle up blocks, those between the innermost and the
+            four outermost; 0 disables dropout.
         kernel_init: Initializer of all kernels.
-        compute: How to compute it; its blocks are the layers of a level.
+        compute: Compute settings; for `remat`, the blocks are the layers of a level.
     """
 
     output_channels: int
@@ -68,12 +69,12 @@ class UNetGenerator(nn.Module):
 
     @property
     def multiple(self) -> int:
-        """Of what height and width have to be multiples."""
+        """Height and width must be multiples of this."""
         return 2**self.depth
 
     @property
     def smallest(self) -> int:
-        """What height and width have to be at least."""
+        """Minimum height and width."""
         return self.multiple
 
     @nn.compact
@@ -85,10 +86,10 @@ class UNetGenerator(nn.Module):
         Args:
             x: Images whose height and width are multiples of 2**depth.
             use_running_average: Whether batch norm uses its running statistics.
-            deterministic: Whether to leave dropout out; else it draws from the rng `dropout`.
+            deterministic: Whether to disable dropout, which otherwise uses the rng `dropout`.
 
         Raises:
-            ValueError: If the image does not fit the depth.
+            ValueError: If height or width is not such a multiple.
         """
         _, height, width, _ = x.shape
         if height % self.multiple or width % self.multiple:
@@ -98,7 +99,7 @@ class UNetGenerator(nn.Module):
                 f"--config.method.depth={choose_depth(height, width)}"
             )
         widths = [self.features * min(2**level, 8) for level in range(self.depth)]
-        use_bias = self.norm == "instance"  # batch norm has a bias of its own
+        use_bias = self.norm == "instance"  # batch norm has its own bias
 
         conv, conv_transpose = (
             partial(

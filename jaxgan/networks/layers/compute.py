@@ -1,4 +1,4 @@
-"""How the networks of a method are computed."""
+"""Settings for the computation of networks."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -30,10 +30,10 @@ class Compute:
         require(self.accumulate >= 1, "accumulate must be at least 1")
 
     def cast(self, x: Float[Array, "*_"]) -> Float[Array, "*_"]:
-        """Return an array in the type of the layers."""
+        """Return an array in bfloat16 if that is the `compute_dtype`, otherwise unchanged."""
         return x.astype(jnp.bfloat16) if self.compute_dtype == "bfloat16" else x
 
 
 def widen(x: Float[Array, "*_"]) -> Float[Array, "*_"]:
-    """Return an array in float32, if it is of a narrower type."""
+    """Return an array in at least float32."""
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))

@@ -1,4 +1,4 @@
-"""Normalizing features."""
+"""Normalization of features."""
 
 from functools import partial
 
@@ -7,27 +7,28 @@ import jax.numpy as jnp
 
 from jaxgan.networks.layers.sums import Channels, Features, Sums, total
 
-EPSILON = 1e-5  # of both norms, PyTorch's default
+EPSILON = 1e-5  # for both norms, PyTorch's default
 
 
 @partial(jax.jit, static_argnames="per_image")
 def _normalize(
     x: Features, scale: Channels, bias: Channels, per_image: bool
 ) -> tuple[Features, Sums, Sums]:
-    """Give every channel a mean of `bias` and a standard deviation of `scale`.
+    """Normalize every channel to mean `bias` and standard deviation `scale`.
 
-    The gradients of scale and bias are sums from which that of the features is made too.
+    The gradient of the features uses the same sums as the gradients of scale and bias.
 
     Args:
         x: Features.
-        scale: Factors after dividing by the standard deviation.
-        bias: Summands after that.
-        per_image: Whether every image is taken by itself (instance norm; Ulyanov et al. 2016,
-            arXiv 1607.08022, equation 3) or the batch as a whole (batch norm; Ioffe & Szegedy
-            2015, arXiv 1502.03167, algorithm 1).
+        scale: Standard deviation of each channel after normalization.
+        bias: Mean of each channel after normalization.
+        per_image: Whether to normalize each image separately (instance norm; Ulyanov et al. 2016,
+            arXiv 1607.08022, equation 3) or the whole batch (batch norm; Ioffe & Szegedy 2015,
+            arXiv 1502.03167, algorithm 1).
 
     Returns:
-        The outcome, and mean and (biased) variance, through which no gradient flows.
+        The normalized features, and the mean and (biased) variance, through which no gradient
+        flows.
     """
     count = x.size // x.shape[-1] // (len(x) if per_image else 1)
     mean = total(x, per_image) / count
@@ -59,14 +60,14 @@ normalize.defvjp(_normalize_forward, _normalize_backward)
 def plain(
     x: Features, scale: Channels, bias: Channels, per_image: bool
 ) -> tuple[Features, Sums, Sums]:
-    """Do as `normalize` in XLA's own way, its gradients too."""
+    """Return `normalize` as XLA computes it, with automatic gradients."""
     axes = (1, 2) if per_image else (0, 1, 2)
     mean, variance = (f(x, axis=axes, keepdims=True) for f in (jnp.mean, jnp.var))
     return affine(standardize(x, mean, variance), scale, bias), mean, variance
 
 
 def standardize(x: Features, mean: Sums, variance: Sums) -> Features:
-    """Subtract a mean, and divide by the root of a variance."""
+    """Subtract a mean and divide by the square root of a variance."""
     return (x - mean) * jax.lax.rsqrt(variance + EPSILON)
 
 
