@@ -56,7 +56,7 @@ GENERATORS = ("generator_ab", "generator_ba")
 
 @dataclass(frozen=True, kw_only=True)
 class CycleGAN:
-    """Two generators and two discriminators on batches of unrelated images `a` and `b`.
+    """Two generators and two discriminators on batches of unpaired images `a` and `b`.
 
     `generator_ab` translates A to B and `discriminator_b` judges domain B (the reference's G_A and
     D_A). The step is the reference's (`models/cycle_gan_model.py`): both generators, then both
@@ -114,14 +114,12 @@ class CycleGAN:
         require(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
 
     def resolve(self, batch_spec: Spec, steps: int) -> "CycleGAN":
-        """See `Method.resolve`."""
         depth = self.depth
         if self.generator == "unet":
             depth = depth or choose_depth(*batch_spec["a"].shape[1:3])
         return dataclasses.replace(self, depth=depth, schedule=self.schedule.over(steps))
 
     def init(self, key: PRNGKeyArray, batch_spec: Spec) -> TrainState:
-        """See `Method.init`."""
         a, b = batch_spec["a"].shape, batch_spec["b"].shape
         if a[:3] != b[:3]:
             raise ValueError(
@@ -147,7 +145,6 @@ class CycleGAN:
     def train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
     ) -> tuple[TrainState, Metrics]:
-        """See `Method.train_step`."""
         a, b = batch["a"], batch["b"]
         gan, parts = ADVERSARIAL_LOSSES[self.adversarial_loss], self.compute.accumulate
         identity = self.lambda_identity > 0 and a.shape[-1] == b.shape[-1]
@@ -158,7 +155,7 @@ class CycleGAN:
             (ab, ba), (key_ab, key_ba) = GENERATORS, keys
             to_b = Passes(self.make_generator(b.shape[-1]), params[ab], stats[ab], key_ab)
             to_a = Passes(self.make_generator(a.shape[-1]), params[ba], stats[ba], key_ba)
-            if identity and self.norm == "instance":  # no image affects another: one pass for two
+            if identity and self.norm == "instance":  # images are independent: one pass
                 fake_b, same_b = to_b.both(a, b)
                 fake_a, same_a = to_a.both(b, a)
                 cycled_a, cycled_b = to_a(fake_b), to_b(fake_a)
@@ -214,7 +211,7 @@ class CycleGAN:
             logits, stats = run(network, params, stats, interleave(real, fake))
             real_logits, fake_logits = deinterleave(logits)
         else:
-            # Real before fake: each has batch statistics of its own.
+            # Real before fake: each has its own batch statistics.
             real_logits, stats = run(network, params, stats, real)
             fake_logits, stats = run(network, params, stats, fake)
         loss = (gan.real(real_logits) + gan.fake(fake_logits)) / 2
@@ -222,7 +219,7 @@ class CycleGAN:
         return loss, ({f"loss/discriminator_{domain}": loss} | accuracy, stats)
 
     def watch(self, direction: str, x: Domain, fake: Domain) -> Metrics:
-        """Return the correlation of an input and its translation, and whether it is a warning."""
+        """Return the correlation of input and translation, and a warning about inverted colors."""
         similarity = correlation(x, fake)
         return {
             f"correlation/{direction}": similarity,
@@ -230,29 +227,26 @@ class CycleGAN:
         }
 
     def _judge(self, state: TrainState, domain: str, images: Domain) -> Logits:
-        """Return a discriminator's logits; its statistics stay as its own update leaves them."""
+        """Return a discriminator's logits, without a change of its running statistics."""
         name = f"discriminator_{domain}"
         network = self.make_discriminator()
         return run(network, state.params[name], state.batch_stats[name], images)[0]
 
     def split(self, state: TrainState) -> TrainState:
-        """See `Splittable.split`."""
         return cyclegan_directions.stack(state)
 
     def join(self, state: TrainState) -> TrainState:
-        """See `Splittable.join`."""
         return cyclegan_directions.unstack(state)
 
     def split_train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray, mesh: Mesh
     ) -> tuple[TrainState, Metrics]:
-        """See `Splittable.split_train_step`."""
         return cyclegan_directions.train_step(self, state, batch, key, mesh)
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
-        """Translate both ways and back, as at the reference's test time.
+        """Translate in both directions and back, as the reference does at test time.
 
-        Each image is normalized by itself, so the result does not depend on its batch mates.
+        Each image is normalized separately, so the result does not depend on the rest of the batch.
         """
         a, b = batch["a"], batch["b"]
         to_b, to_a = (
@@ -275,28 +269,24 @@ class CycleGAN:
 
     @property
     def paired(self) -> bool:
-        """See `TranslatesImages.paired`."""
         return False
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """See `TranslatesImages.directions`."""
         return DIRECTIONS
 
     def source_and_target(self, direction: str) -> tuple[str, str]:
-        """See `TranslatesImages.domains`."""
         source, target = direction
         return source, target
 
     def trained_generator(self, state: TrainState, direction: str) -> TrainedGenerator:
-        """See `TranslatesImages.translator`."""
         name = f"generator_{direction}"
         params = state.params[name]
         generator = self.make_generator(params["output"]["bias"].size)
         return TrainedGenerator(params, state.batch_stats[name], generator)
 
     def represent(self, state: TrainState, images: Images) -> list[Float[Array, "batch _ _ _"]]:
-        """See `Representing.represent`; these are the features of both discriminators."""
+        """Return the features of both discriminators, first those of domain A."""
         return [
             features
             for name in ("discriminator_a", "discriminator_b")
@@ -306,7 +296,7 @@ class CycleGAN:
         ]
 
     def make_generator(self, output_channels: int) -> ResNetGenerator | UNetGenerator:
-        """Return the generator of images of so many channels."""
+        """Return a generator."""
         shared = {
             "output_channels": output_channels,
             "features": self.features,
@@ -320,7 +310,7 @@ class CycleGAN:
         return ResNetGenerator(blocks=self.blocks, upsample=self.upsample, **shared)
 
     def make_discriminator(self) -> nn.Module:
-        """Return the discriminator."""
+        """Return a discriminator."""
         return discriminator(
             features=self.discriminator_features,
             layers=self.discriminator_layers,
@@ -330,10 +320,10 @@ class CycleGAN:
         )
 
     def make_optimizer(self) -> optax.GradientTransformation:
-        """Return the optimizer of every network."""
+        """Return the optimizer that each network uses."""
         return optax.adam(self.schedule.scale(self.learning_rate), b1=self.beta1, b2=0.999)
 
 
 def _pick(networks: PyTree) -> PyTree:
-    """Return the entries of the generators."""
+    """Return only the entries of the generators."""
     return {name: networks[name] for name in GENERATORS}

@@ -28,16 +28,16 @@ from jaxgan.settings.resume import REPORTED
 from jaxgan.settings.validation import require
 from jaxgan.types import Batch, Images, Metrics, PyTree, Schedule, Spec, TrainState
 
-COLLAPSED = 0.1  # diversity of generated images relative to real ones that is a sign of collapse
+COLLAPSED = 0.1  # diversity relative to real images below which the generator has collapsed
 
 
 @dataclass(frozen=True, kw_only=True)
 class DCGAN:
     """An unconditional GAN on batches of an `image`.
 
-    The step is that of PyTorch's example (`examples/dcgan/main.py`): the discriminator is updated
-    on real and on generated images in separate passes, their losses added; then the generator, on
-    the same images, through the updated discriminator.
+    The step is that of PyTorch's example (`examples/dcgan/main.py`). The discriminator is updated
+    on the sum of its losses on real and generated images, in separate passes. Then the generator is
+    updated on the same generated images, through the updated discriminator.
     """
 
     image_size: int = 64
@@ -85,13 +85,11 @@ class DCGAN:
         require(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
 
     def resolve(self, batch_spec: Spec, steps: int) -> "DCGAN":
-        """See `Method.resolve`."""
         image_size = self.image_size or batch_spec["image"].shape[1]
         schedule = self.schedule.over(steps)
         return dataclasses.replace(self, image_size=image_size, schedule=schedule)
 
     def init(self, key: PRNGKeyArray, batch_spec: Spec) -> TrainState:
-        """See `Method.init`."""
         batch_size, height, width, channels = batch_spec["image"].shape
         if (height, width) != (self.image_size, self.image_size):
             raise ValueError(
@@ -112,7 +110,6 @@ class DCGAN:
     def train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
     ) -> tuple[TrainState, Metrics]:
-        """See `Method.train_step`."""
         real = batch["image"]
         gan, parts = ADVERSARIAL_LOSSES[self.adversarial_loss], self.compute.accumulate
         generator, discriminator = self.make_generator(real.shape[-1]), self.make_discriminator()
@@ -133,7 +130,7 @@ class DCGAN:
 
         def discriminator_loss(d, stats, images, keys):
             (real, fake), (real_key, fake_key) = images, keys
-            # Real before fake, in separate passes: each has batch statistics of its own.
+            # Real before fake, in separate passes: each has its own batch statistics.
             real_logits, stats = judge(d, stats, real, real_key)
             fake_logits, stats = judge(d, stats, fake, fake_key)
             smoothed = self.label_smoothing * gan.fake(real_logits)
@@ -149,7 +146,7 @@ class DCGAN:
         d, d_opt = update(self.make_optimizer(), d_gradient, state.opt_state["discriminator"], d)
 
         def generator_loss(fake, _, images, key):
-            # The updated discriminator, whose running statistics this pass leaves alone.
+            # The updated discriminator; this pass does not change its running statistics.
             logits, _ = judge(d, d_stats, fake, key)
             loss = gan.generator(logits)
             return loss, ({"loss/generator": loss}, None)
@@ -175,13 +172,12 @@ class DCGAN:
     def sample(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
     ) -> dict[str, Float[Array, "1 big_height big_width _"]]:
-        """Return a mosaic of images from fixed latent vectors, and one of real images."""
+        """Return a mosaic of generated images and a mosaic of real images."""
         real = batch["image"]
         generated = self.generate(state, self.draw_latents(key, len(real)))
         return {"generated": mosaic(generated), "real": mosaic(real)}
 
     def generate(self, state: TrainState, latents: Latents) -> Images:
-        """Return the images of latent vectors, none of which depends on the others."""
         variables = state.memory["average"] if self.ema else _generator_of(state)
         channels = variables["params"]["output"]["kernel"].shape[2]
         images = self.make_generator(channels).apply(variables, latents, use_running_average=True)
@@ -189,21 +185,19 @@ class DCGAN:
         return images
 
     def represent(self, state: TrainState, images: Images) -> list[Float[Array, "batch _ _ _"]]:
-        """See `Representing.represent`."""
         name = "discriminator"
         return represent(
             self.make_discriminator(), state.params[name], state.batch_stats[name], images
         )
 
     def draw_latents(self, key: PRNGKeyArray, count: int) -> Float[Array, "{count} latent_dim"]:
-        """Return latent vectors for so many images."""
         shape = (count, self.latent_dim)
         if self.latent == "uniform":
             return jax.random.uniform(key, shape, minval=-1, maxval=1)
         return jax.random.normal(key, shape)
 
     def make_generator(self, output_channels: int) -> DCGANGenerator:
-        """Return the generator of images of so many channels."""
+        """Return the generator."""
         return DCGANGenerator(
             size=self.image_size,
             output_channels=output_channels,
@@ -222,7 +216,7 @@ class DCGAN:
         )
 
     def make_optimizer(self) -> optax.GradientTransformation:
-        """Return the optimizer of every network."""
+        """Return the optimizer that each network uses."""
         return optax.adam(self.schedule.scale(self.learning_rate), b1=self.beta1, b2=0.999)
 
 
@@ -235,7 +229,7 @@ def _watch_diversity(fake: Images, real: Images) -> Metrics:
 
 
 def _generator_of(state: TrainState) -> PyTree:
-    """Return the generator's variables, as Flax takes them."""
+    """Return the generator's Flax variables."""
     return {
         "params": state.params["generator"],
         "batch_stats": state.batch_stats["generator"],

@@ -1,4 +1,4 @@
-"""A history of generated images that lives inside the jitted step (Shrivastava et al. 2017)."""
+"""A history of generated images, updated inside the jitted step (Shrivastava et al. 2017)."""
 
 import jax
 import jax.numpy as jnp
@@ -10,11 +10,11 @@ from jaxgan.types import Images, PyTree
 
 @struct.dataclass
 class ImagePool:
-    """The images kept so far.
+    """A pool of generated images.
 
     Attributes:
-        images: Stored images, one a row; those from `count` on are not filled yet.
-        count: Images stored, a scalar int32.
+        images: Stored images along the first axis; those from `count` on are still empty.
+        count: Number of stored images, a scalar int32.
     """
 
     images: PyTree
@@ -22,21 +22,21 @@ class ImagePool:
 
 
 def empty_pool(size: int, shape: tuple[int, int, int]) -> ImagePool:
-    """Return a pool with room for `size` images of one shape."""
+    """Return an empty pool for `size` images of one shape."""
     return ImagePool(images=jnp.zeros((size, *shape)), count=jnp.zeros((), jnp.int32))
 
 
 def query(pool: ImagePool, images: Images, key: PRNGKeyArray) -> tuple[ImagePool, Images]:
     """Exchange images with the pool, one after the other, by the reference's rule.
 
-    While there is room, an image is stored and returned. From then on, with probability 1/2, it
-    takes the place of a random stored one, which is returned; else it is returned itself
+    While the pool is not full, an image is stored and returned. After that, with probability 1/2,
+    it replaces a random stored image, which is returned; otherwise it is returned itself
     (`util/image_pool.py`).
 
     Args:
         pool: The pool.
         images: New images.
-        key: Fresh randomness.
+        key: Random key.
     """
     size, batch_size = len(pool.images), len(images)
 
@@ -51,15 +51,15 @@ def query(pool: ImagePool, images: Images, key: PRNGKeyArray) -> tuple[ImagePool
         slots = slots.at[place].set(jnp.where(stores, new, slots[place]))
         return (slots, jnp.minimum(count + 1, size)), returned
 
-    # Only the order is sequential. It is made of indices into all images, stored and new.
+    # Only the order is sequential, so the scan exchanges indices into all images, stored and new.
     start = (jnp.zeros_like(pool.count) + jnp.arange(size), pool.count)
     news = size + jnp.arange(batch_size)
     (slots, count), returned = jax.lax.scan(
         exchange, start, (news, jax.random.split(key, batch_size))
     )
     both = jnp.concatenate([pool.images, images])
-    # Choosing between `images` and the rest element by element, which computes nothing new, makes
-    # XLA split the returned images over the devices as it splits `images`.
+    # This elementwise choice does not change the result, but makes XLA shard the returned images
+    # like `images`.
     is_own = (returned == news)[:, None, None, None]
     returned_images = jnp.where(is_own, images, both[returned])
     return ImagePool(images=both[slots], count=count), returned_images

@@ -78,12 +78,10 @@ class Pix2pix:
         require(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
 
     def resolve(self, batch_spec: Spec, steps: int) -> "Pix2pix":
-        """See `Method.resolve`."""
         depth = self.depth or choose_depth(*batch_spec["input"].shape[1:3])
         return dataclasses.replace(self, depth=depth, schedule=self.schedule.over(steps))
 
     def init(self, key: PRNGKeyArray, batch_spec: Spec) -> TrainState:
-        """See `Method.init`."""
         x, y = batch_spec["input"].shape, batch_spec["target"].shape
         return init_state(
             key,
@@ -98,7 +96,6 @@ class Pix2pix:
     def train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
     ) -> tuple[TrainState, Metrics]:
-        """See `Method.train_step`."""
         x, y = batch["input"], batch["target"]
         gan, parts = ADVERSARIAL_LOSSES[self.adversarial_loss], self.compute.accumulate
         generator, discriminator = self.make_generator(y.shape[-1]), self.make_discriminator()
@@ -117,7 +114,7 @@ class Pix2pix:
 
         def discriminator_loss(d, stats, images, key):
             x, y, fake = images
-            # Fake before real, in separate passes: each has batch statistics of its own.
+            # Fake before real, in separate passes: each has its own batch statistics.
             fake_logits, stats = judge(d, stats, x, fake)
             real_logits, stats = judge(d, stats, x, y)
             loss_real, loss_fake = gan.real(real_logits), gan.fake(fake_logits)
@@ -132,7 +129,7 @@ class Pix2pix:
 
         def generator_loss(fake, _, images, key):
             x, y = images
-            # The updated discriminator, whose running statistics this pass leaves alone.
+            # The updated discriminator; this pass does not change its running statistics.
             logits, _ = judge(d, d_stats, x, fake)
             loss_gan, loss_l1 = gan.generator(logits), self.lambda_l1 * l1(fake, y)
             losses = {"loss/generator_gan": loss_gan, "loss/generator_l1": loss_l1}
@@ -153,9 +150,9 @@ class Pix2pix:
         ), d_metrics | g_metrics
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
-        """Translate `input`; show the `target`, where there is one, beside it.
+        """Return `input`, its translation and, if the batch has one, the `target`.
 
-        Every image is normalized by itself, so the result does not depend on its batch mates.
+        Each image is normalized separately, so the result does not depend on the rest of the batch.
         """
         output = translate(self.trained_generator(state, *self.directions), batch["input"], key)
         return {"input": batch["input"], "output": output} | (
@@ -164,20 +161,16 @@ class Pix2pix:
 
     @property
     def paired(self) -> bool:
-        """See `TranslatesImages.paired`."""
         return True
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """See `TranslatesImages.directions`."""
         return ("input_to_target",)
 
     def source_and_target(self, direction: str) -> tuple[str, str]:
-        """See `TranslatesImages.domains`."""
         return "input", "target"
 
     def trained_generator(self, state: TrainState, direction: str) -> TrainedGenerator:
-        """See `TranslatesImages.translator`."""
         params = state.params["generator"]
         return TrainedGenerator(
             params,
@@ -188,7 +181,7 @@ class Pix2pix:
         )
 
     def make_generator(self, output_channels: int) -> UNetGenerator:
-        """Return the generator of images of so many channels."""
+        """Return the generator."""
         return UNetGenerator(
             output_channels=output_channels,
             features=self.features,
@@ -210,5 +203,5 @@ class Pix2pix:
         )
 
     def make_optimizer(self) -> optax.GradientTransformation:
-        """Return the optimizer of every network."""
+        """Return the optimizer that each network uses."""
         return optax.adam(self.schedule.scale(self.learning_rate), b1=self.beta1, b2=0.999)

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: how the learning rate is scaled over the steps of a run."""
+"""Learning-rate schedules over the steps of a run."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -15,15 +15,12 @@ class Constant:
     """The same learning rate throughout."""
 
     def over(self, steps: int) -> "Constant":
-        """See `Schedule.over`."""
         return self
 
     def end(self) -> int | None:
-        """See `Schedule.end`."""
         return None
 
     def scale(self, learning_rate: float) -> optax.Schedule:
-        """See `Schedule.scale`."""
         return optax.constant_schedule(learning_rate)
 
 
@@ -31,7 +28,7 @@ class Constant:
 class LinearDecay:
     """Constant, then linear to zero (CycleGAN, section 5; the reference's `--lr_policy linear`).
 
-    The reference lowers the rate once an epoch; here it falls with every step.
+    The reference lowers the rate once per epoch; here it falls with every step.
     """
 
     constant_share: float = 0.5
@@ -47,7 +44,6 @@ class LinearDecay:
         require(self.decay_steps is None or self.decay_steps >= 1, "decay_steps must be at least 1")
 
     def over(self, steps: int) -> "LinearDecay":
-        """See `Schedule.over`."""
         constant = self.constant_steps
         if constant is None:
             constant = int(self.constant_share * steps)
@@ -56,11 +52,9 @@ class LinearDecay:
         return dataclasses.replace(self, constant_steps=constant, decay_steps=decay)
 
     def end(self) -> int | None:
-        """See `Schedule.end`."""
         return _known(self.constant_steps) + _known(self.decay_steps)
 
     def scale(self, learning_rate: float) -> optax.Schedule:
-        """See `Schedule.scale`."""
         constant, decay = _known(self.constant_steps), _known(self.decay_steps)
         return optax.linear_schedule(learning_rate, 0.0, decay, constant)
 
@@ -76,15 +70,12 @@ class CosineDecay:
         require(self.decay_steps is None or self.decay_steps >= 1, "decay_steps must be at least 1")
 
     def over(self, steps: int) -> "CosineDecay":
-        """See `Schedule.over`."""
         return CosineDecay(decay_steps=steps if self.decay_steps is None else self.decay_steps)
 
     def end(self) -> int | None:
-        """See `Schedule.end`."""
         return self.decay_steps
 
     def scale(self, learning_rate: float) -> optax.Schedule:
-        """See `Schedule.scale`."""
         return optax.cosine_decay_schedule(learning_rate, _known(self.decay_steps))
 
 
@@ -103,16 +94,13 @@ class StepDecay:
         require(0 < self.factor < 1, "factor must lie between 0 and 1")
 
     def over(self, steps: int) -> "StepDecay":
-        """See `Schedule.over`."""
         interval = max(steps // 4, 1) if self.interval is None else self.interval
         return dataclasses.replace(self, interval=interval)
 
     def end(self) -> int | None:
-        """See `Schedule.end`."""
         return None
 
     def scale(self, learning_rate: float) -> optax.Schedule:
-        """See `Schedule.scale`."""
         interval = _known(self.interval)
         return optax.exponential_decay(learning_rate, interval, self.factor, staircase=True)
 
@@ -121,9 +109,9 @@ def check_length(schedule: Schedule, start: int, steps: int) -> None:
     """Print a warning if a schedule is shorter or longer than the run.
 
     Args:
-        schedule: A schedule after `over`.
+        schedule: A schedule that `over` returned.
         start: Steps taken so far.
-        steps: Steps of the whole run.
+        steps: Total steps of the run.
 
     Raises:
         UserError: If the learning rate is zero for the rest of the run.

@@ -1,4 +1,4 @@
-"""What every method does with each of its networks: initialize it, and take an optimizer step."""
+"""Operations on networks that the methods share, such as initialization and updates."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -20,16 +20,16 @@ def init_state(
     networks: Mapping[str, tuple[nn.Module, tuple[int, ...]]],
     parts: int,
 ) -> TrainState:
-    """Initialize networks, each from a key of its own, and an optimizer for each.
+    """Return a state with initialized networks and an optimizer state for each.
 
     Args:
-        key: Root key.
+        key: Root key; each network gets its own.
         optimizer: The optimizer of every network.
         networks: By network name, the module and the shape of its input.
-        parts: In how many parts a batch is to be worked through.
+        parts: Number of micro-batches that a batch is split into.
 
     Raises:
-        ValueError: If a batch has no such parts.
+        ValueError: If the batch cannot be split evenly.
     """
     batch_size = next(iter(networks.values()))[1][0]
     if batch_size % parts:
@@ -66,7 +66,7 @@ def run(
         params: Its parameters.
         batch_stats: Its running statistics; empty without batch norm.
         x: Its input.
-        dropout_key: Randomness of its dropout; without one there is none.
+        dropout_key: Random key for dropout; None if the network has no dropout.
     """
     variables = {"params": params, "batch_stats": batch_stats}
     rngs = {} if dropout_key is None else {"dropout": dropout_key}
@@ -75,9 +75,9 @@ def run(
 
 
 class Passes:
-    """The passes of one network in training mode that a loss needs.
+    """Applies a network several times in training mode, within one loss.
 
-    Each pass gets the running statistics that the previous one left, and a dropout key of its own.
+    Each pass gets the running statistics that the previous one left, and its own dropout key.
 
     Attributes:
         stats: Running statistics after the passes so far.
@@ -97,17 +97,17 @@ class Passes:
     def both(
         self, x: Float[Array, "batch *input"], y: Float[Array, "batch *input"]
     ) -> Float[Array, "2 batch *output"]:
-        """Return the outputs of two batches, made in one pass."""
+        """Return the outputs for two batches, computed in one pass."""
         return deinterleave(self(interleave(x, y)))
 
 
 def interleave(*batches: Float[Array, "batch *_"]) -> Float[Array, "images *_"]:
-    """Return one batch of several, interleaved: what is split over devices stays where it is."""
+    """Interleave batches into one; the images of sharded batches stay on their devices."""
     return accumulate.merge_batch(jnp.stack(batches))
 
 
 def deinterleave(images: Float[Array, "images *_"]) -> Float[Array, "2 batch *_"]:
-    """Undo `interleave` of two."""
+    """Undo `interleave` of two batches."""
     return accumulate.split_batch(images, 2)
 
 
@@ -121,16 +121,16 @@ def represent(
 
 
 def average(average: PyTree, latest: PyTree, decay: float, step: Integer[Array, ""]) -> PyTree:
-    """Return an exponential moving average, moved on by one step.
+    """Return an exponential moving average, updated for one step.
 
-    Its bias toward the start is corrected (Kingma & Ba 2015, arXiv 1412.6980, section 3): after t
-    steps the weights decay**(t-i) * (1 - decay) of the values i are divided by their sum,
-    1 - decay**t. So the value before the first step has no part in it.
+    The average is bias-corrected (Kingma & Ba 2015, arXiv 1412.6980, section 3): after t steps the
+    weights decay**(t-i) * (1 - decay) of the values i are divided by their sum, 1 - decay**t. The
+    value before the first step has no influence.
 
     Args:
-        average: The average of the steps before.
+        average: The average before this step.
         latest: The value after this step.
-        decay: What the weight of each value is multiplied by at every step.
+        decay: Factor on the weights of all earlier values at every step.
         step: Steps taken before this one.
     """
     weights = -jnp.expm1(jnp.log(decay) * jnp.array([step, step + 1]))  # 1 - decay**t
@@ -139,7 +139,7 @@ def average(average: PyTree, latest: PyTree, decay: float, step: Integer[Array, 
 
 
 def with_weights(state: TrainState, params: PyTree, batch_stats: PyTree) -> TrainState:
-    """Return a state with other parameters and running statistics, and their average reset."""
+    """Return a state with new parameters and running statistics; resets the average to them."""
     memory = dict(state.memory)
     if "average" in memory:
         generator = {"params": params["generator"], "batch_stats": batch_stats["generator"]}
