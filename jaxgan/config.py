@@ -1,4 +1,4 @@
-"""An experiment as one frozen object, and the file it is written down in."""
+"""An experiment as one frozen object, and the config file that defines it."""
 
 import dataclasses
 import sys
@@ -52,11 +52,11 @@ class TrainConfig:
     """Allow a run to continue on different images. Resuming is then no longer exact: the result
     differs from that of an uninterrupted run."""
     init_from: str | None = field(default=None, metadata=FREE)
-    """Fine-tuning: a run (or an import) whose weights to start from, with a new optimizer."""
+    """Fine-tuning: start from the weights of this run (or import), with a new optimizer."""
     steps_per_dispatch: int = field(default=1, metadata=FREE)
     """Training steps per call to the device. Other step counts must be multiples of it. More than
-    one helps GPUs and TPUs on which a step takes about as long as calling it, a millisecond. On a
-    CPU the steps are unrolled, which takes longer to compile."""
+    one helps on GPUs and TPUs if a step takes about as long as a call, a millisecond. On a CPU the
+    steps are unrolled, which takes longer to compile."""
     mesh: str = field(default="auto", metadata=FREE)
     """Number of devices per axis, such as data:4,spatial:2. The axes are data, fsdp, spatial and,
     for CycleGAN, direction (docs/cloud.md). auto uses as many devices as divide the batch."""
@@ -77,7 +77,7 @@ class TrainConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """An experiment: a method, its data, and a run."""
+    """An experiment: a method, its data, and how to train."""
 
     method: Method
     data: Dataset
@@ -88,7 +88,7 @@ class Config:
 
 
 def count_steps(config: Config, splits: Splits) -> Config:
-    """Return a config whose epochs, if it has any, have become steps of its data set."""
+    """Return the config with `steps` computed from `epochs`, if it has any."""
     train = config.train
     if not train.epochs:
         return config
@@ -115,7 +115,7 @@ def load(path: Path) -> Config:
         config = module.get_config()
     except UserError:
         raise
-    except Exception as error:  # a config file is a program: anything can go wrong in it
+    except Exception as error:  # a config file is a program and can raise anything
         reason = " ".join(str(error).split())
         raise UserError(f"{path} fails: {type(error).__name__}: {reason}") from error
     if not isinstance(config, Config):
@@ -127,7 +127,7 @@ def _import(path: Path) -> ModuleType:
     """Import a config file, which may import modules of its folder and define classes."""
     module = ModuleType(f"config_{path.stem}")
     module.__file__ = str(path)
-    sys.modules[module.__name__] = module  # where dataclasses look for the types of their fields
+    sys.modules[module.__name__] = module  # dataclasses look up field types here
     folder = str(path.parent.absolute())
     if folder not in sys.path:
         sys.path.append(folder)

@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """An error that a user can fix. The message is one line: what is wrong and what to do."""
+    """An error that the user can fix. The message says in one line what is wrong and what to do."""
 
 
 class ImageError(Exception):

@@ -1,4 +1,4 @@
-"""Atomic writes, printable file names, and locks."""
+"""Atomic writes, printable paths and locks."""
 
 import contextlib
 import errno
@@ -14,27 +14,25 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def is_full(error: Exception) -> bool:
-    """Return whether an error means a full disk, quota or file size limit."""
+    """Return whether an error means that a disk is full, or a quota or file size limit reached."""
     return isinstance(error, OSError) and error.errno in FULL
 
 
 @contextlib.contextmanager
 def replacing(file: Path) -> Iterator[io.BufferedRandom]:
-    """Open a new file, which takes its name when it is whole.
+    """Open a temporary file that replaces `file` when the context exits without an error.
 
-    Until then, and after an error or a crash, the name stands for what it did before. A link of
-    this name is replaced, and what it leads to stays as it is.
+    After an error or a crash, `file` is unchanged. If it is a link, the link is replaced and its
+    target is unchanged.
     """
-    name = hashlib.sha256(os.fsencode(file.name)).hexdigest()[
-        :16
-    ]  # short even if the file name is long
+    name = hashlib.sha256(os.fsencode(file.name)).hexdigest()[:16]  # always short enough
     partial = file.with_name(f".{name}.partial")
     partial.unlink(missing_ok=True)  # left by a process that was killed
     try:
         with partial.open("x+b") as opened:
             yield opened
             opened.flush()
-            os.fsync(opened.fileno())  # otherwise a power cut may leave an empty file
+            os.fsync(opened.fileno())  # otherwise a power failure may leave an empty file
         partial.replace(file)
     except BaseException:
         partial.unlink(missing_ok=True)
@@ -42,13 +40,13 @@ def replacing(file: Path) -> Iterator[io.BufferedRandom]:
 
 
 def write_text(file: Path, text: str) -> None:
-    """Write a text file atomically."""
+    """Write a text file atomically, see `replacing`."""
     with replacing(file) as opened:
         opened.write(text.encode())
 
 
 def printable(path: PurePath | str) -> str:
-    """Return a path as one line of text, with bytes that are not UTF-8 escaped."""
+    """Return a path as one line of text, with escapes for what is not printable or not UTF-8."""
     text = os.fsencode(path).decode(errors="backslashreplace")
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
@@ -58,19 +56,19 @@ def printable(path: PurePath | str) -> str:
 
 @contextlib.contextmanager
 def lock(file: Path, when_busy: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock, which other processes wait for; it ends with the process.
+    """Hold a lock that excludes other processes; it is released when the process ends.
 
     Args:
-        file: The lock's file.
-        when_busy: What to do before waiting for another process. It may raise instead.
+        file: The lock file.
+        when_busy: Called before waiting for another process. It may raise instead.
     """
-    held = FileLock(file)
+    file_lock = FileLock(file)
     try:
-        held.acquire(blocking=False)
+        file_lock.acquire(blocking=False)
     except Timeout:
         when_busy()
-        held.acquire()
+        file_lock.acquire()
     try:
         yield
     finally:
-        held.release()
+        file_lock.release()

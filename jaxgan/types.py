@@ -1,6 +1,7 @@
-"""Types and protocols that all packages share.
+"""The types that all parts of jaxgan share.
 
-Images are NHWC. Raw batches have the data type of their files; a method gets float32 in [-1, 1].
+Images are NHWC. On their way to the device they have the bit depth of their files; inside a method
+they are float32 in [-1, 1].
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,18 +24,18 @@ RawBatch = Mapping[str, Shaped[Any, "batch _ _ _"]]
 RawBatches = Mapping[str, Shaped[Any, "steps batch _ _ _"]]
 Example = Mapping[str, Shaped[np.ndarray, "_ _ _"]]
 Spec = Mapping[str, jax.ShapeDtypeStruct]
-Splits = Mapping[str, Sequence[Any]]  # records by name of the split, with random access
+Splits = Mapping[str, Sequence[Any]]  # records with random access, by name of the split
 Metrics = dict[str, Float[Array, ""]]
 StepMetrics = dict[str, Float[Array, " steps"]]
 
 
 class HeldOut(NamedTuple):
-    """Examples for samples and evaluation.
+    """Examples for samples or evaluation.
 
     Attributes:
-        batches: The examples, in batches of images of equal size.
-        total: Number of examples in the split.
-        split: Name of the split they come from.
+        batches: The examples, in batches of images of one size.
+        total: Number of examples to choose from.
+        split: Name of the split that they come from.
     """
 
     batches: list[RawBatch]
@@ -44,7 +45,7 @@ class HeldOut(NamedTuple):
 
 @struct.dataclass
 class TrainState:
-    """The whole state of training, as arrays. A checkpoint holds all of it.
+    """The complete state of training, as a pytree of arrays. A checkpoint stores all of it.
 
     Attributes:
         step: Steps taken so far, a scalar int32.
@@ -54,7 +55,7 @@ class TrainState:
         memory: Dict of other state of a method, such as image pools.
     """
 
-    # No array types here: JAX and Orbax also build this tree from shapes, shardings and options.
+    # Not annotated as arrays: JAX and Orbax also build this tree of shapes, shardings and options.
     step: Any
     params: PyTree
     batch_stats: PyTree
@@ -67,9 +68,9 @@ class Method(Protocol):
     """One GAN: a frozen dataclass of hyperparameters with pure methods, which can be jitted."""
 
     def resolve(self, batch_spec: Spec, steps: int) -> "Method":
-        """Return the method with all settings that depend on the images and the run filled in.
+        """Return the method with all settings filled in that depend on the images and the run.
 
-        The other functions need a resolved method.
+        The other methods expect a resolved method.
 
         Args:
             batch_spec: Shapes and dtypes of the batches that `train_step` will get.
@@ -84,11 +85,11 @@ class Method(Protocol):
         """Return the state before the first step.
 
         Args:
-            key: Key for all initial weights. Each network uses its own key.
+            key: Root key of all initial weights; each network uses its own key.
             batch_spec: Shapes and dtypes of the batches that `train_step` will get.
 
         Raises:
-            ValueError: If the networks cannot take images of these shapes.
+            ValueError: If the networks do not support images of these shapes.
         """
         ...
 
@@ -100,25 +101,25 @@ class Method(Protocol):
         Args:
             state: State before the step. The returned state has the same tree, shapes and dtypes.
             batch: Images in [-1, 1].
-            key: Key for this step only.
+            key: Random key for this step only.
 
         Returns:
             The state after the step, and metrics by name: `loss/...` for weighted terms of a loss,
-            `warning/...` for values that are reported unless they are zero.
+            `warning/...` for values that should be zero and are shown if they are not.
         """
         ...
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
-        """Return named images in [-1, 1], in the order of the columns of a sample grid."""
+        """Return named images in [-1, 1], in the order of display."""
         ...
 
 
 @runtime_checkable
 class Schedule(Protocol):
-    """A learning-rate schedule."""
+    """A learning rate as a function of the step."""
 
     def over(self, steps: int) -> "Schedule":
-        """Return this schedule for a run of `steps` steps, with all None fields filled in."""
+        """Return this schedule for a run of `steps` steps, with fields that are None filled in."""
         ...
 
     def end(self) -> int | None:
@@ -140,7 +141,7 @@ class Scheduled(Protocol):
 
     @property
     def learning_rate(self) -> float:
-        """The maximum learning rate."""
+        """The highest learning rate."""
         ...
 
     @property
@@ -158,12 +159,12 @@ class GeneratesImages(Protocol):
         ...
 
     def generate(self, state: TrainState, latents: Float[Array, "batch latent_dim"]) -> Images:
-        """Return images in [-1, 1]. Each depends only on its own latent vector."""
+        """Return images in [-1, 1], each of which depends only on its latent vector."""
         ...
 
 
 class Evaluated(NamedTuple):
-    """Results of an evaluation: metrics by name, and a score (higher is better)."""
+    """Results of an evaluation: metrics by name, and a score, for which higher is better."""
 
     values: Mapping[str, float]
     score: float
@@ -171,13 +172,13 @@ class Evaluated(NamedTuple):
 
 @struct.dataclass
 class TrainedGenerator:
-    """An image-to-image generator with its weights, and how it is used after training.
+    """An image-to-image generator with its weights and the settings for use after training.
 
     Attributes:
         params: Its parameters.
         batch_stats: Its running statistics; empty without batch norm.
-        network: The module. Its `multiple` and `smallest` say which image sizes it accepts.
-        dropout: Whether dropout stays on.
+        network: The module; its `multiple` and `smallest` define the supported sizes.
+        dropout: Whether dropout stays on, if the network has any.
         use_running_average: Whether batch norm uses its running statistics.
     """
 
@@ -194,7 +195,7 @@ class TranslatesImages(Protocol):
 
     @property
     def paired(self) -> bool:
-        """Whether each input has a target."""
+        """Whether the images of an example are pairs, so that the correct output is known."""
         ...
 
     @property
@@ -203,7 +204,7 @@ class TranslatesImages(Protocol):
         ...
 
     def source_and_target(self, direction: str) -> tuple[str, str]:
-        """Return the names of the input images and of the target domain in a batch."""
+        """Return the names, in a batch, of the source and target images of a direction."""
         ...
 
     def trained_generator(self, state: TrainState, direction: str) -> TrainedGenerator:
@@ -213,7 +214,7 @@ class TranslatesImages(Protocol):
 
 @runtime_checkable
 class Representing(Protocol):
-    """A method whose discriminator can be used as a feature extractor."""
+    """A method that provides the features of its discriminator."""
 
     def represent(self, state: TrainState, images: Images) -> list[Float[Array, "batch _ _ _"]]:
         """Return the features of every hidden layer, outermost first."""
@@ -224,12 +225,12 @@ class Representing(Protocol):
 class Splittable(Protocol):
     """A method with two directions that can be trained on separate halves of the devices.
 
-    In a split state, the networks of the two directions are stacked along a new first axis, which
+    In its split state, the networks of both directions are stacked along a new first axis, which
     the mesh axis `direction` shards.
     """
 
     def split(self, state: TrainState) -> TrainState:
-        """Return the split state. Its step is unchanged.
+        """Return the split state, with the same `step`.
 
         Raises:
             ValueError: If the networks of the two directions differ in shape.
@@ -243,7 +244,7 @@ class Splittable(Protocol):
     def split_train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray, mesh: Mesh
     ) -> tuple[TrainState, Metrics]:
-        """Run `Method.train_step` on a split state, with each direction on its half of the mesh."""
+        """Run `Method.train_step` on a split state, each direction on its half of the mesh."""
         ...
 
 
@@ -263,7 +264,7 @@ class Fingerprinted(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """A short text that changes if the content of the records changes."""
+        """A short text that depends on the content of the records, not on their location."""
         ...
 
 
@@ -279,28 +280,28 @@ class Dataset(Protocol):
         ...
 
     def kinds(self) -> Mapping[str, ImageKind]:
-        """Return the kind of each image of a batch, by name."""
+        """Return the kinds of the images of a batch, by name."""
         ...
 
     def prepare(self) -> Splits:
-        """Return the prepared data set. Writes it to disk the first time.
+        """Return the prepared data set, which is first written to disk if it is not there yet.
 
         Raises:
-            jaxgan.errors.UserError: If the images cannot be read or downloaded.
+            jaxgan.errors.UserError: If the images are not available; the message says what to do.
         """
         ...
 
     def epoch_size(self, splits: Splits) -> int:
-        """Return the number of training examples in an epoch."""
+        """Return the number of training examples per epoch."""
         ...
 
     def stream(
         self, splits: Splits, *, seed: int, batch_size: int, start: int, rows: Sequence[int]
     ) -> Iterator[RawBatch]:
-        """Yield the given rows of training batches forever, starting with batch number `start`.
+        """Yield `rows` of an endless sequence of training batches, from batch number `start` on.
 
-        The sequence depends only on `seed` and `batch_size`, so the batch number is the whole state
-        of the iterator.
+        The sequence depends only on `seed` and `batch_size`, so the number of a batch is the whole
+        state of the iterator.
         """
         ...
 
@@ -315,10 +316,10 @@ class Dataset(Protocol):
 
         Args:
             splits: The prepared data set.
-            count: Maximum number of examples. A larger split yields a fixed random subset.
-            split: Name of the split; None takes the first of test, val and train that exists.
-            domain: For unpaired images, the domain to take examples from; None takes equally many
-                of both.
+            count: Maximum number of examples; if there are more, a fixed random subset is used.
+            split: Name of the split; None uses the first of test, val and train that exists.
+            domain: For unpaired images, the domain to use; None uses as many images of each domain
+                as the smaller one has.
 
         Raises:
             jaxgan.errors.UserError: If there is no such split.
@@ -326,11 +327,11 @@ class Dataset(Protocol):
         ...
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
-        """Turn a batch of `stream` into a batch for `Method.train_step`."""
+        """Return a batch of `stream` as images that a method trains on."""
         ...
 
     def preprocess(self, raw: RawBatch) -> Batch:
-        """Turn a batch of `held_out` into a batch for `Method.sample`."""
+        """Return a batch of `held_out` as images that a method translates."""
         ...
 
 

@@ -1,6 +1,6 @@
 """XLA compiler options for the CPU.
 
-Each was measured with jax 0.10.2 and 0.12 (README, Speed): both know all three.
+They were measured with jax 0.10.2 and 0.12, which both support all three (README, Speed).
 """
 
 import functools
@@ -8,15 +8,15 @@ import functools
 import jax
 
 _CPU: dict[str, str | bool] = {
-    # XLA has two libraries for convolutions on the CPU. The newer one is up to five times slower on
-    # ResNet blocks, but faster for matrix products. By default XLA uses it for both, and a step of
-    # pix2pix and CycleGAN at 64x64 takes 18% longer with jax 0.12.
+    # XLA has two libraries for the CPU. The newer one is faster for matrix products, but up to five
+    # times slower for the convolutions of ResNet blocks. By default it does both, which makes a
+    # step of pix2pix or CycleGAN at 64x64 take 18% longer with jax 0.12.
     "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
-    # Without this, parameters and optimizer are copied before each in-place update, which takes a
-    # fifth of a step of pix2pix at 64x64.
+    # Without this, parameters and optimizer state are copied before each in-place update, which
+    # takes a fifth of a step of pix2pix at 64x64.
     "xla_cpu_copy_insertion_use_region_analysis": True,
-    # jax 0.10 removes optimization barriers first, which undoes `remat`. jax 0.12 keeps them in any
-    # case.
+    # jax 0.10 removes optimization barriers first, so that `remat` saves no memory. jax 0.12 keeps
+    # them without this option.
     "xla_disable_hlo_passes": "cse_barrier_expander",
 }
 

@@ -47,47 +47,47 @@ class ShardedMethod:
     """Shapes of the state that `Method.init` returns."""
 
     def split_directions(self, state: TrainState) -> TrainState:
-        """Return a state in the form that is trained, whose shardings are `state_sharding`."""
+        """Return a state in its training form, which `state_sharding` describes."""
         return self._splittable.split(state) if self._is_split else state
 
     def join_directions(self, state: TrainState) -> TrainState:
-        """Undo `split_directions`; the shardings of the result are `checkpoint_sharding`."""
+        """Undo `split_directions`; `checkpoint_sharding` describes the result."""
         return self._splittable.join(state) if self._is_split else state
 
     @property
     def state_sharding(self) -> TrainState:
-        """Shardings of a state that is trained."""
+        """Shardings of a state in its training form."""
         shapes = jax.eval_shape(self.split_directions, self.shapes)
         sharded = self._shard(shapes, ("direction",) if self._is_split else ())
         return dataclasses.replace(sharded, step=self.replicated)
 
     @property
     def checkpoint_sharding(self) -> TrainState:
-        """Shardings of a state in checkpoints, whose directions are not split."""
+        """Shardings of a state in its checkpoint form, which does not split directions."""
         return self._shard(self.shapes, ())
 
     @property
     def replicated(self) -> NamedSharding:
-        """Every device holds a copy."""
+        """Sharding that puts a copy on every device."""
         return self._sharding()
 
     @property
     def batch_sharding(self) -> NamedSharding:
-        """Each device holds some of the images of a batch, at full height."""
+        """Sharding of a batch by image; images keep their full height."""
         return self._sharding(BATCH)
 
     @property
     def batches_sharding(self) -> NamedSharding:
-        """The same for stacked batches."""
+        """Sharding of stacked batches by image."""
         return self._sharding(None, BATCH)
 
     def rows(self, batch_size: int) -> list[int]:
         """Return the indices of the images of a batch that the devices of this process need."""
-        held = self.batch_sharding.addressable_devices_indices_map((batch_size,)).values()
-        return sorted({row for index in held if index for row in range(batch_size)[index[0]]})
+        indices = self.batch_sharding.addressable_devices_indices_map((batch_size,)).values()
+        return sorted({row for index in indices if index for row in range(batch_size)[index[0]]})
 
     def feed(self, batches: Sequence[RawBatch], batch_size: int) -> RawBatches:
-        """Stack batches and put them on the devices. Each process passes only its own `rows`."""
+        """Stack batches, of which this process has only its `rows`, and put them on the devices."""
 
         def put(*images):
             shape = (len(images), batch_size, *images[0].shape[1:])
@@ -99,6 +99,7 @@ class ShardedMethod:
     def train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
     ) -> tuple[TrainState, Metrics]:
+        """Run `Method.train_step` on the mesh."""
         whole = self._sharding("direction") if self._is_split else self.replicated
         params = jax.lax.with_sharding_constraint(state.params, whole)
         batch = jax.lax.with_sharding_constraint(batch, self._sharding(BATCH, "spatial"))
@@ -118,10 +119,10 @@ class ShardedMethod:
         return self.method
 
     def _shard(self, state: TrainState, leading: tuple[str, ...]) -> TrainState:
-        """Return the shardings of a state whose arrays begin with these axes of the mesh."""
+        """Return the shardings of a state; the mesh axes `leading` shard its first array axes."""
 
         def shard(node):
-            if isinstance(node, HoldsImages):  # by height, because any image of the batch may enter
+            if isinstance(node, HoldsImages):  # by height, as any slot may get any image
                 rows = ("spatial", *BATCH)
                 divides = node.images.shape[-3] % math.prod(self.mesh.shape[a] for a in rows) == 0
                 images = self._sharding(*leading, None, rows if divides else None)
@@ -141,27 +142,27 @@ class ShardedMethod:
 
 
 def mesh_of(**sizes: int) -> Mesh:
-    """Return a mesh with the given sizes. All other axes have size 1."""
+    """Return a mesh with the given number of devices per axis, 1 by default."""
     shape = [sizes.get(axis, 1) for axis in AXES]
     devices = jax.devices()[: math.prod(shape)]
     if len(devices) < jax.device_count():
         return Mesh(np.array(devices).reshape(shape), AXES)
-    # On a TPU, neighbors on the mesh are physical neighbors.
+    # On a TPU, neighbors on the mesh are then physical neighbors.
     return Mesh(mesh_utils.create_device_mesh(shape, devices, allow_split_physical_axes=True), AXES)
 
 
 def make_mesh(setting: str, method: Method, state: PyTree, spec: Spec) -> Mesh:
-    """Return the devices to train on.
+    """Return the mesh to train on.
 
     Args:
-        setting: Devices by axis, as `data:4` or `data:4,spatial:2`; `auto` for as many as can be
-            used, with whole copies of the state where that makes no difference.
+        setting: Devices per axis, such as `data:4` or `data:4,spatial:2`; `auto` uses as many as
+            possible, and splits directions only if that uses more.
         method: The method to train.
-        state: Its initial state, or the shapes of it.
+        state: Its initial state, or the shapes of that.
         spec: Shapes and dtypes of its batches.
 
     Raises:
-        UserError: If these devices cannot train it.
+        UserError: If the method cannot be trained on this mesh.
     """
     found, processes = jax.device_count(), jax.process_count()
     reason = _why_not_split(method, state)
@@ -198,7 +199,7 @@ def make_mesh(setting: str, method: Method, state: PyTree, spec: Spec) -> Mesh:
 
 
 def describe_mesh(mesh: Mesh) -> str:
-    """Describe in one line the devices of a mesh."""
+    """Return a line that describes a mesh."""
     used, found, processes = mesh.devices.size, jax.device_count(), jax.process_count()
     axes = [f"{axis}:{size}" for axis, size in mesh.shape.items() if size > 1]
     line = f"devices: {used} of {found} x {mesh.devices.flat[0].device_kind}"
@@ -208,7 +209,7 @@ def describe_mesh(mesh: Mesh) -> str:
 
 
 def _largest_split(batch_size: int, most: int) -> int:
-    """Return the largest number of devices, up to `most`, that divides the batch size."""
+    """Return the largest number of devices, at most `most`, that divides a batch evenly."""
     return max((n for n in range(1, most + 1) if batch_size % n == 0), default=0)
 
 

@@ -1,4 +1,4 @@
-"""Training in several processes, each with its own devices."""
+"""Training in several processes, each with its own devices, with `jax.distributed`."""
 
 import json
 import multiprocessing
@@ -20,10 +20,10 @@ from jaxgan.errors import UserError
 from jaxgan.settings.resume import find_changes
 from jaxgan.settings.stored import from_json, own_classes, to_json
 
-PATIENCE = 300  # seconds to wait until all processes have started
-CONFIG_SIZE = 2**16  # maximum length of a config as JSON, in bytes
+PATIENCE = 300  # seconds for all processes to start
+CONFIG_SIZE = 2**16  # bytes, more than any config takes as text
 HEARTBEAT = 30  # seconds without a heartbeat after which a process counts as dead
-GRACE = 2  # seconds that process 0 waits for the others to end, because they need it until then
+GRACE = 2  # seconds that process 0 waits for the others, which need it, to end
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Processes:
 
 
 def join(processes: Processes) -> None:
-    """Connect to the other processes, if there are any. Only process 0 prints to stdout.
+    """Connect to the other processes, if any; all but process 0 stop printing to stdout.
 
     Raises:
         UserError: If the connection fails.
@@ -61,9 +61,7 @@ def join(processes: Processes) -> None:
             _check_free(int(address.rpartition(":")[2]))
     print(f"meeting {count or 'the other'} processes, for {PATIENCE} s at most", flush=True)
     jax.config.update("jax_enable_preemption_service", False)  # `stopping` handles signals
-    interrupt = signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # Python's handler waits for JAX to return
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's handler waits for JAX
     try:
         jax.distributed.initialize(
             *where,
@@ -98,7 +96,7 @@ def check_equal(config: Config) -> None:
     """Check that all processes train the same experiment.
 
     Raises:
-        UserError: If they do not. The message names the differences from process 0.
+        UserError: If they do not; the message says how this process differs from process 0.
     """
     text = np.frombuffer(json.dumps(to_json(config)).encode(), np.uint8)
     padded = np.zeros(CONFIG_SIZE, np.uint8)
@@ -112,7 +110,7 @@ def check_equal(config: Config) -> None:
 
 
 def check_shared(folder: Path) -> None:
-    """Check that all processes see the same folder, and that process 0 can write to it.
+    """Check that all processes share a folder that process 0 can write to.
 
     Raises:
         UserError: If they do not.
@@ -133,7 +131,7 @@ def check_shared(folder: Path) -> None:
 
 
 def leave(code: int) -> None:
-    """End this process if it is one of several, without waiting for the others."""
+    """End this process if it is one of several, which would otherwise wait for each other."""
     if jax.distributed.is_initialized():
         sys.stdout.flush()
         if jax.process_index() == 0:

@@ -1,1 +1,1 @@
-"""One file a paper. Methods never import each other."""
+"""One file per paper. Methods never import each other."""

@@ -1,7 +1,7 @@
 """Gradient accumulation: processes a batch in micro-batches to save memory.
 
-A loss is a mean over images, so its gradient over a batch is the mean of the gradients over its
-parts. Parts are interleaved, so that a sharded batch is not moved between devices.
+A loss is a mean over images, so its gradient over a batch is the mean of its gradients over the
+parts. The parts are interleaved, so that splitting a sharded batch moves no data between devices.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Pullback = Callable[[Images], PyTree]
 
 
 def split_batch(batch: PyTree, parts: int) -> PyTree:
-    """Split the batch axis of arrays into a new first axis of parts and the rest."""
+    """Split arrays along the batch axis into parts, which become a new first axis."""
     return jax.tree.map(
         lambda x: x.reshape(len(x) // parts, parts, *x.shape[1:]).swapaxes(0, 1), batch
     )
@@ -35,9 +35,9 @@ def grad(loss: Loss, parts: int) -> Callable[..., tuple[PyTree, tuple]]:
 
     Args:
         loss: `loss(params, batch_stats, batch, key)` returns a scalar and, as auxiliary data,
-            `(aux, batch_stats)`. Each part gets the running statistics from the previous part, and
-            its own keys, derived from those in the pytree `key`. In `aux`, scalars are averaged
-            over the parts and arrays are merged along their batch axis.
+            `(aux, batch_stats)`. Each part gets the running statistics that the previous one
+            returned, and its own keys, derived from those in the pytree `key`. In `aux`, scalars
+            are averaged over the parts and arrays are merged along their batch axis.
         parts: Number of parts; with one this is `jax.grad`.
     """
     gradient = jax.grad(loss, has_aux=True)
@@ -53,7 +53,7 @@ def grad(loss: Loss, parts: int) -> Callable[..., tuple[PyTree, tuple]]:
 
 
 def image_grad(loss: Loss, parts: int) -> Callable[..., tuple[Images, tuple]]:
-    """Like `grad`, but with respect to images, which are split into parts too."""
+    """Return `grad` with respect to images, which replace the parameters and are split too."""
     gradient = jax.grad(loss, has_aux=True)
 
     def of_part(_, batch_stats, images_and_batch, key):
@@ -69,11 +69,11 @@ def image_grad(loss: Loss, parts: int) -> Callable[..., tuple[Images, tuple]]:
 
 
 def vjp(function: Forward, parts: int) -> Callable[..., tuple[Images, PyTree, Pullback]]:
-    """Return `jax.vjp` with respect to parameters that processes the batch in parts.
+    """Return `jax.vjp` with respect to the parameters that processes the batch in parts.
 
     Args:
         function: `function(params, batch_stats, batch, key)` returns images and running statistics.
-        parts: Number of parts. With more than one, the pullback computes the images again.
+        parts: Number of parts. With several, the pullback recomputes the images.
 
     Returns:
         A function of the same arguments that returns the images, the running statistics, and the
@@ -102,7 +102,7 @@ def vjp(function: Forward, parts: int) -> Callable[..., tuple[Images, PyTree, Pu
 
 
 def _forward(function: Callable[..., tuple], parts: int) -> Callable[..., tuple]:
-    """Return a function with the arguments of a loss that returns `(aux, batch_stats)`."""
+    """Return a function that returns `(aux, batch_stats)` and processes the batch in parts."""
     if parts == 1:
         return function
 
@@ -128,10 +128,10 @@ def _in_turn(
 
     def step(carry, numbered):
         # The barrier keeps the parts sequential, even if the loop is unrolled.
-        (total, batch_stats), held = jax.lax.optimization_barrier((carry, params))
+        (total, batch_stats), part_params = jax.lax.optimization_barrier((carry, params))
         part, number = numbered
         keys = jax.tree.map(lambda key: jax.random.fold_in(key, number), key)
-        found, (aux, batch_stats) = function(held, batch_stats, part, keys)
+        found, (aux, batch_stats) = function(part_params, batch_stats, part, keys)
         return (jax.tree.map(jnp.add, total, found), batch_stats), aux
 
     inputs = (split_batch(batch, parts), jnp.arange(parts))

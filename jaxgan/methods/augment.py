@@ -1,7 +1,8 @@
 """Differentiable augmentation for GANs on few images (Zhao et al. 2020, arXiv 2006.10738).
 
-Real and generated images are augmented before the discriminator, and gradients flow through the
-augmentation. Policies and ranges are from the authors' `DiffAugment_pytorch.py`.
+Real and generated images are augmented at random before they enter the discriminator. Gradients
+flow through the augmentation. The policies and ranges are those of the authors'
+`DiffAugment_pytorch.py`.
 """
 
 import jax
@@ -12,14 +13,14 @@ from jaxgan.types import Images
 
 
 def diff_augment(images: Images, key: PRNGKeyArray) -> Images:
-    """Apply the color, translation and cutout policies.
+    """Change the colors of images, shift them, and cut a square out of each.
 
     Args:
-        images: Images in [-1, 1]. The result may leave that range.
-        key: Random key, split for each image.
+        images: Images in [-1, 1]; the result may leave that range.
+        key: Random key; each image is augmented independently.
     """
-    color_key, translation_key, cutout_key = jax.random.split(key, 3)
-    return cutout(translate(change_colors(images, color_key), translation_key), cutout_key)
+    color_key, shift_key, cutout_key = jax.random.split(key, 3)
+    return cutout(shift(change_colors(images, color_key), shift_key), cutout_key)
 
 
 def change_colors(images: Images, key: PRNGKeyArray) -> Images:
@@ -32,8 +33,8 @@ def change_colors(images: Images, key: PRNGKeyArray) -> Images:
     return (images - mean) * (contrast + 0.5) + mean
 
 
-def translate(images: Images, key: PRNGKeyArray) -> Images:
-    """Shift images by up to an eighth of their size, and pad with zeros."""
+def shift(images: Images, key: PRNGKeyArray) -> Images:
+    """Shift images by up to an eighth of their size, and fill with zeros."""
     _, height, width, _ = images.shape
     reach = ((height + 4) // 8, (width + 4) // 8)  # halves are rounded up
     starts = jax.random.randint(key, (len(images), 2), 0, 2 * jnp.array([reach]) + 1)
@@ -46,10 +47,10 @@ def translate(images: Images, key: PRNGKeyArray) -> Images:
 
 
 def cutout(images: Images, key: PRNGKeyArray) -> Images:
-    """Set a square of half the size to zero, centered anywhere in the image."""
+    """Set to zero a square of half the size, centered anywhere in the image."""
     _, height, width, _ = images.shape
     sides = ((height + 1) // 2, (width + 1) // 2)
-    # A square of even size is centered on a corner of pixels, which has one more position.
+    # The center of an even side is a corner of pixels, which has one more place.
     places = jnp.array([[height + 1 - sides[0] % 2, width + 1 - sides[1] % 2]])
     centers = jax.random.randint(key, (len(images), 2), 0, places)
 

@@ -56,7 +56,7 @@ GENERATORS = ("generator_ab", "generator_ba")
 
 @dataclass(frozen=True, kw_only=True)
 class CycleGAN:
-    """Two generators and two discriminators on batches of unrelated images `a` and `b`.
+    """Two generators and two discriminators on batches of unpaired images `a` and `b`.
 
     `generator_ab` translates A to B and `discriminator_b` judges domain B (the reference's G_A and
     D_A). The step is the reference's (`models/cycle_gan_model.py`): both generators, then both
@@ -155,9 +155,7 @@ class CycleGAN:
             (ab, ba), (key_ab, key_ba) = GENERATORS, keys
             to_b = Passes(self.make_generator(b.shape[-1]), params[ab], stats[ab], key_ab)
             to_a = Passes(self.make_generator(a.shape[-1]), params[ba], stats[ba], key_ba)
-            if (
-                identity and self.norm == "instance"
-            ):  # images are independent, so one pass serves both
+            if identity and self.norm == "instance":  # images are independent: one pass
                 fake_b, same_b = to_b.both(a, b)
                 fake_a, same_a = to_a.both(b, a)
                 cycled_a, cycled_b = to_a(fake_b), to_b(fake_a)
@@ -213,7 +211,7 @@ class CycleGAN:
             logits, stats = run(network, params, stats, interleave(real, fake))
             real_logits, fake_logits = deinterleave(logits)
         else:
-            # Real before fake, each with its own batch statistics.
+            # Real before fake: each has its own batch statistics.
             real_logits, stats = run(network, params, stats, real)
             fake_logits, stats = run(network, params, stats, fake)
         loss = (gan.real(real_logits) + gan.fake(fake_logits)) / 2
@@ -221,7 +219,7 @@ class CycleGAN:
         return loss, ({f"loss/discriminator_{domain}": loss} | accuracy, stats)
 
     def watch(self, direction: str, x: Domain, fake: Domain) -> Metrics:
-        """Return the correlation of inputs and translations, and the warning if it is low."""
+        """Return the correlation of input and translation, and a warning about inverted colors."""
         similarity = correlation(x, fake)
         return {
             f"correlation/{direction}": similarity,
@@ -229,7 +227,7 @@ class CycleGAN:
         }
 
     def _judge(self, state: TrainState, domain: str, images: Domain) -> Logits:
-        """Return the logits of a discriminator, without an update of its running statistics."""
+        """Return a discriminator's logits, without a change of its running statistics."""
         name = f"discriminator_{domain}"
         network = self.make_discriminator()
         return run(network, state.params[name], state.batch_stats[name], images)[0]
@@ -248,7 +246,7 @@ class CycleGAN:
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
         """Translate in both directions and back, as the reference does at test time.
 
-        Each image is normalized separately, so it does not depend on the rest of the batch.
+        Each image is normalized separately, so the result does not depend on the rest of the batch.
         """
         a, b = batch["a"], batch["b"]
         to_b, to_a = (
@@ -288,7 +286,7 @@ class CycleGAN:
         return TrainedGenerator(params, state.batch_stats[name], generator)
 
     def represent(self, state: TrainState, images: Images) -> list[Float[Array, "batch _ _ _"]]:
-        """Return the features of both discriminators."""
+        """Return the features of both discriminators, first those of domain A."""
         return [
             features
             for name in ("discriminator_a", "discriminator_b")
@@ -298,7 +296,7 @@ class CycleGAN:
         ]
 
     def make_generator(self, output_channels: int) -> ResNetGenerator | UNetGenerator:
-        """Return a generator of images with `output_channels` channels."""
+        """Return a generator."""
         shared = {
             "output_channels": output_channels,
             "features": self.features,
@@ -312,7 +310,7 @@ class CycleGAN:
         return ResNetGenerator(blocks=self.blocks, upsample=self.upsample, **shared)
 
     def make_discriminator(self) -> nn.Module:
-        """Return the discriminator."""
+        """Return a discriminator."""
         return discriminator(
             features=self.discriminator_features,
             layers=self.discriminator_layers,
@@ -322,10 +320,10 @@ class CycleGAN:
         )
 
     def make_optimizer(self) -> optax.GradientTransformation:
-        """Return the optimizer of each network."""
+        """Return the optimizer that each network uses."""
         return optax.adam(self.schedule.scale(self.learning_rate), b1=self.beta1, b2=0.999)
 
 
 def _pick(networks: PyTree) -> PyTree:
-    """Return the entries of the generators."""
+    """Return only the entries of the generators."""
     return {name: networks[name] for name in GENERATORS}

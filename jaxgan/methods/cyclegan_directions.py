@@ -1,8 +1,8 @@
 """CycleGAN with each direction on its own half of the devices: A to B on one, B to A on the other.
 
-Each half holds one generator, and the discriminator and pool of the domain that it translates to.
-The computation is that of `CycleGAN.train_step`. Only generated images and their gradients are
-exchanged between the halves.
+A half holds one generator, and the discriminator and the pool of its target domain. The steps are
+those of `CycleGAN.train_step`. The halves exchange only generated images and, in the backward pass,
+their gradients.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ PARTS = ("params", "batch_stats", "opt_state", "memory")
 
 
 def _names(direction: str) -> dict[str, str]:
-    """Return the names of the networks and the pool of a direction, by role."""
+    """Return the names of a direction's networks and pool, by role."""
     return {
         "generator": f"generator_{direction}",
         "discriminator": f"discriminator_{direction[1]}",
@@ -39,10 +39,10 @@ def _names(direction: str) -> dict[str, str]:
 
 
 def stack(state: TrainState) -> TrainState:
-    """Return a state by role, with a new first axis of directions for every array.
+    """Return a state with names by role and both directions stacked along a new first axis.
 
     Raises:
-        ValueError: If the shapes of the two directions differ.
+        ValueError: If the shapes of the directions differ.
     """
 
     def pick(part, direction):
@@ -77,7 +77,7 @@ def train_step(
     key: PRNGKeyArray,
     mesh: Mesh,
 ) -> tuple[TrainState, Metrics]:
-    """Run `CycleGAN.train_step` on a stacked state whose first axis is sharded over the mesh."""
+    """Run `CycleGAN.train_step` on a stacked state whose first axis the mesh shards."""
 
     def update_half(half, a, b, keys):
         is_ab = jax.lax.axis_index("direction") == 0
@@ -162,5 +162,5 @@ def _update(
 
 
 def _exchange(images: Domain) -> Domain:
-    """Return the images of the other half."""
+    """Return the images of the other half of the devices."""
     return jax.lax.ppermute(images, "direction", ((0, 1), (1, 0)))

@@ -28,16 +28,16 @@ from jaxgan.settings.resume import REPORTED
 from jaxgan.settings.validation import require
 from jaxgan.types import Batch, Images, Metrics, PyTree, Schedule, Spec, TrainState
 
-COLLAPSED = 0.1  # diversity of generated images relative to real ones that is a sign of collapse
+COLLAPSED = 0.1  # diversity relative to real images below which the generator has collapsed
 
 
 @dataclass(frozen=True, kw_only=True)
 class DCGAN:
     """An unconditional GAN on batches of `image`.
 
-    The step is that of PyTorch's example (`examples/dcgan/main.py`): the discriminator is updated
-    on real and on generated images in separate passes whose losses are added. Then the generator is
-    updated on the same images, with the updated discriminator.
+    The step is that of PyTorch's example (`examples/dcgan/main.py`). The discriminator is updated
+    on the sum of its losses on real and generated images, in separate passes. Then the generator is
+    updated on the same generated images, through the updated discriminator.
     """
 
     image_size: int = 64
@@ -130,7 +130,7 @@ class DCGAN:
 
         def discriminator_loss(d, stats, images, keys):
             (real, fake), (real_key, fake_key) = images, keys
-            # Real before fake, in separate passes, each with its own batch statistics.
+            # Real before fake, in separate passes: each has its own batch statistics.
             real_logits, stats = judge(d, stats, real, real_key)
             fake_logits, stats = judge(d, stats, fake, fake_key)
             smoothed = self.label_smoothing * gan.fake(real_logits)
@@ -146,7 +146,7 @@ class DCGAN:
         d, d_opt = update(self.make_optimizer(), d_gradient, state.opt_state["discriminator"], d)
 
         def generator_loss(fake, _, images, key):
-            # The updated discriminator. This pass does not update its running statistics.
+            # The updated discriminator; this pass does not change its running statistics.
             logits, _ = judge(d, d_stats, fake, key)
             loss = gan.generator(logits)
             return loss, ({"loss/generator": loss}, None)
@@ -172,13 +172,12 @@ class DCGAN:
     def sample(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
     ) -> dict[str, Float[Array, "1 big_height big_width _"]]:
-        """Return a mosaic of images from fixed latent vectors, and one of real images."""
+        """Return a mosaic of generated images and a mosaic of real images."""
         real = batch["image"]
         generated = self.generate(state, self.draw_latents(key, len(real)))
         return {"generated": mosaic(generated), "real": mosaic(real)}
 
     def generate(self, state: TrainState, latents: Latents) -> Images:
-        """Return images. Each depends only on its own latent vector."""
         variables = state.memory["average"] if self.ema else _generator_of(state)
         channels = variables["params"]["output"]["kernel"].shape[2]
         images = self.make_generator(channels).apply(variables, latents, use_running_average=True)
@@ -192,14 +191,13 @@ class DCGAN:
         )
 
     def draw_latents(self, key: PRNGKeyArray, count: int) -> Float[Array, "{count} latent_dim"]:
-        """Return latent vectors for `count` images."""
         shape = (count, self.latent_dim)
         if self.latent == "uniform":
             return jax.random.uniform(key, shape, minval=-1, maxval=1)
         return jax.random.normal(key, shape)
 
     def make_generator(self, output_channels: int) -> DCGANGenerator:
-        """Return a generator of images with `output_channels` channels."""
+        """Return the generator."""
         return DCGANGenerator(
             size=self.image_size,
             output_channels=output_channels,
@@ -218,7 +216,7 @@ class DCGAN:
         )
 
     def make_optimizer(self) -> optax.GradientTransformation:
-        """Return the optimizer of each network."""
+        """Return the optimizer that each network uses."""
         return optax.adam(self.schedule.scale(self.learning_rate), b1=self.beta1, b2=0.999)
 
 
@@ -231,7 +229,7 @@ def _watch_diversity(fake: Images, real: Images) -> Metrics:
 
 
 def _generator_of(state: TrainState) -> PyTree:
-    """Return the variables of the generator for Flax."""
+    """Return the generator's Flax variables."""
     return {
         "params": state.params["generator"],
         "batch_stats": state.batch_stats["generator"],

@@ -8,46 +8,47 @@ from jaxgan.types import TrainedGenerator
 
 
 def translate(
-    translator: TrainedGenerator, images: Float[Array, "batch height width _"], key: PRNGKeyArray
+    generator: TrainedGenerator, images: Float[Array, "batch height width _"], key: PRNGKeyArray
 ) -> Float[Array, "batch height width _"]:
-    """Translate images of any size. Each result is independent of the other images of the batch.
+    """Translate images of any size, each independently of the rest of the batch.
 
-    Samples, files, metrics and Python all translate with this function. Images whose size does not
-    fit the network are padded by reflection at the bottom and right, and the output is cropped.
+    All translations use this function: samples, files, metrics and the Python API. If the network
+    does not support the size of the images, they are padded by reflection at the bottom and right
+    to the next size that it supports, and the output is cropped.
 
     Args:
-        translator: A generator.
+        generator: A trained generator.
         images: Images in [-1, 1].
-        key: Key for dropout.
+        key: Random key for dropout.
     """
     height, width = images.shape[1:3]
-    bottom, right = (fitting(translator, edge) - edge for edge in (height, width))
+    bottom, right = (fitting(generator, edge) - edge for edge in (height, width))
     padding = ((0, 0), (0, bottom), (0, right), (0, 0))
 
     def translate_one(image, key):
-        return apply(translator, image[None], key)[0, :height, :width]
+        return apply(generator, image[None], key)[0, :height, :width]
 
     padded = jnp.pad(images, padding, mode="reflect")
     return jax.vmap(translate_one)(padded, jax.random.split(key, len(images)))
 
 
 def apply(
-    translator: TrainedGenerator, images: Float[Array, "batch height width _"], key: PRNGKeyArray
+    generator: TrainedGenerator, images: Float[Array, "batch height width _"], key: PRNGKeyArray
 ) -> Float[Array, "batch height width _"]:
-    """Return the output for a batch of images whose size fits the generator."""
-    # Batch norm in training mode writes its statistics, which are discarded.
-    y, _ = translator.network.apply(
-        {"params": translator.params, "batch_stats": translator.batch_stats},
+    """Return a generator's output for one batch of images of a size that it supports."""
+    # Batch norm in training mode always writes running statistics; they are discarded.
+    y, _ = generator.network.apply(
+        {"params": generator.params, "batch_stats": generator.batch_stats},
         images,
-        use_running_average=translator.use_running_average,
-        deterministic=not translator.dropout,
+        use_running_average=generator.use_running_average,
+        deterministic=not generator.dropout,
         rngs={"dropout": key},
         mutable=["batch_stats"],
     )
     return y
 
 
-def fitting(translator: TrainedGenerator, edge: int) -> int:
-    """Return the smallest height or width that fits a generator and is at least `edge`."""
-    network = translator.network
+def fitting(generator: TrainedGenerator, edge: int) -> int:
+    """Return the smallest height or width of at least `edge` that a generator supports."""
+    network = generator.network
     return max(edge + -edge % network.multiple, network.smallest)

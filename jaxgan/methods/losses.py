@@ -1,4 +1,4 @@
-"""Adversarial losses and the L1 distance. All return means over every element."""
+"""Adversarial losses, the L1 distance and statistics of images. Losses are means over elements."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -12,13 +12,13 @@ Scalar = Float[Array, ""]
 
 
 class AdversarialLoss(NamedTuple):
-    """One formulation of the adversarial loss, as functions of logits of the discriminator.
+    """One formulation of the adversarial losses, as functions of the discriminator's logits.
 
     Attributes:
         real: Loss of the discriminator on real images.
         fake: Loss of the discriminator on generated images.
-        generator: Loss of the generator, from the logits of its images.
-        boundary: The decision boundary between fake and real.
+        generator: Loss of the generator, given the logits of generated images.
+        boundary: Decision boundary: larger logits mean real, smaller ones fake.
     """
 
     real: Callable[[Logits], Scalar]
@@ -27,7 +27,7 @@ class AdversarialLoss(NamedTuple):
     boundary: float
 
     def accuracy(self, name: str, real: Logits, fake: Logits) -> dict[str, Scalar]:
-        """Return the accuracy of the discriminator called `name` on real and on fake images."""
+        """Return the accuracies of the discriminator `name` on real and on fake images."""
         return {
             f"accuracy/{name}_real": jnp.mean(real > self.boundary),
             f"accuracy/{name}_fake": jnp.mean(fake < self.boundary),
@@ -70,13 +70,13 @@ def diversity(
     fake: Float[Array, "batch height width channels"],
     real: Float[Array, "batch height width channels"],
 ) -> Scalar:
-    """Return the diversity of generated images relative to real images.
+    """Return the diversity of generated images relative to real ones.
 
-    The root mean square distance between two generated images of a batch, divided by that between
-    two real images. It is near 0 if the generator has collapsed to a single image.
+    It is the root mean square distance between two generated images of a batch, divided by that
+    between two real ones. Near 0 the generator has collapsed to a single image.
     """
 
-    def spread(images):  # proportional to that distance
+    def spread(images):  # the distance is a fixed multiple of this
         return jnp.sqrt(jnp.mean(images.var(axis=0)))
 
     return spread(fake) / jnp.maximum(spread(real), 1e-12)

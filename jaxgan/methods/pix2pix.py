@@ -114,7 +114,7 @@ class Pix2pix:
 
         def discriminator_loss(d, stats, images, key):
             x, y, fake = images
-            # Fake before real, in separate passes, each with its own batch statistics.
+            # Fake before real, in separate passes: each has its own batch statistics.
             fake_logits, stats = judge(d, stats, x, fake)
             real_logits, stats = judge(d, stats, x, y)
             loss_real, loss_fake = gan.real(real_logits), gan.fake(fake_logits)
@@ -129,7 +129,7 @@ class Pix2pix:
 
         def generator_loss(fake, _, images, key):
             x, y = images
-            # The updated discriminator. This pass does not update its running statistics.
+            # The updated discriminator; this pass does not change its running statistics.
             logits, _ = judge(d, d_stats, x, fake)
             loss_gan, loss_l1 = gan.generator(logits), self.lambda_l1 * l1(fake, y)
             losses = {"loss/generator_gan": loss_gan, "loss/generator_l1": loss_l1}
@@ -150,9 +150,9 @@ class Pix2pix:
         ), d_metrics | g_metrics
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
-        """Translate `input`, and include `target` if there is one.
+        """Return `input`, its translation and, if the batch has one, the `target`.
 
-        Each image is normalized separately, so it does not depend on the rest of the batch.
+        Each image is normalized separately, so the result does not depend on the rest of the batch.
         """
         output = translate(self.trained_generator(state, *self.directions), batch["input"], key)
         return {"input": batch["input"], "output": output} | (
@@ -181,7 +181,7 @@ class Pix2pix:
         )
 
     def make_generator(self, output_channels: int) -> UNetGenerator:
-        """Return a generator of images with `output_channels` channels."""
+        """Return the generator."""
         return UNetGenerator(
             output_channels=output_channels,
             features=self.features,
@@ -203,5 +203,5 @@ class Pix2pix:
         )
 
     def make_optimizer(self) -> optax.GradientTransformation:
-        """Return the optimizer of each network."""
+        """Return the optimizer that each network uses."""
         return optax.adam(self.schedule.scale(self.learning_rate), b1=self.beta1, b2=0.999)

@@ -1,4 +1,4 @@
-"""Learning-rate schedules."""
+"""Learning-rate schedules over the steps of a run."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Constant:
 class LinearDecay:
     """Constant, then linear to zero (CycleGAN, section 5; the reference's `--lr_policy linear`).
 
-    The reference lowers the rate once per epoch. Here it decreases with every step.
+    The reference lowers the rate once per epoch; here it falls with every step.
     """
 
     constant_share: float = 0.5
@@ -109,9 +109,9 @@ def check_length(schedule: Schedule, start: int, steps: int) -> None:
     """Print a warning if a schedule is shorter or longer than the run.
 
     Args:
-        schedule: A schedule after `over`.
+        schedule: A schedule that `over` returned.
         start: Steps taken so far.
-        steps: Steps of the whole run.
+        steps: Total steps of the run.
 
     Raises:
         UserError: If the learning rate is zero for the rest of the run.

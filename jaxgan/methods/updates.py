@@ -1,4 +1,4 @@
-"""What all methods share: initialization, passes through networks, and optimizer steps."""
+"""Operations on networks that the methods share, such as initialization and updates."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -20,16 +20,16 @@ def init_state(
     networks: Mapping[str, tuple[nn.Module, tuple[int, ...]]],
     parts: int,
 ) -> TrainState:
-    """Initialize networks, each with its own key and optimizer.
+    """Return a state with initialized networks and an optimizer state for each.
 
     Args:
-        key: Root key.
-        optimizer: The optimizer of each network.
-        networks: The module and its input shape, by network name.
-        parts: Number of micro-batches.
+        key: Root key; each network gets its own.
+        optimizer: The optimizer of every network.
+        networks: By network name, the module and the shape of its input.
+        parts: Number of micro-batches that a batch is split into.
 
     Raises:
-        ValueError: If a batch cannot be split into that many micro-batches.
+        ValueError: If the batch cannot be split evenly.
     """
     batch_size = next(iter(networks.values()))[1][0]
     if batch_size % parts:
@@ -66,7 +66,7 @@ def run(
         params: Its parameters.
         batch_stats: Its running statistics; empty without batch norm.
         x: Its input.
-        dropout_key: Key for dropout; None disables dropout.
+        dropout_key: Random key for dropout; None if the network has no dropout.
     """
     variables = {"params": params, "batch_stats": batch_stats}
     rngs = {} if dropout_key is None else {"dropout": dropout_key}
@@ -75,9 +75,9 @@ def run(
 
 
 class Passes:
-    """Passes through one network in training mode.
+    """Applies a network several times in training mode, within one loss.
 
-    Each pass gets the running statistics from the previous pass, and its own dropout key.
+    Each pass gets the running statistics that the previous one left, and its own dropout key.
 
     Attributes:
         stats: Running statistics after the last pass.
@@ -97,12 +97,12 @@ class Passes:
     def both(
         self, x: Float[Array, "batch *input"], y: Float[Array, "batch *input"]
     ) -> Float[Array, "2 batch *output"]:
-        """Return the outputs of two batches, computed in one pass."""
+        """Return the outputs for two batches, computed in one pass."""
         return deinterleave(self(interleave(x, y)))
 
 
 def interleave(*batches: Float[Array, "batch *_"]) -> Float[Array, "images *_"]:
-    """Interleave batches into one, so that sharded images are not moved between devices."""
+    """Interleave batches into one; the images of sharded batches stay on their devices."""
     return accumulate.merge_batch(jnp.stack(batches))
 
 
@@ -121,16 +121,16 @@ def represent(
 
 
 def average(average: PyTree, latest: PyTree, decay: float, step: Integer[Array, ""]) -> PyTree:
-    """Return an exponential moving average after one more step.
+    """Return an exponential moving average, updated for one step.
 
-    The bias toward the initial value is corrected (Kingma & Ba 2015, arXiv 1412.6980, section 3):
-    after t steps the weights decay**(t-i) * (1 - decay) of the values i are divided by their sum,
-    1 - decay**t. So the value before the first step has no weight.
+    The average is bias-corrected (Kingma & Ba 2015, arXiv 1412.6980, section 3): after t steps the
+    weights decay**(t-i) * (1 - decay) of the values i are divided by their sum, 1 - decay**t. The
+    value before the first step has no influence.
 
     Args:
         average: The average before this step.
         latest: The value after this step.
-        decay: Factor by which each step multiplies the weights of earlier values.
+        decay: Factor on the weights of all earlier values at every step.
         step: Steps taken before this one.
     """
     weights = -jnp.expm1(jnp.log(decay) * jnp.array([step, step + 1]))  # 1 - decay**t
@@ -139,7 +139,7 @@ def average(average: PyTree, latest: PyTree, decay: float, step: Integer[Array, 
 
 
 def with_weights(state: TrainState, params: PyTree, batch_stats: PyTree) -> TrainState:
-    """Return a state with new parameters and running statistics, which reset the average."""
+    """Return a state with new parameters and running statistics; resets the average to them."""
     memory = dict(state.memory)
     if "average" in memory:
         generator = {"params": params["generator"], "batch_stats": batch_stats["generator"]}

@@ -26,17 +26,18 @@ DiscriminatorNormName = Literal["batch", "spectral", "none"]
 
 
 class DCGANGenerator(nn.Module):
-    """Generates a square image from each latent vector, by transposed convolutions from 4x4 on.
+    """Generates square images from latent vectors by transposed convolutions, starting at 4x4.
 
-    Layers as in PyTorch's example (`examples/dcgan/main.py`), with one layer more or less for each
-    doubling of the size. Sizes between powers of two are cropped from the next one.
+    The layers are those of PyTorch's example (`examples/dcgan/main.py`), with one layer more for
+    each doubling of the size and one less for each halving. If the size is not a power of two, the
+    images are center crops of the next power.
 
     Attributes:
         size: Height and width of the images.
         output_channels: Channels of the images.
         features: Channels of the last hidden layer; earlier ones have 2, 4, then 8 times as many.
         kernel_init: Initializer of all kernels.
-        compute: Compute settings. Each layer is a block.
+        compute: Compute settings; for `remat`, every layer is a block.
     """
 
     size: int
@@ -80,16 +81,16 @@ class DCGANGenerator(nn.Module):
 
 
 class DCGANDiscriminator(nn.Module):
-    """Classifies square images by strided convolutions down to 4x4, and one over the rest.
+    """Classifies square images by strided convolutions down to 4x4, and one that spans the rest.
 
     The features of each hidden layer are sown as `features` into the collection `intermediates`.
 
     Attributes:
         features: Channels of the first layer; later ones have 2, 4, then 8 times as many.
-        norm: Batch norm after all convolutions but the first and the last, as in the paper; or
+        norm: Batch norm after all convolutions except the first and the last, as in the paper; or
             spectral norm of all of them (Miyato et al. 2018), or none.
         kernel_init: Initializer of all kernels.
-        compute: Compute settings. Each layer is a block.
+        compute: Compute settings; for `remat`, every layer is a block.
     """
 
     features: int = 64
@@ -99,10 +100,10 @@ class DCGANDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Features, *, use_running_average: bool = False) -> Float[Array, " batch"]:
-        """Return a logit for each image.
+        """Return one logit per image.
 
         Raises:
-            ValueError: If the images are not square, or too small.
+            ValueError: If the images are not square or are too small.
         """
         _, height, width, _ = x.shape
         if height != width or height < 8:
@@ -138,5 +139,5 @@ def _power_of_two(size: int) -> int:
 
 
 def _widths(features: int, size: int) -> list[int]:
-    """Return the channels of the layers between images of a size and 4x4, outermost first."""
+    """Return the channels of the layers between `size` and 4x4, outermost first."""
     return [features * min(2**layer, 8) for layer in range(_power_of_two(size).bit_length() - 3)]

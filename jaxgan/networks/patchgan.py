@@ -34,11 +34,11 @@ class PatchGAN(nn.Module):
     are sown as `features` into the collection `intermediates`.
 
     Attributes:
-        features: Channels of the first layer, doubled with each further one up to 8 times.
-        layers: Strided layers; 3 sees patches of 70x70 pixels, 1 of 16x16, 5 of 286x286.
-        norm: Norm after all convolutions but the first and the last.
+        features: Channels of the first layer; later ones have 2, 4, then 8 times as many.
+        layers: Number of strided layers: 3 for patches of 70x70 pixels, 1 for 16x16, 5 for 286x286.
+        norm: Norm after all convolutions except the first and the last.
         kernel_init: Initializer of all kernels.
-        compute: Compute settings. Each layer is a block.
+        compute: Compute settings; for `remat`, every layer is a block.
     """
 
     features: int = 64
@@ -54,9 +54,9 @@ class PatchGAN(nn.Module):
         """Return a map of logits with one channel.
 
         Raises:
-            ValueError: If the image is too small to hold a single patch.
+            ValueError: If the images are too small for one output.
         """
-        smallest = 3 * 2**self.layers  # which leaves one output after the last two convolutions
+        smallest = 3 * 2**self.layers  # the last two convolutions then leave one output
         if min(x.shape[1:3]) < smallest:
             raise ValueError(
                 f"a PatchGAN of {self.layers} layers needs images of at least "
@@ -83,7 +83,7 @@ class PatchGAN(nn.Module):
 
 
 class PixelGAN(nn.Module):
-    """Classifies each pixel separately, the 1x1 case of PatchGAN.
+    """Classifies every pixel separately, the 1x1 case of PatchGAN.
 
     The reference's `PixelDiscriminator` (`models/networks.py`); attributes as in `PatchGAN`.
     """

@@ -26,18 +26,18 @@ UpsampleName = Literal["transpose", "resize"]
 class ResNetGenerator(nn.Module):
     """Two strided convolutions, residual blocks, and two up-sampling layers.
 
-    Layers as in the reference's `ResnetGenerator` (`models/networks.py`).
+    The layers are those of the reference's `ResnetGenerator` (`models/networks.py`).
 
     Attributes:
-        output_channels: Channels of the output.
+        output_channels: Channels of the output images.
         features: Channels of the first layer; the blocks have 4 times as many.
-        blocks: Residual blocks; the paper has 9 for 256x256 and 6 for 128x128.
-        norm: Norm after all convolutions but the last.
-        dropout: Probability of dropping a feature within a block; 0 for none.
-        upsample: Transposed convolutions as in the paper, or nearest-neighbor resizing and a
-            convolution, which avoids checkerboard patterns (Odena et al. 2016).
+        blocks: Number of residual blocks; the paper has 9 for 256x256 and 6 for 128x128.
+        norm: Norm after all convolutions except the last.
+        dropout: Dropout probability in the blocks; 0 disables dropout.
+        upsample: Transposed convolutions, as in the paper, or nearest-neighbor resizing followed by
+            a convolution, which avoids checkerboard patterns (Odena et al. 2016).
         kernel_init: Initializer of all kernels.
-        compute: Compute settings. Its blocks are the residual blocks.
+        compute: Compute settings; for `remat`, the blocks are the residual blocks.
     """
 
     output_channels: int
@@ -51,12 +51,12 @@ class ResNetGenerator(nn.Module):
 
     @property
     def multiple(self) -> int:
-        """Height and width must be multiples of this number."""
+        """Height and width must be multiples of this."""
         return 4
 
     @property
     def smallest(self) -> int:
-        """Minimum height and width. The blocks reflect at least 2 rows."""
+        """Minimum height and width, as reflection padding in the blocks needs at least 2 rows."""
         return 8
 
     @nn.compact
@@ -68,10 +68,10 @@ class ResNetGenerator(nn.Module):
         Args:
             x: Images whose height and width are multiples of 4, and at least 8.
             use_running_average: Whether batch norm uses its running statistics.
-            deterministic: Whether to disable dropout, which uses the rng `dropout`.
+            deterministic: Whether to disable dropout, which otherwise uses the rng `dropout`.
 
         Raises:
-            ValueError: If the image does not fit.
+            ValueError: If height or width is not supported.
         """
         _, height, width, _ = x.shape
         if height % self.multiple or width % self.multiple or min(height, width) < self.smallest:

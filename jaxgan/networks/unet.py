@@ -26,7 +26,7 @@ DEEPEST = 8  # levels of the paper's U-Net, for 256x256
 
 
 def choose_depth(height: int, width: int) -> int:
-    """Return the depth of the deepest U-Net for images of a size, at most the paper's 8.
+    """Return the largest depth of a U-Net for images of this size, at most the paper's 8.
 
     Raises:
         ValueError: If height and width are not multiples of 4.
@@ -44,18 +44,19 @@ def choose_depth(height: int, width: int) -> int:
 class UNetGenerator(nn.Module):
     """An encoder and a decoder of `depth` levels, with a skip connection at every level.
 
-    Layers as in the reference's `UnetGenerator` (`models/networks.py`). It differs from the
-    paper's appendix in one place: the innermost up block has no dropout.
+    The layers are those of the reference's `UnetGenerator` (`models/networks.py`). They differ from
+    the paper's appendix in one place: the innermost up block has no dropout.
 
     Attributes:
-        output_channels: Channels of the output.
+        output_channels: Channels of the output images.
         features: Channels of the first level; deeper levels have 2, 4 and then 8 times as many.
-        depth: Levels, each halving the image; 8 is U-Net-256, 7 U-Net-128, 6 U-Net-64.
-        norm: Norm after all convolutions but the outermost and the innermost down one.
-        dropout: Probability of dropping a feature in the middle up blocks, those between the
-            innermost and the four outermost; 0 for none.
+        depth: Number of levels, each of which halves the image: 8 for U-Net-256, 7 for U-Net-128, 6
+            for U-Net-64.
+        norm: Norm after all convolutions except the outermost ones and the innermost down one.
+        dropout: Dropout probability in the middle up blocks, those between the innermost and the
+            four outermost; 0 disables dropout.
         kernel_init: Initializer of all kernels.
-        compute: Compute settings. Its blocks are the layers of a level.
+        compute: Compute settings; for `remat`, the blocks are the layers of a level.
     """
 
     output_channels: int
@@ -68,7 +69,7 @@ class UNetGenerator(nn.Module):
 
     @property
     def multiple(self) -> int:
-        """Height and width must be multiples of this number."""
+        """Height and width must be multiples of this."""
         return 2**self.depth
 
     @property
@@ -85,10 +86,10 @@ class UNetGenerator(nn.Module):
         Args:
             x: Images whose height and width are multiples of 2**depth.
             use_running_average: Whether batch norm uses its running statistics.
-            deterministic: Whether to disable dropout, which uses the rng `dropout`.
+            deterministic: Whether to disable dropout, which otherwise uses the rng `dropout`.
 
         Raises:
-            ValueError: If the image does not fit the depth.
+            ValueError: If height or width is not such a multiple.
         """
         _, height, width, _ = x.shape
         if height % self.multiple or width % self.multiple:

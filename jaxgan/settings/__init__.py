@@ -1,1 +1,1 @@
-"""Settings of an experiment: checked, stored, and compared when a run is continued."""
+"""Validation and storage of configs, and their comparison when a run is resumed."""

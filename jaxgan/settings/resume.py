@@ -1,14 +1,14 @@
-"""What may change in a config when its run is continued."""
+"""Rules for changes of a config when its run is resumed."""
 
 import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-# Metadata of fields. All other fields keep their value for the whole run.
-FREE = {"on resume": "free"}  # may change, because it does not change the numbers
-REPORTED = {"on resume": "reported"}  # may change the numbers, which is printed
+# Field metadata. All other fields must keep their value for the whole run.
+FREE = {"on resume": "free"}  # may change; does not affect numerical results
+REPORTED = {"on resume": "reported"}  # may change; affects numerical results, so it is printed
 
-UNNAMED = ("source", "facades", "crops", "compute")  # parts that the command line leaves out
+UNNAMED = ("source", "facades", "crops", "compute")  # parts of a path that the command line omits
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class Change:
     """A field with different values in two configs.
 
     Attributes:
-        line: The field as the command line names it, and both values.
-        is_free: Whether it may change when a run is continued.
-        is_reported: Whether it may change and must be reported.
+        line: The field's name on the command line, and both values.
+        is_free: Whether it may change on resume.
+        is_reported: Whether it may change on resume and must be reported.
     """
 
     line: str
@@ -31,9 +31,9 @@ def find_changes(old: Any, new: Any, path: str = "config", rule: str | None = No
 
     Args:
         old: A dataclass, or the value of a field.
-        new: What to compare it with.
-        path: Names of the fields that lead here.
-        rule: Metadata of the innermost of these fields that has any.
+        new: The value to compare it with.
+        path: Dotted path of field names to these values.
+        rule: The rule of the innermost field on the path that has one.
     """
     if not (dataclasses.is_dataclass(new) and type(old) is type(new)):
         if old == new:

@@ -1,7 +1,7 @@
-"""Configs as JSON, as the folder of a run and its checkpoints store them.
+"""Configs as JSON, stored in the folder of a run and in its checkpoints.
 
-A class is stored under its tag and never under its module, so that runs outlive versions: classes
-can move and be renamed. A field that is not stored has its default.
+A class is stored under a tag, never under its module, so that runs still load after classes are
+moved or renamed. A field that is not stored takes its default.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from typing import Any
 from jaxgan.errors import UserError
 from jaxgan.settings.validation import check_fields
 
-# Tags stay as they are for good: every run holds some.
+# Tags never change, because stored runs contain them.
 CLASSES = {
     "Config": "jaxgan.config:Config",
     "TrainConfig": "jaxgan.config:TrainConfig",
@@ -47,12 +47,12 @@ TAGS = {path: tag for tag, path in CLASSES.items()}
 
 
 def to_json(value: Any) -> Any:
-    """Return a config as plain values, with a tag for every dataclass.
+    """Return a config as JSON values, with a tag for every dataclass.
 
-    A class that is not one of jaxgan's is stored as `module:Class`.
+    A class from outside jaxgan is stored as `module:Class`.
 
     Raises:
-        UserError: If a field has a value that JSON cannot hold.
+        UserError: If the type of a value is not supported.
     """
     if isinstance(value, tuple):
         return [to_json(part) for part in value]
@@ -74,17 +74,17 @@ def from_json(value: Any, own: Iterable[type] = ()) -> Any:
     """Undo `to_json`.
 
     Args:
-        value: The plain values. No code that they name is imported, except for jaxgan's.
-        own: Classes that are not jaxgan's and may be named.
+        value: The JSON values. Of the classes they name, only jaxgan's are imported.
+        own: Classes from outside jaxgan that the values may name.
 
     Raises:
-        UserError: If a class is unknown, or does not have these fields.
+        UserError: If a class is unknown, or does not have the stored fields.
     """
     return _from_json(value, {kind.__qualname__: kind for kind in own})
 
 
 def own_classes(config: Any) -> set[type]:
-    """Return the classes in a config that are not jaxgan's."""
+    """Return the classes in a config that are not part of jaxgan."""
     if isinstance(config, tuple):
         return {kind for part in config for kind in own_classes(part)}
     if not dataclasses.is_dataclass(config):

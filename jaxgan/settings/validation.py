@@ -1,4 +1,4 @@
-"""One-line checks of hyperparameters."""
+"""Checks of hyperparameters."""
 
 import dataclasses
 import math
@@ -10,7 +10,7 @@ from typing import Any
 import typeguard
 
 MOST = 2**31 - 1  # steps are counted in int32
-# The largest valid integers. Larger sizes overflow the products that XLA computes.
+# The largest reasonable integers. Larger sizes overflow products that XLA computes.
 LIMITS = {
     "seed": 2**32 - 1,
     "depth": 16,
@@ -35,12 +35,12 @@ def require(holds: bool, message: str) -> None:
 
 
 def check_fields(kind: type, values: Mapping[str, Any]) -> None:
-    """Check the types and limits of the values of a dataclass's fields.
+    """Check the types and ranges of values of a dataclass's fields.
 
-    An empty path would mean the current folder.
+    Empty text is an error, because an empty path would mean the current folder.
 
     Raises:
-        ValueError: If one does not fit; the message names the field.
+        ValueError: If a value is invalid; the message names the field.
     """
     hints = typing.get_type_hints(kind)
     for name, value in values.items():
@@ -56,7 +56,7 @@ def check_fields(kind: type, values: Mapping[str, Any]) -> None:
 
 
 def check_tree(value: Any) -> None:
-    """Apply `check_fields` to a dataclass and all dataclasses in it."""
+    """Apply `check_fields` to a dataclass and to all dataclasses in it."""
     fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     check_fields(type(value), fields)
     for part in fields.values():

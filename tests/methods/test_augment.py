@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.methods.augment import change_colors, cutout, diff_augment, translate
+from jaxgan.methods.augment import change_colors, cutout, diff_augment, shift
 
 KEY = jax.random.key(0)
 IMAGES = jax.random.uniform(KEY, (64, 16, 24, 3), minval=-1)
@@ -13,9 +13,9 @@ IMAGES = jax.random.uniform(KEY, (64, 16, 24, 3), minval=-1)
 def test_colors_change_by_as_much_as_the_authors_say():
     """Colors are an affine map: one offset an image, a factor for contrast, one for saturation."""
     changed = change_colors(IMAGES, jax.random.key(1))
-    shift = changed.mean(axis=(1, 2, 3)) - IMAGES.mean(axis=(1, 2, 3))
-    assert -0.5 <= shift.min() < -0.4
-    assert 0.4 < shift.max() <= 0.5
+    change = changed.mean(axis=(1, 2, 3)) - IMAGES.mean(axis=(1, 2, 3))
+    assert -0.5 <= change.min() < -0.4
+    assert 0.4 < change.max() <= 0.5
 
     def grays(images):
         gray = images.mean(axis=-1)
@@ -35,7 +35,7 @@ def test_colors_change_by_as_much_as_the_authors_say():
 
 
 def test_images_move_by_up_to_an_eighth():
-    moved = np.asarray(translate(IMAGES, jax.random.key(1)))
+    moved = np.asarray(shift(IMAGES, jax.random.key(1)))
     found = set()
     for image, original in zip(moved, np.asarray(IMAGES), strict=True):
         padded = np.pad(original, ((2, 2), (3, 3), (0, 0)))
@@ -50,7 +50,7 @@ def test_images_move_by_up_to_an_eighth():
     assert {y for y, _ in found} == set(range(5))
     assert {x for _, x in found} == set(range(7))
     few = jax.random.uniform(KEY, (256, 20, 8, 1))
-    first_rows = np.asarray(translate(few, jax.random.key(1)))[:, :, 2].any(axis=-1).argmax(axis=1)
+    first_rows = np.asarray(shift(few, jax.random.key(1)))[:, :, 2].any(axis=-1).argmax(axis=1)
     assert set(first_rows.tolist()) == {0, 1, 2, 3}  # int(20 / 8 + 0.5), as the authors round
 
 

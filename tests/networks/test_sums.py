@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.networks.layers.sums import FOLD, SMALL, add_bias, total
+from jaxgan.networks.layers.sums import FOLD, SMALL_SUM, add_bias, total
 
 # Small; added up in parts that leave nothing, and in parts that leave some pixels.
 SHAPES = [(2, 8, 8, 5), (2, 256, 256, 3), (3, 67, 61, 17)]
@@ -13,7 +13,7 @@ SHAPES = [(2, 8, 8, 5), (2, 256, 256, 3), (3, 67, 61, 17)]
 
 def test_the_shapes_are_of_all_kinds():
     small, even, odd = ((np.prod(shape), np.prod(shape[1:3]) % FOLD) for shape in SHAPES)
-    assert small[0] <= SMALL < min(even[0], odd[0])
+    assert small[0] <= SMALL_SUM < min(even[0], odd[0])
     assert even[1] == 0 != odd[1]
 
 

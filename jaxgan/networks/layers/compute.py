@@ -1,4 +1,4 @@
-"""How the networks of a method are computed."""
+"""Settings for the computation of networks."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -30,7 +30,7 @@ class Compute:
         require(self.accumulate >= 1, "accumulate must be at least 1")
 
     def cast(self, x: Float[Array, "*_"]) -> Float[Array, "*_"]:
-        """Return an array with the data type of the layers."""
+        """Return an array in bfloat16 if that is the `compute_dtype`, otherwise unchanged."""
         return x.astype(jnp.bfloat16) if self.compute_dtype == "bfloat16" else x
 
 

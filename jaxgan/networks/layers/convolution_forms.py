@@ -1,7 +1,7 @@
-"""Forms of a convolution and of its transposes, equal up to rounding.
+"""Forms of a convolution and of its transposes, which are equal up to rounding.
 
-Kernels are HWIO kernels of the strided convolution. `size` is the height and width of the images
-that a transpose returns.
+All kernels are those of the strided convolution, in HWIO layout. `size` is the height and width of
+the images that a transpose returns.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Windows = Float[Array, "batch rows columns new_channels"]
 
 
 def plain(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
-    """Convolution, as XLA computes it."""
+    """Return XLA's convolution."""
     return conv_general_dilated(
         x,
         kernel,
@@ -31,13 +31,13 @@ def plain(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
 def plain_transpose(
     x: Windows, kernel: Kernel, stride: int, padding: int, output_padding: int
 ) -> Image:
-    """Like `convolutions.conv_transpose`, with forward pass and gradients as XLA computes them."""
+    """Return `convolutions.conv_transpose` as XLA computes it, with automatic gradients."""
     size = [enlarged(n, len(kernel), stride, padding, output_padding) for n in x.shape[1:3]]
     return dilated(x, kernel, stride, padding, size)
 
 
 def matmul(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
-    """Convolution as a product of the matrix of all windows and the matrix of the kernel."""
+    """Convolve by a matrix product of all windows and the kernel."""
     windows, size = _pad(x, padding), len(kernel)
     for axis in (1, 2):
         count, used = _used(x.shape[axis], size, stride, padding)
@@ -50,7 +50,7 @@ def matmul(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
 
 
 def row_by_row(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
-    """Convolution with each row of the kernel as separate output channels, which are summed."""
+    """Convolve with each row of the kernel as if it had its own channels, and add these up."""
     assert stride == 1
     size, _, channels, new_channels = kernel.shape
     side_by_side = kernel.transpose(1, 2, 0, 3).reshape(1, size, channels, -1)
@@ -61,9 +61,9 @@ def row_by_row(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
 
 
 def polyphase(x: Image, kernel: Kernel, gradient: Windows, stride: int, padding: int) -> Kernel:
-    """Kernel gradient, computed separately for each phase of the kernel.
+    """Return the kernel gradient, computed separately for each phase of the kernel.
 
-    A phase is the taps that touch the same stride-th pixels. XLA's own form dilates the gradient.
+    A phase is the taps that touch the same stride-th pixels. XLA's own form dilates `gradient`.
     """
     size, (rows, columns) = len(kernel), gradient.shape[1:3]
     x, gradient = _pad(x, padding), gradient.transpose(1, 2, 0, 3)
@@ -73,7 +73,7 @@ def polyphase(x: Image, kernel: Kernel, gradient: Windows, stride: int, padding:
         tall, wide = (len(range(phase, size, stride)) for phase in (i, j))
         seen = x[:, i::stride, j::stride][:, : rows + tall - 1, : columns + wide - 1]
         y = conv_general_dilated(
-            # Without the barrier, XLA would undo padding and slicing.
+            # Without the barrier, XLA undoes padding and slicing.
             jax.lax.optimization_barrier(seen),
             gradient,
             window_strides=(1, 1),
@@ -91,7 +91,7 @@ def polyphase(x: Image, kernel: Kernel, gradient: Windows, stride: int, padding:
 def dilated(
     gradient: Windows, kernel: Kernel, stride: int, padding: int, size: Sequence[int]
 ) -> Image:
-    """Input gradient as XLA computes it: a convolution of the dilated gradient."""
+    """Return the input gradient as XLA computes it, by a convolution of the dilated gradient."""
     low = len(kernel) - 1 - padding
     spans = [(rows - 1) * stride + 1 for rows in gradient.shape[1:3]]
     return conv_general_dilated(
@@ -107,11 +107,11 @@ def dilated(
 def phases(
     gradient: Windows, kernel: Kernel, stride: int, padding: int, size: Sequence[int]
 ) -> Image:
-    """Input gradient, one dense convolution per output phase (sub-pixel form)."""
+    """Return the input gradient, by one dense convolution per output phase (sub-pixel form)."""
     counts = [-(-n // stride) for n in size]
 
     def part(axis, phase):
-        """Return the slice of the kernel and the padding of the gradient along an axis."""
+        """Return a phase's slice of the kernel and padding of the gradient, along an axis."""
         ahead, first = divmod(phase + padding, stride)
         before = len(range(first, len(kernel), stride)) - 1 - ahead
         return slice(first, None, stride), (before, counts[axis] + ahead - gradient.shape[1 + axis])
@@ -134,11 +134,11 @@ def phases(
 def overlap(
     gradient: Windows, kernel: Kernel, stride: int, padding: int, size: Sequence[int]
 ) -> Image:
-    """Input gradient as the transpose of `matmul`, which sums overlapping windows."""
+    """Return the input gradient by the transpose of `matmul`, which adds up overlapping windows."""
     batch, rows, columns, new_channels = gradient.shape
     (_, tall), (_, wide) = (_used(n, len(kernel), stride, padding) for n in size)
     kernel = kernel[tall.start : tall.stop, wide.start : wide.stop]
-    dtype = jnp.promote_types(gradient.dtype, jnp.float32)  # accumulation type, as in a convolution
+    dtype = jnp.promote_types(gradient.dtype, jnp.float32)  # of the sums, as in a convolution
     operands = gradient.reshape(-1, new_channels), kernel.reshape(-1, new_channels).T
     y = jnp.matmul(*operands, preferred_element_type=dtype)
     y = y.reshape(batch, rows, columns, len(tall), len(wide), -1)
@@ -165,12 +165,12 @@ def count_windows(length: int, size: int, stride: int, padding: int) -> int:
 
 
 def enlarged(count: int, size: int, stride: int, padding: int, output_padding: int) -> int:
-    """Return the length of an axis with `windows` windows."""
+    """Return the length of an axis with `count` windows."""
     return (count - 1) * stride + size - 2 * padding + output_padding
 
 
 def _used(length: int, size: int, stride: int, padding: int) -> tuple[int, range]:
-    """Return the number of windows along an axis, and which taps do not only touch padding."""
+    """Return the number of windows along an axis, and the taps that touch any image pixel."""
     count = count_windows(length, size, stride, padding)
     first = max(0, padding - (count - 1) * stride)
     return count, range(first, min(size, padding + length))

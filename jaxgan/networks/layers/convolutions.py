@@ -1,11 +1,11 @@
 """Convolution, transposed convolution and the gradients of both, each in its fastest form.
 
-All are built from three maps: `convolve`, and its transposes with respect to the image
-(`input_gradient`, also the forward pass of a transposed convolution) and to the kernel
-(`kernel_gradient`). Each chooses one of the `forms` by shapes only. Maps of few pixels use matrix
+All of them consist of three functions: `convolve`, and its transposes with respect to the image
+(`input_gradient`, which is also the forward pass of a transposed convolution) and to the kernel
+(`kernel_gradient`). Each chooses one of the `forms` by shapes only. Maps of few pixels are matrix
 products. Some of the others have a form for the CPU. The rest, and all images that are sharded by
-height, are left to XLA. `benchmarks/layers.py` times both. The maps are jitted, so that layers of
-equal shapes are traced once.
+height, use XLA's form. `benchmarks/layers.py` times both. The functions are jitted, so that they
+are traced only once for all layers of the same shapes.
 """
 
 import math
@@ -19,17 +19,17 @@ from jaxgan.networks.layers import spatial
 from jaxgan.networks.layers.convolution_forms import Image, Kernel, Windows
 from jaxgan.networks.layers.platforms import on_cpu
 
-# Timed on two cores with AVX-512, for the layers of the three papers at 64x64 and 256x256.
-FEW_WINDOWS = 256  # up to this many, reading the kernel takes longer than the arithmetic ...
-LARGE_KERNEL = 2**19  # ... if it has this many elements
-FEW_CHANNELS = 4  # up to this many output channels leave the vector registers empty
-WIDE = 32  # from this many channels on, a phase of a kernel is worth its own convolution
-SMALL_KERNEL = 2**11  # up to this many elements, rows and phases are not worth the longer program
+# Measured on two cores with AVX-512 for the layers of the three papers, at 64x64 and 256x256.
+FEW_WINDOWS = 256  # at most: reading a large kernel then takes longer than the arithmetic
+LARGE_KERNEL = 2**19  # elements, at least
+FEW_CHANNELS = 4  # at most: so few output channels leave the vector registers mostly empty
+WIDE = 32  # channels, at least: a separate convolution per phase is then faster
+SMALL_KERNEL = 2**11  # elements, at most: separate rows and phases then only lengthen the program
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def strided_conv(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
-    """Convolution with equal zero padding on all four sides, unlike `SAME`."""
+    """Convolve with equal zero padding on all four sides, unlike `SAME`."""
     return convolve(x, kernel, stride, padding)
 
 
@@ -54,13 +54,13 @@ def conv_transpose(
 ) -> Image:
     """Apply the transpose of `strided_conv` with the same kernel, stride and padding.
 
-    With automatic differentiation, the kernel gradient would be a convolution of reversed,
-    dilated operands, which is slow in XLA (jax-ml/jax#23783).
+    By automatic differentiation, the kernel gradient would be a convolution of reversed, dilated
+    operands, for which XLA has no fast path (jax-ml/jax#23783).
 
     Args:
         x: Input; its channels are the last axis of `kernel`.
         kernel: Kernel of the strided convolution, in its HWIO layout.
-        stride: Factor of enlargement.
+        stride: Up-sampling factor.
         padding: Padding of the strided convolution.
         output_padding: Rows and columns to add at the bottom and right, which the strided
             convolution does not read.
@@ -88,7 +88,7 @@ conv_transpose.defvjp(_conv_transpose_forward, _conv_transpose_backward)
 
 @partial(jax.jit, static_argnums=(2, 3))
 def convolve(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
-    """Return the result of `strided_conv`."""
+    """Return the value of `strided_conv`."""
     rows, columns = (forms.count_windows(n, len(kernel), stride, padding) for n in x.shape[1:3])
     if _is_small((len(x), rows, columns), kernel):
         return forms.matmul(x, kernel, stride, padding)
@@ -100,7 +100,7 @@ def convolve(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
 def input_gradient(
     gradient: Windows, kernel: Kernel, stride: int, padding: int, size: tuple[int, int]
 ) -> Image:
-    """Return the transpose of `convolve` with respect to images of a height and width."""
+    """Return the transpose of `convolve` with respect to images of height and width `size`."""
     if _is_small(gradient.shape[:3], kernel):
         return forms.overlap(gradient, kernel, stride, padding, size)
     if _makes_few_channels(flipped := kernel[::-1, ::-1].swapaxes(2, 3), stride):
@@ -114,7 +114,7 @@ def input_gradient(
 def kernel_gradient(
     x: Image, kernel: Kernel, gradient: Windows, stride: int, padding: int
 ) -> Kernel:
-    """Return the transpose of `convolve` with respect to the kernel, given its shape."""
+    """Return the transpose of `convolve` with respect to the kernel; only its shape is used."""
     plain, form = _transposed(forms.plain), forms.polyphase
     if _is_small(gradient.shape[:3], kernel):
         plain = form = _transposed(forms.matmul)
@@ -124,7 +124,7 @@ def kernel_gradient(
         form = plain
 
     def materialized(x, kernel, gradient, **geometry):
-        # Both are read in an order in which fusing their computation is slow.
+        # Without the barrier, XLA fuses their computation into the convolution, which is slow.
         x, gradient = jax.lax.optimization_barrier((x, gradient))
         return form(x, kernel, gradient, **geometry)
 
@@ -132,7 +132,7 @@ def kernel_gradient(
 
 
 def _transposed(conv: Callable[..., Windows]) -> Callable[..., Kernel]:
-    """Return the transpose with respect to the kernel, given images, any kernel and a gradient."""
+    """Return a function of images, any kernel and a gradient that computes the kernel gradient."""
 
     def transpose(x, kernel, gradient, **geometry):
         _, vjp = jax.vjp(partial(conv, x, **geometry), kernel)
@@ -142,8 +142,8 @@ def _transposed(conv: Callable[..., Windows]) -> Callable[..., Kernel]:
 
 
 def _is_small(windows: tuple[int, ...], kernel: Kernel) -> bool:
-    # On CUDA, XLA would convolve the dilated kernel, and transpose the kernel, its gradient and its
-    # state in Adam.
+    # On CUDA, XLA would compute these as convolutions with a dilated kernel, for which it
+    # transposes the kernel, its gradient and its Adam state.
     few = math.prod(windows) <= FEW_WINDOWS and kernel.size >= LARGE_KERNEL
     return (few or windows[1:] == (1, 1)) and spatial.parts() == 1
 

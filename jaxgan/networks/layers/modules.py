@@ -1,7 +1,7 @@
 """Convolutions and norms with the padding, defaults and initializers of the reference.
 
-Kernels of `Conv` are HWIO. Kernels of `ConvTranspose` are those of the transposed strided
-convolution: (height, width, output channels, input channels).
+Kernels of `Conv` are HWIO. Kernels of `ConvTranspose` are those of the strided convolution that it
+transposes: (height, width, output channels, input channels).
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ NewFeatures = Float[Array, "batch new_height new_width new_channels"]
 InitializerName = Literal["normal", "xavier", "kaiming", "orthogonal"]
 NormName = Literal["batch", "instance"]
 
-MOMENTUM = 0.9  # share of the running statistics that is kept
+MOMENTUM = 0.9  # share of the running statistics that an update keeps
 INIT_GAIN = 0.02  # DCGAN, section 4; the reference's `--init_gain`
 INITIALIZERS: dict[InitializerName, Initializer] = {
     "normal": initializers.normal(INIT_GAIN),
@@ -43,8 +43,8 @@ class Conv(nn.Module):
         features: Output channels.
         kernel_size: Height and width of the kernel.
         stride: Step between windows.
-        padding: Zeros added on each side.
-        use_bias: Whether to add a bias, initially zero.
+        padding: Zeros added on every side.
+        use_bias: Whether to add a bias, which is initially zero.
         kernel_init: Initializer of the kernel.
         compute: Compute settings.
     """
@@ -70,7 +70,7 @@ class Conv(nn.Module):
 
 
 class ConvTranspose(nn.Module):
-    """A square `convolutions.conv_transpose`; attributes as in `Conv`."""
+    """A square `convolutions.conv_transpose`; other attributes are as in `Conv`."""
 
     features: int
     kernel_size: int
@@ -83,7 +83,7 @@ class ConvTranspose(nn.Module):
 
     @nn.compact
     def __call__(self, x: Features) -> NewFeatures:
-        """Return the enlarged input."""
+        """Return the up-sampled input."""
         shape = (self.kernel_size, self.kernel_size, self.features, x.shape[-1])
         kernel = self.compute.cast(self.param("kernel", self.kernel_init, shape))
         plainly = self.compute.plain_layers
@@ -99,14 +99,14 @@ def _add_bias(layer: Conv | ConvTranspose, x: Features) -> Features:
 
 
 class Norm(nn.Module):
-    """Batch norm, or instance norm without affine parameters, as the reference sets them.
+    """Batch norm, or instance norm without affine parameters, as in the reference.
 
     Batch norm keeps running statistics in the collection `batch_stats`, with momentum 0.9 (PyTorch
     calls it 0.1) and, as in PyTorch and unlike Flax, the unbiased variance; its scale starts at
-    N(1, 0.02). Both use epsilon 1e-5, and are computed in at least float32.
+    N(1, 0.02). Both use epsilon 1e-5 and are computed in at least float32.
 
     Attributes:
-        kind: Batch or instance norm.
+        kind: `batch` or `instance`.
         compute: Compute settings.
     """
 
@@ -115,11 +115,11 @@ class Norm(nn.Module):
 
     @nn.compact
     def __call__(self, x: Features, *, use_running_average: bool) -> Features:
-        """Normalize. Only batch norm has running averages."""
+        """Return normalized features; only batch norm can use running averages."""
         dtype, shape, x = x.dtype, (x.shape[-1],), widen(x)
         normalize = norms.plain if self.compute.plain_layers else norms.normalize
         if self.kind == "instance":
-            # Derived from x so that shard_map treats them as device-varying, like x.
+            # Derived from x so that `shard_map` treats them as device-varying, like x.
             one, zero = jnp.ones_like(x, shape=shape), jnp.zeros_like(x, shape=shape)
             return normalize(x, one, zero, True)[0].astype(dtype)
         scale = self.param("scale", lambda *args: 1 + INITIALIZERS["normal"](*args), shape)
@@ -144,7 +144,7 @@ class Norm(nn.Module):
 def block(
     module: nn.Module, compute: Compute, function: Callable[[Features], NewFeatures], x: Features
 ) -> NewFeatures:
-    """Apply a function of submodules, which `Compute.remat` recomputes, within a module."""
+    """Apply a function of a module's submodules, recomputed in the backward pass with `remat`."""
     if not compute.remat:
         return function(x)
     return nn.remat(lambda _, x: function(x))(module, x)
@@ -156,7 +156,7 @@ def reflect_pad(x: Features, padding: int) -> NewFeatures:
 
 
 def leaky_relu(x: Features) -> Features:
-    """Leaky ReLU with slope 0.2 (DCGAN, section 4; Flax's own default is 0.01)."""
+    """Leaky ReLU with slope 0.2 (DCGAN, section 4; Flax's default is 0.01)."""
     return jax.nn.leaky_relu(x, 0.2)
 
 

@@ -7,27 +7,28 @@ import jax.numpy as jnp
 
 from jaxgan.networks.layers.sums import Channels, Features, Sums, total
 
-EPSILON = 1e-5  # of both norms; PyTorch's default
+EPSILON = 1e-5  # for both norms, PyTorch's default
 
 
 @partial(jax.jit, static_argnames="per_image")
 def _normalize(
     x: Features, scale: Channels, bias: Channels, per_image: bool
 ) -> tuple[Features, Sums, Sums]:
-    """Normalize each channel to mean `bias` and standard deviation `scale`.
+    """Normalize every channel to mean `bias` and standard deviation `scale`.
 
-    The gradient of the features reuses the sums in the gradients of scale and bias.
+    The gradient of the features uses the same sums as the gradients of scale and bias.
 
     Args:
         x: Features.
-        scale: Factors after dividing by the standard deviation.
-        bias: Added after that.
-        per_image: Whether each image is normalized separately (instance norm; Ulyanov et al. 2016,
-            arXiv 1607.08022, equation 3) or the whole batch (batch norm; Ioffe & Szegedy
-            2015, arXiv 1502.03167, algorithm 1).
+        scale: Standard deviation of each channel after normalization.
+        bias: Mean of each channel after normalization.
+        per_image: Whether to normalize each image separately (instance norm; Ulyanov et al. 2016,
+            arXiv 1607.08022, equation 3) or the whole batch (batch norm; Ioffe & Szegedy 2015,
+            arXiv 1502.03167, algorithm 1).
 
     Returns:
-        The result, and mean and (biased) variance, which have no gradient.
+        The normalized features, and the mean and (biased) variance, through which no gradient
+        flows.
     """
     count = x.size // x.shape[-1] // (len(x) if per_image else 1)
     mean = total(x, per_image) / count
@@ -59,14 +60,14 @@ normalize.defvjp(_normalize_forward, _normalize_backward)
 def plain(
     x: Features, scale: Channels, bias: Channels, per_image: bool
 ) -> tuple[Features, Sums, Sums]:
-    """Like `normalize`, with forward pass and gradients as XLA computes them."""
+    """Return `normalize` as XLA computes it, with automatic gradients."""
     axes = (1, 2) if per_image else (0, 1, 2)
     mean, variance = (f(x, axis=axes, keepdims=True) for f in (jnp.mean, jnp.var))
     return affine(standardize(x, mean, variance), scale, bias), mean, variance
 
 
 def standardize(x: Features, mean: Sums, variance: Sums) -> Features:
-    """Subtract the mean and divide by the standard deviation."""
+    """Subtract a mean and divide by the square root of a variance."""
     return (x - mean) * jax.lax.rsqrt(variance + EPSILON)
 
 

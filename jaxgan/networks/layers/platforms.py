@@ -1,4 +1,4 @@
-"""Chooses a form of a computation by platform."""
+"""Choice between forms of a computation by platform."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +13,7 @@ from jaxgan.networks.layers import spatial
 def on_cpu(
     form: Callable[..., Array], other: Callable[..., Array], *operands: Array, **settings: Any
 ) -> Array:
-    """Apply `form` on the CPU, and `other` on other platforms and to sharded images."""
+    """Apply `form` on the CPU, and `other` elsewhere or if images are sharded by height."""
     if form is other or spatial.parts() > 1:
         return other(*operands, **settings)
     return jax.lax.platform_dependent(

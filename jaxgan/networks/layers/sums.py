@@ -1,7 +1,7 @@
 """Sums over the pixels of features, in their fastest form.
 
-On the CPU, a large map is summed in parts of equal size, repeatedly until it is small. XLA turns
-each round into one loop over memory, fused with the computation of the summands.
+On the CPU a large map is split into equal parts, which are added up, repeatedly until it is small.
+XLA compiles each round to one loop over memory, fused with the computation of the summands.
 """
 
 from functools import partial
@@ -15,15 +15,15 @@ from jaxgan.networks.layers.platforms import on_cpu
 
 Features = Float[Array, "batch height width channels"]
 Channels = Float[Array, " channels"]
-Sums = Float[Array, "images 1 1 channels"]  # one for each image, or one for all
+Sums = Float[Array, "images 1 1 channels"]  # per image, or one for all images
 
-FOLD = 8  # parts that are summed at once; 32 are faster alone, but slower within a step
-SMALL = 2**14  # up to this many numbers, XLA's own sum is as fast
+FOLD = 8  # parts that are added up at once; 32 is faster in isolation but slower within a step
+SMALL_SUM = 2**14  # elements up to which XLA's own sum is as fast
 
 
 @partial(jax.jit, static_argnames="per_image")
 def total(x: Features, per_image: bool) -> Sums:
-    """Return the sum over pixels, per image or over all images."""
+    """Return the sum over pixels and, unless `per_image`, over images."""
     return on_cpu(_folded, _plain_sum, x, per_image=per_image)
 
 
@@ -33,7 +33,7 @@ def _plain_sum(x: Features, per_image: bool) -> Sums:
 
 def _folded(x: Features, per_image: bool) -> Sums:
     sums = x.reshape(len(x) if per_image else 1, -1, x.shape[-1])
-    while sums.size > SMALL and sums.shape[1] >= FOLD:
+    while sums.size > SMALL_SUM and sums.shape[1] >= FOLD:
         even = sums.shape[1] - sums.shape[1] % FOLD
         parts = sums[:, :even].reshape(len(sums), FOLD, -1, x.shape[-1])
         # Without the barrier, XLA fuses two rounds into one slow loop.
@@ -44,7 +44,7 @@ def _folded(x: Features, per_image: bool) -> Sums:
 
 @jax.custom_vjp
 def add_bias(x: Features, bias: Channels) -> Features:
-    """Add a bias to each channel. The gradient of the bias is a `total`."""
+    """Add a bias to every channel; the gradient of the bias is a `total`."""
     return x + bias.reshape(1, 1, 1, -1)
 
 
