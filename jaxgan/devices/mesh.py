@@ -215,7 +215,7 @@ def _largest_split(batch_size: int, most: int) -> int:
 
 def _why_not_split(method: Method, state: PyTree) -> str | None:
     if not isinstance(method, Splittable):
-        return f"{type(method).__name__} has no two directions"
+        return "the direction axis works only with CycleGAN"
     try:
         jax.eval_shape(method.split, state)
     except ValueError as error:

@@ -250,7 +250,7 @@ def test_devices_are_chosen(case, setting, batch_size, expected):
         (PIX2PIX, "spatial:3", "images of 32 rows do not split evenly over spatial:3"),
         (CYCLEGAN, "direction:4", "the axis direction has 2 devices"),
         (CYCLEGAN, "data:8,direction:2", "it needs 16 devices, and there are 8"),
-        (PIX2PIX, "direction:2", "Pix2pix has no two directions"),
+        (PIX2PIX, "direction:2", "the direction axis works only with CycleGAN"),
         (METHODS["cyclegan-batch-unet"], "direction:2", "A and B have the same channels"),
     ],
 )

@@ -8,13 +8,14 @@ import os
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import init, sample, train_step
-from paths import REFERENCE, ROOT
+from paths import REFERENCE, ROOT, TESTS
 
 from jaxgan.images.kinds import RGB
 from jaxgan.interop.torch_file import read_tensors
@@ -211,7 +212,7 @@ def test_cyclegan_trains_as_pytorch_in_double_precision():
     environment = os.environ | {
         "JAX_ENABLE_X64": "1",
         "XLA_FLAGS": "--xla_backend_optimization_level=1",  # it runs for longer than it compiles
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(REFERENCE.parent)]),
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, TESTS, Path(__file__).parent))),
     }
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
