@@ -57,7 +57,7 @@ def use_threads(threads: int) -> None:
         raise UserError("--threads works on Linux alone: leave it out")
     allowed = sorted(os.sched_getaffinity(0))
     if not 1 <= threads <= len(allowed):
-        raise UserError(f"--threads must lie between 1 and {len(allowed)}")
+        raise UserError(f"--threads must be between 1 and {len(allowed)}")
     os.sched_setaffinity(0, allowed[:threads])
 
 

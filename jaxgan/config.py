@@ -5,9 +5,11 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from jaxgan.errors import UserError
 from jaxgan.settings.resume import FREE
+from jaxgan.settings.stored import from_json, own_classes
 from jaxgan.settings.validation import MOST, check_tree, require
 from jaxgan.types import Dataset, Method, Splits
 
@@ -104,7 +106,7 @@ def load(path: Path) -> Config:
     """Run a config file and return what its `get_config()` returns.
 
     Raises:
-        UserError: If there is no such file, or it does not define an experiment.
+        UserError: If the file does not exist or does not define an experiment.
     """
     if not path.is_file():
         raise UserError(f"there is no config file {path}")
@@ -120,6 +122,22 @@ def load(path: Path) -> Config:
         raise UserError(f"{path} fails: {type(error).__name__}: {reason}") from error
     if not isinstance(config, Config):
         raise UserError(f"{path}: get_config() must return a Config, not {type(config).__name__}")
+    return config
+
+
+def from_plain(plain: Any, given: Config | None = None) -> Config:
+    """Return a stored config.
+
+    Args:
+        plain: What `to_json` returned for it.
+        given: A config with the classes that are not jaxgan's and may be used.
+
+    Raises:
+        UserError: If it is not a config of this version, or uses other classes.
+    """
+    config = from_json(plain, own_classes(given))
+    if not isinstance(config, Config):
+        raise UserError("this is not a config of jaxgan")
     return config
 
 

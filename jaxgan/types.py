@@ -322,7 +322,7 @@ class Dataset(Protocol):
                 as the smaller one has.
 
         Raises:
-            jaxgan.errors.UserError: If there is no such split.
+            jaxgan.errors.UserError: If the split does not exist.
         """
         ...
 

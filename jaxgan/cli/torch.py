@@ -35,6 +35,8 @@ class ExportTorch:
     """Folder of the run, or one of its checkpoints."""
     output: Path
     """Folder to write to."""
+    config: Path | None = None
+    """The config file that the run was trained with, for data sets that are not jaxgan's."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Also replace files that jaxgan did not write."""
 
@@ -42,4 +44,4 @@ class ExportTorch:
         """Write the files."""
         from jaxgan.interop.runs import export_torch
 
-        export_torch(self.run, self.output, overwrite=self.overwrite)
+        export_torch(self.run, self.output, config=self.config, overwrite=self.overwrite)

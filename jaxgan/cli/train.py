@@ -26,7 +26,7 @@ def parse(arguments: Sequence[str]) -> "tuple[str, TrainArguments]":
     """Return the name of the config file, and the parsed arguments.
 
     Raises:
-        UserError: If there is no such file or field, or a value is invalid.
+        UserError: If the file or a field does not exist, or a value is invalid.
         SystemExit: After printing the output of `--help` or `--version`.
     """
     check_not_empty(arguments)

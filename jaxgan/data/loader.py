@@ -157,7 +157,7 @@ def choose_split(splits: Splits, split: str | None, domains: Sequence[str] = (""
         domains: Suffixes of the name, if every domain has its own splits.
 
     Raises:
-        UserError: If there is no such split.
+        UserError: If the split does not exist.
     """
     for name in (split,) if split else ("test", "val", "train"):
         if all(f"{name}{domain}" in splits for domain in domains):

@@ -15,10 +15,10 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from jaxgan.config import Config
+from jaxgan.config import Config, from_plain
 from jaxgan.errors import UserError
 from jaxgan.settings.resume import find_changes
-from jaxgan.settings.stored import from_json, own_classes, to_json
+from jaxgan.settings.stored import to_json
 
 PATIENCE = 300  # seconds for all processes to start
 CONFIG_SIZE = 2**16  # bytes, more than any config takes as text
@@ -102,7 +102,7 @@ def check_equal(config: Config) -> None:
     padded = np.zeros(CONFIG_SIZE, np.uint8)
     padded[: len(text)] = text
     of_first = bytes(multihost_utils.broadcast_one_to_all(padded)).rstrip(b"\0")
-    first = from_json(json.loads(of_first), own_classes(config))
+    first = from_plain(json.loads(of_first), config)
     changed = [change.line for change in find_changes(first, config)]
     if np.any(multihost_utils.process_allgather(np.asarray(bool(changed)))):
         own = "; ".join(changed) or "this one has those of process 0"

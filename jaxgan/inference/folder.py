@@ -158,7 +158,7 @@ def _find(source: Path, output: Path) -> tuple[list[Path], Path]:
     """Return the files to translate, and the folder that their names are relative to.
 
     Raises:
-        UserError: If there are no files, or they would be replaced.
+        UserError: If there are no files to translate, or the output would replace them.
     """
     if not source.exists():
         raise UserError(f"{source} does not exist: pass a file or a folder")

@@ -14,12 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
-from jaxgan.config import Config
+from jaxgan.config import Config, from_plain
 from jaxgan.config import load as load_config
 from jaxgan.devices.compiler import compiler_options
 from jaxgan.errors import UserError
 from jaxgan.methods.generator import translate
-from jaxgan.settings.stored import from_json, own_classes
 from jaxgan.training.checkpoint import find_checkpoint, read_config, read_state
 from jaxgan.training.program import initial_state, state_shapes
 from jaxgan.types import GeneratesImages, TrainedGenerator, TrainState, TranslatesImages
@@ -56,9 +55,10 @@ def load(
         raise UserError(f"norm_statistics is image or running, not {norm_statistics!r}")
     checkpoint = find_checkpoint(Path(run))
     given = load_config(Path(config)) if isinstance(config, str | Path) else config
-    stored = from_json(read_config(checkpoint), own_classes(given))
-    if not isinstance(stored, Config):
-        raise UserError(f"{checkpoint} was not made by jaxgan: it holds no config")
+    try:
+        stored = from_plain(read_config(checkpoint), given)
+    except UserError as error:
+        raise UserError(f"{checkpoint}: {error}") from error
     state = read_state(checkpoint, state_shapes(stored))
     return Model(stored, state, checkpoint, dropout, norm_statistics)
 

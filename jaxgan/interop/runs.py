@@ -95,18 +95,21 @@ def import_torch(folder: Path, workdir: Path, config: Config | None) -> None:
     print(f"run: {workdir}, at step 0")
 
 
-def export_torch(run: Path, output: Path, *, overwrite: bool = False) -> None:
+def export_torch(
+    run: Path, output: Path, *, config: Path | None = None, overwrite: bool = False
+) -> None:
     """Write the networks of a run as state dicts that the references can load.
 
     Args:
         run: Folder of the run, or one of its checkpoints.
         output: The folder to write to.
+        config: For a run with classes that are not jaxgan's, its config file.
         overwrite: Whether files that jaxgan did not write may be replaced.
 
     Raises:
         UserError: If the references have no such network, or files of the user would be replaced.
     """
-    model = load(run)
+    model = load(run, config=config)
     state, names = model.state, _file_names(model.config.method)
     params, batch_stats = dict(state.params), dict(state.batch_stats)
     if "average" in state.memory:

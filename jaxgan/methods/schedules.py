@@ -91,7 +91,7 @@ class StepDecay:
 
     def __post_init__(self):
         require(self.interval is None or self.interval >= 1, "interval must be at least 1")
-        require(0 < self.factor < 1, "factor must lie between 0 and 1")
+        require(0 < self.factor < 1, "factor must be between 0 and 1")
 
     def over(self, steps: int) -> "StepDecay":
         interval = max(steps // 4, 1) if self.interval is None else self.interval

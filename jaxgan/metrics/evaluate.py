@@ -170,7 +170,7 @@ def _measures(config: Config, splits: Splits, settings: Settings) -> list[Measur
             chosen.append(measures.fcn_score(config, splits))
         elif by_features and name == by_features[0]:
             weights = settings.weights.get(INCEPTION.name)
-            extractor = make_extractor(settings.features, settings.resize, weights)
+            extractor = make_extractor(settings.features, settings.resize, weights, config)
             distances = measures.feature_distances(by_features, extractor, seed=settings.seed)
             chosen.append(distances)
     return chosen

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from PIL import Image
 
+from jaxgan.config import Config
 from jaxgan.devices.compiler import compiler_options
 from jaxgan.errors import UserError
 from jaxgan.images.files import apply_pillow
@@ -46,21 +47,24 @@ class Extractor(NamedTuple):
     protocol: Mapping[str, str]
 
 
-def make_extractor(features: str, resize: ResizeName, weights: Path | None) -> Extractor:
+def make_extractor(
+    features: str, resize: ResizeName, weights: Path | None, config: Config | None = None
+) -> Extractor:
     """Return an extractor by its name on the command line.
 
     Args:
         features: `inception`, or `run:` and the folder of a run.
         resize: How images are resized for Inception.
         weights: File of Inception's weights; None reads it from the cache.
+        config: For `run:`, a config with the classes that are not jaxgan's.
 
     Raises:
-        UserError: If there is no such extractor, or its weights are missing.
+        UserError: If the name is unknown or the weights are missing.
     """
     if features == "inception":
         return inception(resize, weights)
     if features.startswith("run:"):
-        return of_run(Path(features.removeprefix("run:")))
+        return of_run(Path(features.removeprefix("run:")), config)
     raise UserError(f"there are no features {features}: choose inception, or run:DIR")
 
 
@@ -97,15 +101,15 @@ def inception(resize: ResizeName, weights: Path | None) -> Extractor:
     )
 
 
-def of_run(folder: Path) -> Extractor:
+def of_run(folder: Path, config: Config | None = None) -> Extractor:
     """Return the features of a trained discriminator.
 
     These are the features of all hidden layers, averaged over height and width.
 
     Raises:
-        UserError: If there is no such run, or its discriminator cannot provide features.
+        UserError: If the run does not exist or its discriminator cannot provide features.
     """
-    model = load(folder)
+    model = load(folder, config=config)
     method = model.config.method
     if not isinstance(method, Representing):
         kind = type(method).__name__

@@ -6,11 +6,10 @@ import jax
 import numpy as np
 from jax.tree_util import keystr, tree_flatten_with_path, tree_unflatten
 
-from jaxgan.config import Config
+from jaxgan.config import Config, from_plain
 from jaxgan.errors import UserError
 from jaxgan.methods.updates import with_weights
 from jaxgan.settings.resume import find_changes
-from jaxgan.settings.stored import from_json, own_classes
 from jaxgan.training.checkpoint import find_checkpoint, read_config, read_weights, steps_in
 from jaxgan.types import PyTree, TrainState
 
@@ -34,7 +33,7 @@ def check_import(workdir: Path, config: Config, state: TrainState) -> None:
     checkpoint = find_checkpoint(workdir)
     _, unmatched = _match(checkpoint, state)
     if unmatched:
-        stored = from_json(read_config(checkpoint), own_classes(config))
+        stored = from_plain(read_config(checkpoint), config)
         changes = find_changes(stored.method, config.method, "config.method")
         lines = "; ".join(change.line for change in changes)
         raise UserError(

@@ -12,11 +12,11 @@ from typing import Any
 
 import jax
 
-from jaxgan.config import Config
+from jaxgan.config import Config, from_plain
 from jaxgan.errors import UserError
 from jaxgan.files import lock, write_text
 from jaxgan.settings.resume import find_changes
-from jaxgan.settings.stored import from_json, own_classes, to_json
+from jaxgan.settings.stored import to_json
 
 # Contents of a run's folder besides its config and checkpoints.
 REPORT = ("index.html", "metrics.jsonl", "plotly.min.js", "samples", "tensorboard", "best")
@@ -88,7 +88,7 @@ def claim(
                     f"{file} is damaged: restore it or choose another --workdir"
                 ) from error
             try:
-                changes = find_changes(from_json(stored, own_classes(config)), config)
+                changes = find_changes(from_plain(stored, config), config)
             except UserError as error:
                 raise UserError(f"{file}: {error}") from error
             if reported := [change.line for change in changes if change.is_reported]:

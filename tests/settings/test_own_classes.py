@@ -10,10 +10,10 @@ from PIL import Image
 
 import jaxgan
 from jaxgan.cli import main as cli
-from jaxgan.config import Config, load
+from jaxgan.config import Config, from_plain, load
 from jaxgan.errors import UserError
 from jaxgan.images.files import read_image
-from jaxgan.settings.stored import from_json, own_classes, to_json
+from jaxgan.settings.stored import to_json
 from jaxgan.training.trainer import train
 
 L1_ONLY = CONFIGS / "l1_only.py"
@@ -33,6 +33,9 @@ def test_a_method_in_a_config_file_trains_resumes_and_translates(tmp_path, facad
     assert cli.main(arguments) == 2
     assert "'config_l1_only:L1Only': name the config file" in capsys.readouterr().err
     assert cli.main([*arguments, f"--config={L1_ONLY}"]) == 0
+    export = ["export-torch", f"--run={tmp_path / 'run'}", f"--output={tmp_path / 'torch'}"]
+    assert cli.main([*export, f"--config={L1_ONLY}"]) == 2
+    assert "PyTorch's references have no L1Only" in capsys.readouterr().err
     model = jaxgan.load(tmp_path / "run", config=L1_ONLY)
     (expected,) = model.translate(pixels[None] / np.float32(127.5) - 1)
     written = read_image(tmp_path / "output" / "input.png", 3)
@@ -65,6 +68,8 @@ def test_a_source_in_a_config_file_is_stored_and_read(tmp_path):
     stored = to_json(load(tmp_path / "own.py"))
     assert stored["data"]["source"]["type"] == "config_own:Drawn"
     again = load(tmp_path / "own.py")
-    assert from_json(stored, own_classes(again)) == again
+    assert from_plain(stored, again) == again
     with pytest.raises(UserError, match="'config_own:Drawn'"):
-        from_json(stored)
+        from_plain(stored)
+    with pytest.raises(UserError, match="not a config of jaxgan"):
+        from_plain(stored["train"])

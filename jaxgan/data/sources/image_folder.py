@@ -28,7 +28,7 @@ from jaxgan.types import Splits
 class ImageFolder:
     """Your own images: all below `root`, or those below `root/train`, `root/val` and `root/test`.
 
-    Folders with these names are splits if there are no images elsewhere; otherwise they are
+    If all images are in folders with these names, the folders are splits. Otherwise they are
     classes. A folder below `root` or a split names the class of its images, for metrics that use
     classes.
     """
