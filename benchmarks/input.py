@@ -23,8 +23,8 @@ import jax
 import options
 
 from jaxgan.cli import console
-from jaxgan.data.crops import Crops
 from jaxgan.data.facades.dataset import ProceduralFacades
+from jaxgan.data.loading import Loading
 from jaxgan.data.paired import Paired
 from jaxgan.images.files import read_image
 
@@ -66,7 +66,7 @@ def measure(arguments: Arguments, data_dir: str) -> dict[str, float]:
     source = ProceduralFacades(size=256, train_count=arguments.count, test_count=1)
 
     def paired_layout(**settings) -> Paired:
-        return Paired(source=source, label_maps="a", crops=Crops(data_dir=data_dir, **settings))
+        return Paired(source=source, label_maps="a", loading=Loading(data_dir=data_dir, **settings))
 
     with contextlib.redirect_stdout(io.StringIO()):
         splits = paired_layout().prepare()

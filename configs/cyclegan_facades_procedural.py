@@ -6,8 +6,8 @@ Differs from the paper: 64x64, 6 blocks, half the features, a tenth of the steps
 """
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.crops import Crops
 from jaxgan.data.facades.dataset import ProceduralFacades, UnpairedFacades
+from jaxgan.data.loading import Loading
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.methods.cyclegan import CycleGAN
 from jaxgan.methods.schedules import LinearDecay
@@ -25,7 +25,7 @@ def get_config() -> Config:
         ),
         data=Unpaired(
             source=UnpairedFacades(facades=ProceduralFacades(size=64)),
-            crops=Crops(load_size=72, crop_size=64),
+            loading=Loading(load_size=72, crop_size=64),
         ),
         train=TrainConfig(steps=20 * EPOCH),
     )

@@ -8,7 +8,7 @@ Data:     FILE is your img_align_celeba.zip (1.4 GB); or its extracted folder as
 """
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.crops import Crops
+from jaxgan.data.loading import Loading
 from jaxgan.data.sources.celeba import CelebA
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.methods.dcgan import DCGAN
@@ -22,7 +22,7 @@ def get_config() -> Config:
         method=DCGAN(image_size=0),
         data=Unconditional(
             source=CelebA(),
-            crops=Crops(resize="center", load_size=64, crop_size=64, flip=False),
+            loading=Loading(resize="center", load_size=64, crop_size=64, flip=False),
         ),
         train=TrainConfig(
             steps=5 * EPOCH, batch_size=BATCH_SIZE, sample_every=500, sample_count=64

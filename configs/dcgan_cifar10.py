@@ -7,7 +7,7 @@ Differs from the paper: one layer fewer for 32x32; batch size 64 as in PyTorch's
 """
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.crops import Crops
+from jaxgan.data.loading import Loading
 from jaxgan.data.sources.cifar10 import CIFAR10
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.methods.dcgan import DCGAN
@@ -19,7 +19,9 @@ EPOCH = 50_000 // BATCH_SIZE  # steps
 def get_config() -> Config:
     return Config(
         method=DCGAN(image_size=0),
-        data=Unconditional(source=CIFAR10(), crops=Crops(load_size=32, crop_size=32, flip=False)),
+        data=Unconditional(
+            source=CIFAR10(), loading=Loading(load_size=32, crop_size=32, flip=False)
+        ),
         train=TrainConfig(
             steps=25 * EPOCH, batch_size=BATCH_SIZE, sample_every=500, sample_count=64
         ),

@@ -7,8 +7,8 @@ because there are few images.
 """
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.crops import Crops
 from jaxgan.data.facades.dataset import FacadePictures, ProceduralFacades
+from jaxgan.data.loading import Loading
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.methods.dcgan import DCGAN
 
@@ -20,7 +20,7 @@ def get_config() -> Config:
         ),
         data=Unconditional(
             source=FacadePictures(facades=ProceduralFacades(size=64, train_count=2000)),
-            crops=Crops(load_size=32, crop_size=32),
+            loading=Loading(load_size=32, crop_size=32),
         ),
         train=TrainConfig(steps=4000, batch_size=64, sample_every=500, sample_count=64),
     )

@@ -12,7 +12,7 @@ Differs from the paper: half the features and a network for 32x32, cut to 28x28.
 """
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.crops import Crops
+from jaxgan.data.loading import Loading
 from jaxgan.data.sources.fashion_mnist import FashionMNIST
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.methods.dcgan import DCGAN
@@ -26,7 +26,7 @@ def get_config() -> Config:
         method=DCGAN(image_size=0, features=32, discriminator_features=32),
         data=Unconditional(
             source=FashionMNIST(),
-            crops=Crops(load_size=28, crop_size=28, flip=False),
+            loading=Loading(load_size=28, crop_size=28, flip=False),
         ),
         train=TrainConfig(
             steps=10 * EPOCH, batch_size=BATCH_SIZE, sample_every=500, sample_count=64

@@ -11,7 +11,7 @@ Smaller:  --config.data.load_size=32 --config.data.crop_size=32
 """
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.crops import Crops
+from jaxgan.data.loading import Loading
 from jaxgan.data.sources.image_folder import ImageFolder
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.methods.dcgan import DCGAN
@@ -23,7 +23,7 @@ def get_config() -> Config:
             image_size=0, features=32, discriminator_features=32, diff_augment=True, ema=0.99
         ),
         data=Unconditional(
-            source=ImageFolder(), crops=Crops(resize="center", load_size=64, crop_size=64)
+            source=ImageFolder(), loading=Loading(resize="center", load_size=64, crop_size=64)
         ),
         train=TrainConfig(steps=20_000, batch_size=64, sample_every=500, sample_count=64),
     )

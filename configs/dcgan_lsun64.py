@@ -8,7 +8,7 @@ Data:     bedroom_train_lmdb.zip (43 GB) from http://dl.yf.io/lsun/scenes, expor
 """
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.crops import Crops
+from jaxgan.data.loading import Loading
 from jaxgan.data.sources.image_folder import ImageFolder
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.methods.dcgan import DCGAN
@@ -22,7 +22,7 @@ def get_config() -> Config:
         method=DCGAN(image_size=0, latent="uniform"),
         data=Unconditional(
             source=ImageFolder(),
-            crops=Crops(resize="center", load_size=64, crop_size=64, flip=False),
+            loading=Loading(resize="center", load_size=64, crop_size=64, flip=False),
         ),
         train=TrainConfig(steps=EPOCH, batch_size=BATCH_SIZE, sample_every=500, sample_count=64),
     )

@@ -8,7 +8,7 @@ Data:     NAME is a TFDS data set such as oxford_flowers102, prepared as ArrayRe
 """
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.crops import Crops
+from jaxgan.data.loading import Loading
 from jaxgan.data.sources.tfds_images import TFDSImages
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.methods.dcgan import DCGAN
@@ -19,7 +19,7 @@ def get_config() -> Config:
         method=DCGAN(image_size=0),
         data=Unconditional(
             source=TFDSImages(name="oxford_flowers102"),
-            crops=Crops(resize="center", load_size=64, crop_size=64, flip=False),
+            loading=Loading(resize="center", load_size=64, crop_size=64, flip=False),
         ),
         train=TrainConfig(steps=20_000, batch_size=128, sample_every=500, sample_count=64),
     )

@@ -7,8 +7,8 @@ Differs from the paper: 128x128, a quarter of the features, batches of 2, twice 
 """
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.crops import Crops
 from jaxgan.data.facades.dataset import ProceduralFacades
+from jaxgan.data.loading import Loading
 from jaxgan.data.paired import Paired
 from jaxgan.methods.pix2pix import Pix2pix
 from jaxgan.methods.schedules import LinearDecay
@@ -25,7 +25,7 @@ def get_config() -> Config:
         data=Paired(
             source=ProceduralFacades(size=128, train_count=800, test_count=32),
             label_maps="a",
-            crops=Crops(load_size=128, crop_size=128),
+            loading=Loading(load_size=128, crop_size=128),
         ),
         train=TrainConfig(steps=4000, batch_size=2, sample_every=500, checkpoint_every=500),
     )

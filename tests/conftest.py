@@ -7,8 +7,8 @@ import tiny
 import tiny_cyclegan
 from paths import ROOT
 
-from jaxgan.data.crops import Crops
 from jaxgan.data.facades.dataset import ProceduralFacades
+from jaxgan.data.loading import Loading
 from jaxgan.data.paired import Paired
 from jaxgan.training.trainer import train
 
@@ -40,7 +40,7 @@ def facades(data_dir):
     return Paired(
         source=ProceduralFacades(size=32, train_count=12, test_count=3),
         label_maps="a",
-        crops=Crops(load_size=36, crop_size=32, data_dir=str(data_dir)),
+        loading=Loading(load_size=36, crop_size=32, data_dir=str(data_dir)),
     )
 
 
@@ -53,8 +53,8 @@ def runs(tmp_path_factory, data_dir):
         "cyclegan": tiny_cyclegan.get_config(),
     }.items():
         folders[name] = tmp_path_factory.mktemp(name)
-        crops = dataclasses.replace(config.data.crops, data_dir=str(data_dir))
-        data = dataclasses.replace(config.data, crops=crops)
+        loading = dataclasses.replace(config.data.loading, data_dir=str(data_dir))
+        data = dataclasses.replace(config.data, loading=loading)
         settings = dataclasses.replace(config.train, steps=1, sample_every=0)
         train(dataclasses.replace(config, data=data, train=settings), folders[name])
     return folders

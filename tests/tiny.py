@@ -1,8 +1,8 @@
 """A config that trains in seconds."""
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.crops import Crops
 from jaxgan.data.facades.dataset import ProceduralFacades
+from jaxgan.data.loading import Loading
 from jaxgan.data.paired import Paired
 from jaxgan.methods.pix2pix import Pix2pix
 
@@ -13,7 +13,7 @@ def get_config() -> Config:
         data=Paired(
             source=ProceduralFacades(size=32, train_count=12, test_count=3),
             label_maps="a",
-            crops=Crops(load_size=36, crop_size=32),
+            loading=Loading(load_size=36, crop_size=32),
         ),
         train=TrainConfig(
             steps=6,

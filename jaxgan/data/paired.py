@@ -10,8 +10,8 @@ import tyro
 from jaxtyping import PRNGKeyArray
 from PIL import Image
 
-from jaxgan.data.crops import Crops, encoded, normalize
 from jaxgan.data.loader import DecodedRecords, batches, choose_split, stack, subset
+from jaxgan.data.loading import Loading, encoded, normalize
 from jaxgan.data.matching import check_source, prepare_source
 from jaxgan.images.files import apply_pillow, read_as
 from jaxgan.images.kinds import ImageKind
@@ -48,20 +48,20 @@ class Paired:
     """Translate A to B (ab) or B to A (ba)."""
     label_maps: Literal["none", "a", "b"] = "none"
     """Which of A and B are label maps, which are resized without mixing labels."""
-    crops: Annotated[Crops, tyro.conf.arg(name="")] = field(default_factory=Crops)
+    loading: Annotated[Loading, tyro.conf.arg(name="")] = field(default_factory=Loading)
 
     def __post_init__(self):
         check_source("Paired", self.source)
 
     def spec(self, batch_size: int) -> Spec:
-        return {name: self.crops.spec(batch_size, kind) for name, kind in self.kinds().items()}
+        return {name: self.loading.spec(batch_size, kind) for name, kind in self.kinds().items()}
 
     def kinds(self) -> Mapping[str, ImageKind]:
         first, second = self.direction
         return {"input": self.source.kinds()[first], "target": self.source.kinds()[second]}
 
     def prepare(self) -> Splits:
-        return prepare_source(self.source, self.crops.folder, ["train"])
+        return prepare_source(self.source, self.loading.folder, ["train"])
 
     def epoch_size(self, splits: Splits) -> int:
         return len(splits["train"])
@@ -71,29 +71,29 @@ class Paired:
     ) -> Iterator[RawBatch]:
         decoded = DecodedRecords(
             splits["train"],
-            partial(self._decode, side=self.crops.load_size),
-            cache_gib=self.crops.cache_gib,
+            partial(self._decode, side=self.loading.load_size),
+            cache_gib=self.loading.cache_gib,
         )
         return batches(
             [decoded],
-            self.crops.window,
+            self.loading.window,
             seed=seed,
             batch_size=batch_size,
             start=start,
             rows=rows,
-            workers=self.crops.workers,
+            workers=self.loading.workers,
         )
 
     def held_out(
         self, splits: Splits, count: int, split: str | None = None, domain: str | None = None
     ) -> HeldOut:
         split = choose_split(splits, split)
-        decoded = DecodedRecords(splits[split], partial(self._decode, side=self.crops.crop_size))
+        decoded = DecodedRecords(splits[split], partial(self._decode, side=self.loading.crop_size))
         chosen = subset(len(decoded), count)
         return HeldOut(stack(decoded[index] for index in chosen), len(decoded), split)
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
-        return self.crops.augment(raw, self.kinds(), key)
+        return self.loading.augment(raw, self.kinds(), key)
 
     def preprocess(self, raw: RawBatch) -> Batch:
         return normalize(raw, self.kinds())
@@ -108,7 +108,7 @@ class Paired:
             resize = partial(Image.Image.resize, size=(width, height), resample=self._resample("b"))
             images["b"] = apply_pillow(images["b"], resize)
         return {
-            name: self.crops.fit(images[domain], side, self._resample(domain))
+            name: self.loading.fit(images[domain], side, self._resample(domain))
             for name, domain in zip(self.kinds(), self.direction, strict=True)
         }
 

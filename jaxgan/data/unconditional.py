@@ -9,8 +9,8 @@ from typing import Annotated, Any, Protocol, runtime_checkable
 import tyro
 from jaxtyping import PRNGKeyArray
 
-from jaxgan.data.crops import Crops, encoded, normalize
 from jaxgan.data.loader import DecodedRecords, batches, choose_split, stack, subset
+from jaxgan.data.loading import Loading, encoded, normalize
 from jaxgan.data.matching import check_source, prepare_source
 from jaxgan.images.kinds import ImageKind
 from jaxgan.types import Batch, Example, HeldOut, RawBatch, Spec, Splits
@@ -41,19 +41,19 @@ class Unconditional:
     """Batches of single images, named `image`."""
 
     source: Annotated[ImageSource, tyro.conf.arg(name="")]
-    crops: Annotated[Crops, tyro.conf.arg(name="")] = field(default_factory=Crops)
+    loading: Annotated[Loading, tyro.conf.arg(name="")] = field(default_factory=Loading)
 
     def __post_init__(self):
         check_source("Unconditional", self.source)
 
     def spec(self, batch_size: int) -> Spec:
-        return {"image": self.crops.spec(batch_size, self.kinds()["image"])}
+        return {"image": self.loading.spec(batch_size, self.kinds()["image"])}
 
     def kinds(self) -> Mapping[str, ImageKind]:
         return self.source.kinds()
 
     def prepare(self) -> Splits:
-        return prepare_source(self.source, self.crops.folder, ["train"])
+        return prepare_source(self.source, self.loading.folder, ["train"])
 
     def epoch_size(self, splits: Splits) -> int:
         return len(splits["train"])
@@ -61,30 +61,30 @@ class Unconditional:
     def stream(
         self, splits: Splits, *, seed: int, batch_size: int, start: int, rows: Sequence[int]
     ) -> Iterator[RawBatch]:
-        decode = partial(self._decode, side=self.crops.load_size)
+        decode = partial(self._decode, side=self.loading.load_size)
         return batches(
-            [DecodedRecords(splits["train"], decode, cache_gib=self.crops.cache_gib)],
-            self.crops.window,
+            [DecodedRecords(splits["train"], decode, cache_gib=self.loading.cache_gib)],
+            self.loading.window,
             seed=seed,
             batch_size=batch_size,
             start=start,
             rows=rows,
-            workers=self.crops.workers,
+            workers=self.loading.workers,
         )
 
     def held_out(
         self, splits: Splits, count: int, split: str | None = None, domain: str | None = None
     ) -> HeldOut:
         split = choose_split(splits, split)
-        decoded = DecodedRecords(splits[split], partial(self._decode, side=self.crops.crop_size))
+        decoded = DecodedRecords(splits[split], partial(self._decode, side=self.loading.crop_size))
         chosen = subset(len(decoded), count)
         return HeldOut(stack(decoded[index] for index in chosen), len(decoded), split)
 
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
-        return self.crops.augment(raw, self.kinds(), key)
+        return self.loading.augment(raw, self.kinds(), key)
 
     def preprocess(self, raw: RawBatch) -> Batch:
         return normalize(raw, self.kinds())
 
     def _decode(self, record: Any, side: int) -> Example:
-        return {"image": self.crops.load(encoded(record, "image"), self.kinds()["image"], side)}
+        return {"image": self.loading.load(encoded(record, "image"), self.kinds()["image"], side)}

@@ -10,8 +10,8 @@ import jax
 import tyro
 from jaxtyping import PRNGKeyArray
 
-from jaxgan.data.crops import Crops, encoded, normalize
 from jaxgan.data.loader import DecodedRecords, batches, choose_split, merge, stack, subset
+from jaxgan.data.loading import Loading, encoded, normalize
 from jaxgan.data.matching import check_source, prepare_source
 from jaxgan.images.kinds import ImageKind
 from jaxgan.types import Batch, Example, HeldOut, Published, RawBatch, Spec, Splits
@@ -45,19 +45,19 @@ class Unpaired:
     """
 
     source: Annotated[DomainSource, tyro.conf.arg(name="")]
-    crops: Annotated[Crops, tyro.conf.arg(name="")] = field(default_factory=Crops)
+    loading: Annotated[Loading, tyro.conf.arg(name="")] = field(default_factory=Loading)
 
     def __post_init__(self):
         check_source("Unpaired", self.source)
 
     def spec(self, batch_size: int) -> Spec:
-        return {name: self.crops.spec(batch_size, kind) for name, kind in self.kinds().items()}
+        return {name: self.loading.spec(batch_size, kind) for name, kind in self.kinds().items()}
 
     def kinds(self) -> Mapping[str, ImageKind]:
         return self.source.kinds()
 
     def prepare(self) -> Splits:
-        return prepare_source(self.source, self.crops.folder, ["trainA", "trainB"])
+        return prepare_source(self.source, self.loading.folder, ["trainA", "trainB"])
 
     def epoch_size(self, splits: Splits) -> int:
         return max(len(splits["trainA"]), len(splits["trainB"]))
@@ -73,19 +73,19 @@ class Unpaired:
         sources = [
             DecodedRecords(
                 records,
-                partial(self._decode, name=name, side=self.crops.load_size),
-                cache_gib=self.crops.cache_gib / len(domains),
+                partial(self._decode, name=name, side=self.loading.load_size),
+                cache_gib=self.loading.cache_gib / len(domains),
             )
             for name, records in domains.items()
         ]
         return batches(
             sources,
-            self.crops.window,
+            self.loading.window,
             seed=seed,
             batch_size=batch_size,
             start=start,
             rows=rows,
-            workers=self.crops.workers,
+            workers=self.loading.workers,
         )
 
     def held_out(
@@ -95,7 +95,7 @@ class Unpaired:
         domains = {
             name: DecodedRecords(
                 splits[split + name.upper()],
-                partial(self._decode, name=name, side=self.crops.crop_size),
+                partial(self._decode, name=name, side=self.loading.crop_size),
             )
             for name in ([domain] if domain else ["a", "b"])
         }
@@ -109,12 +109,12 @@ class Unpaired:
     def augment(self, raw: RawBatch, key: PRNGKeyArray) -> Batch:
         a_key, b_key = jax.random.split(key)
         return {
-            **self.crops.augment({"a": raw["a"]}, self.kinds(), a_key),
-            **self.crops.augment({"b": raw["b"]}, self.kinds(), b_key),
+            **self.loading.augment({"a": raw["a"]}, self.kinds(), a_key),
+            **self.loading.augment({"b": raw["b"]}, self.kinds(), b_key),
         }
 
     def preprocess(self, raw: RawBatch) -> Batch:
         return normalize(raw, self.kinds())
 
     def _decode(self, record: Any, name: str, side: int) -> Example:
-        return {name: self.crops.load(encoded(record, "image"), self.kinds()[name], side)}
+        return {name: self.loading.load(encoded(record, "image"), self.kinds()[name], side)}

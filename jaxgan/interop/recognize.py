@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxgan.config import Config, TrainConfig
-from jaxgan.data.crops import Crops
+from jaxgan.data.loading import Loading
 from jaxgan.data.paired import Paired
 from jaxgan.data.sources.image_folder import ImageFolder
 from jaxgan.data.sources.paired_folder import PairedFolder
@@ -63,15 +63,15 @@ def _dcgan(generator: Tensors, discriminator: Tensors) -> Config:
         discriminator_features=_kernels(discriminator)[0].shape[0] if discriminator else 64,
     )
     channels = last.shape[1]
-    crops = Crops(resize="center", load_size=size, crop_size=size, flip=False)
-    data = Unconditional(source=ImageFolder(image=ImageKind(channels=channels)), crops=crops)
+    loading = Loading(resize="center", load_size=size, crop_size=size, flip=False)
+    data = Unconditional(source=ImageFolder(image=ImageKind(channels=channels)), loading=loading)
     return Config(method=method, data=data, train=TrainConfig(steps=20_000, batch_size=64))
 
 
 def _pix2pix(generator: Tensors, discriminator: Tensors) -> Config:
     depth = len(_kernels(generator)) // 2
     method = Pix2pix(depth=depth, **_image_to_image(generator, discriminator))
-    data = Paired(source=PairedFolder(), crops=_crops(2**depth))
+    data = Paired(source=PairedFolder(), loading=_loading(2**depth))
     return Config(method=method, data=data, train=TrainConfig(steps=40_000))
 
 
@@ -90,7 +90,7 @@ def _cyclegan(generator: Tensors, discriminator: Tensors) -> Config:
         settings["generator"] = "unet"
         settings["depth"] = len(_kernels(generator)) // 2
         size = 2 ** settings["depth"]
-    data = Unpaired(source=UnpairedFolder(), crops=_crops(size))
+    data = Unpaired(source=UnpairedFolder(), loading=_loading(size))
     return Config(method=CycleGAN(**settings), data=data, train=TrainConfig(steps=200_000))
 
 
@@ -109,8 +109,8 @@ def _image_to_image(generator: Tensors, discriminator: Tensors) -> dict[str, Any
     return settings
 
 
-def _crops(size: int) -> Crops:
-    return Crops(load_size=size * 286 // 256, crop_size=size)
+def _loading(size: int) -> Loading:
+    return Loading(load_size=size * 286 // 256, crop_size=size)
 
 
 def _kernels(tensors: Tensors) -> list:

@@ -8,7 +8,7 @@ from typing import Any
 FREE = {"on resume": "free"}  # may change; does not affect numerical results
 REPORTED = {"on resume": "reported"}  # may change; affects numerical results, so it is printed
 
-UNNAMED = ("source", "facades", "crops", "compute")  # parts of a path that the command line omits
+UNNAMED = ("source", "facades", "loading", "compute")  # parts of a path that the command line omits
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ CLASSES = {
     "Paired": "jaxgan.data.paired:Paired",
     "Unpaired": "jaxgan.data.unpaired:Unpaired",
     "Unconditional": "jaxgan.data.unconditional:Unconditional",
-    "Crops": "jaxgan.data.crops:Crops",
+    "Loading": "jaxgan.data.loading:Loading",
     "ImageKind": "jaxgan.images.kinds:ImageKind",
     "PairedFolder": "jaxgan.data.sources.paired_folder:PairedFolder",
     "UnpairedFolder": "jaxgan.data.sources.unpaired_folder:UnpairedFolder",
@@ -42,7 +42,9 @@ CLASSES = {
     "UnpairedFacades": "jaxgan.data.facades.dataset:UnpairedFacades",
     "FacadePictures": "jaxgan.data.facades.dataset:FacadePictures",
 }
-FORMER = {"Pixels": "ImageKind"}  # tags of version 0.1 whose classes were renamed
+# Tags and fields of version 0.1 that were renamed.
+FORMER = {"Pixels": "ImageKind", "Crops": "Loading"}
+FORMER_FIELDS = {"crops": "loading"}
 TAGS = {path: tag for tag, path in CLASSES.items()}
 
 
@@ -102,7 +104,11 @@ def _from_json(value: Any, own: dict[str, type]) -> Any:
         return value
     tag = str(value.get("type", ""))
     try:
-        fields = {name: _from_json(part, own) for name, part in value.items() if name != "type"}
+        fields = {
+            FORMER_FIELDS.get(str(name), str(name)): _from_json(part, own)
+            for name, part in value.items()
+            if name != "type"
+        }
         kind = _find_class(tag, own)
         check_fields(kind, fields)
         return kind(**fields)

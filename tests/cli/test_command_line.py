@@ -49,7 +49,7 @@ def test_every_kind_of_field_can_be_set():
     )
     method, data = arguments.config.method, arguments.config.data
     assert (method.features, method.learning_rate, method.norm) == (8, 1e-3, "instance")
-    assert (data.crops.flip, data.source.size) == (False, 64)
+    assert (data.loading.flip, data.source.size) == (False, 64)
     assert (arguments.config.train.steps, arguments.workdir) == (7, Path("somewhere"))
     assert arguments.dry_run
 

@@ -9,7 +9,7 @@ import pytest
 from paths import ROOT
 from PIL import Image
 
-from jaxgan.data.crops import DATA_DIR
+from jaxgan.data.loading import DATA_DIR
 
 # What Windows lacks: `fcntl`, and the wheel of array_record, which Grain does without there alone.
 WITHOUT = """

@@ -10,7 +10,7 @@ from PIL import Image
 from jaxgan.cli import train as command_line
 from jaxgan.cli.arguments import keep_epochs
 from jaxgan.config import Config, TrainConfig, load
-from jaxgan.data.crops import Crops
+from jaxgan.data.loading import Loading
 from jaxgan.data.sources.cycle_gan import EPOCHS, CycleGANDownload
 from jaxgan.data.sources.unpaired_folder import UnpairedFolder
 from jaxgan.data.unpaired import Unpaired
@@ -124,7 +124,7 @@ def test_images_of_another_data_set_are_reported(tmp_path, capsys, monkeypatch):
             image = Image.new("RGB", (8, 8), (number, 0, 0))
             image.save(tmp_path / "mine" / folder / f"{number}.png")
     source = CycleGANDownload(name="maps", root=str(tmp_path / "mine"))
-    data = Unpaired(source=source, crops=Crops(data_dir=str(tmp_path / "data")))
+    data = Unpaired(source=source, loading=Loading(data_dir=str(tmp_path / "data")))
     data.prepare()
     assert (
         "warning: the larger domain of maps has 1096 images to train on, but 3 were found"

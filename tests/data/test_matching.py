@@ -68,7 +68,7 @@ def test_another_source_is_one_line_that_says_which_fit(kind, name):
     assert str(raised.value) == message
     plain = to_json(DATA[right](source=make(name)))
     plain["type"] = f"jaxgan.data.{kind.lower()}.{kind}"
-    plain = {key: value for key, value in plain.items() if key in ("type", "source", "crops")}
+    plain = {key: value for key, value in plain.items() if key in ("type", "source", "loading")}
     with pytest.raises(UserError) as raised:
         from_json(json.loads(json.dumps(plain)))
     assert str(raised.value) == message

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.data.crops import Crops
 from jaxgan.data.facades.parts import PALETTE
+from jaxgan.data.loading import Loading
 from jaxgan.data.paired import Paired
 from jaxgan.data.sources.paired_folder import PairedFolder
 from jaxgan.errors import UserError
@@ -23,7 +23,7 @@ def take(data, count, **options):
 
 
 def change(data, **fields):
-    return dataclasses.replace(data, crops=dataclasses.replace(data.crops, **fields))
+    return dataclasses.replace(data, loading=dataclasses.replace(data.loading, **fields))
 
 
 def assert_equal(actual, expected):
@@ -137,7 +137,7 @@ def test_one_image_is_enough(tmp_path, facades):
     (tmp_path / "train").mkdir()
     Image.new("RGB", (20, 10), "red").save(tmp_path / "train" / "only.png")
     source = PairedFolder(root=str(tmp_path))
-    data = Paired(source=source, crops=facades.crops)
+    data = Paired(source=source, loading=facades.loading)
     (batch,) = take(data, 1)
     assert (batch["input"] == [255, 0, 0]).all()
     (held_out,) = data.held_out(data.prepare(), 8).batches
@@ -151,8 +151,10 @@ def test_images_that_are_not_square_are_trained_on_in_windows_and_shown_whole(tm
     ramp[:20, :, 1] = 255
     pair = np.concatenate([ramp, ramp[::-1]], axis=1)
     Image.fromarray(pair).save(tmp_path / "train" / "only.png")
-    crops = dataclasses.replace(facades.crops, resize="shorter_side", load_size=40, crop_size=32)
-    data = Paired(source=PairedFolder(root=str(tmp_path)), crops=crops)
+    loading = dataclasses.replace(
+        facades.loading, resize="shorter_side", load_size=40, crop_size=32
+    )
+    data = Paired(source=PairedFolder(root=str(tmp_path)), loading=loading)
     batches = take(data, 20)
     firsts = set()
     for batch in batches:
@@ -180,8 +182,8 @@ def test_images_that_are_not_square_are_trained_on_in_windows_and_shown_whole(tm
     ],
 )
 def test_images_are_resized(resize, size, expected):
-    crops = Crops(resize=resize, load_size=100, crop_size=100)
-    assert crops.fit(np.zeros((*size[::-1], 3), np.uint8), 100).shape == (*expected[::-1], 3)
+    loading = Loading(resize=resize, load_size=100, crop_size=100)
+    assert loading.fit(np.zeros((*size[::-1], 3), np.uint8), 100).shape == (*expected[::-1], 3)
 
 
 def test_sizes_that_cannot_be_are_refused(facades):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from jaxgan.data import builder
-from jaxgan.data.crops import Crops
 from jaxgan.data.facades.dataset import FacadePictures, ProceduralFacades
+from jaxgan.data.loading import Loading
 from jaxgan.data.paired import Paired
 from jaxgan.data.prepared import Prepared, Split, open_or_prepare, write
 from jaxgan.data.unconditional import Unconditional
@@ -18,7 +18,7 @@ from jaxgan.errors import ImageError, UserError
 from jaxgan.files import lock
 
 FACADES = ProceduralFacades(size=32, train_count=5, test_count=2)
-CROPS = Crops(load_size=32, crop_size=32)
+CROPS = Loading(load_size=32, crop_size=32)
 FORMATS = ["array_record", "parquet"]
 
 
@@ -35,7 +35,9 @@ def prepared(request, tmp_path_factory):
 
 def read_all(data_dir):
     """Open a prepared data set and decode all of its images; return how many there are."""
-    data = Paired(source=FACADES, crops=Crops(load_size=32, crop_size=32, data_dir=str(data_dir)))
+    data = Paired(
+        source=FACADES, loading=Loading(load_size=32, crop_size=32, data_dir=str(data_dir))
+    )
     splits = data.prepare()
     return {
         split: sum(map(len, (b["input"] for b in data.held_out(splits, 99, split).batches)))
@@ -124,7 +126,7 @@ def test_too_many_open_files_are_not_the_datas_fault():
     ],
 )
 def test_an_own_source_of_wrong_records_is_not_to_be_deleted(record, reason):
-    data = Unconditional(source=FacadePictures(facades=FACADES), crops=CROPS)
+    data = Unconditional(source=FacadePictures(facades=FACADES), loading=CROPS)
     with pytest.raises(UserError) as error:
         data.held_out({"train": [record]}, 1)
     assert str(error.value).startswith(f"record 0 of the data cannot be used: {reason}")

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.data.crops import Crops
 from jaxgan.data.facades.dataset import FacadePictures, ProceduralFacades
+from jaxgan.data.loading import Loading
 from jaxgan.data.sources.celeba import CelebA
 from jaxgan.data.sources.cifar10 import CIFAR10
 from jaxgan.data.sources.fashion_mnist import FashionMNIST
@@ -48,8 +48,8 @@ def fashion(tmp_path):
 
 
 def gray(source, data_dir):
-    crops = Crops(load_size=28, crop_size=28, flip=False, data_dir=str(data_dir))
-    return Unconditional(source=source, crops=crops)
+    loading = Loading(load_size=28, crop_size=28, flip=False, data_dir=str(data_dir))
+    return Unconditional(source=source, loading=loading)
 
 
 def test_fashion_mnist_from_its_files(fashion, data_dir):
@@ -118,8 +118,8 @@ def test_cifar10_from_its_archive(tmp_path, data_dir):
         name: bytes([number]) + plane.tobytes()
         for number, (name, plane) in enumerate(zip(names, planes, strict=True))
     }
-    crops = Crops(load_size=32, crop_size=32, data_dir=str(data_dir))
-    data = Unconditional(source=CIFAR10(archive=str(cifar(tmp_path, records))), crops=crops)
+    loading = Loading(load_size=32, crop_size=32, data_dir=str(data_dir))
+    data = Unconditional(source=CIFAR10(archive=str(cifar(tmp_path, records))), loading=loading)
     splits = data.prepare()
     assert len(splits["train"]) == 5
     (held_out,) = data.held_out(splits, 8).batches
@@ -141,8 +141,8 @@ def test_celeba_comes_from_the_users_archive(tmp_path, data_dir):
     archive = tmp_path / "img_align_celeba.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("img_align_celeba/000001.jpg", buffer.getvalue())
-    crops = Crops(resize="center", load_size=64, crop_size=64, data_dir=str(data_dir))
-    data = Unconditional(source=CelebA(archive=str(archive)), crops=crops)
+    loading = Loading(resize="center", load_size=64, crop_size=64, data_dir=str(data_dir))
+    data = Unconditional(source=CelebA(archive=str(archive)), loading=loading)
     (held_out,) = data.held_out(data.prepare(), 1).batches
     assert (held_out["image"][:, 2:-2] == 255).all()  # the edge is mixed with what was cut off
     assert (held_out["image"] > 200).all()
@@ -157,8 +157,8 @@ def test_a_folder_of_images(tmp_path, data_dir, split):
         for number in range(count if split or "train" in folder else 0):
             Image.new("RGB", (30, 40), (number, 0, 0)).save(tmp_path / folder / f"{number}.png")
     root = tmp_path if split else tmp_path / "train"
-    crops = Crops(load_size=16, crop_size=16, data_dir=str(data_dir))
-    data = Unconditional(source=ImageFolder(root=str(root)), crops=crops)
+    loading = Loading(load_size=16, crop_size=16, data_dir=str(data_dir))
+    data = Unconditional(source=ImageFolder(root=str(root)), loading=loading)
     splits = data.prepare()
     assert {name: len(records) for name, records in splits.items()} == (
         {"train": 5, "test": 1} if split else {"train": 5}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.data.crops import Crops
 from jaxgan.data.facades.dataset import ProceduralFacades, UnpairedFacades
 from jaxgan.data.facades.parts import PALETTE
+from jaxgan.data.loading import Loading
 from jaxgan.data.sources.image_folder import ImageFolder
 from jaxgan.data.sources.unpaired_folder import UnpairedFolder
 from jaxgan.data.unpaired import Unpaired
@@ -26,7 +26,9 @@ def data(tmp_path, data_dir):
             color = (10 * number, 255 * split.endswith("B"), 255 * split.startswith("test"))
             Image.new("RGB", (20, 30), color).save(tmp_path / split / f"{number:02}.png")
     source = UnpairedFolder(root=str(tmp_path))
-    return Unpaired(source=source, crops=Crops(load_size=18, crop_size=16, data_dir=str(data_dir)))
+    return Unpaired(
+        source=source, loading=Loading(load_size=18, crop_size=16, data_dir=str(data_dir))
+    )
 
 
 def take(data, count, **options):
@@ -62,7 +64,7 @@ def test_domains_of_equal_size_are_not_paired(data, tmp_path):
 @pytest.mark.parametrize("workers", [0, 1])
 def test_the_number_of_a_batch_is_the_whole_state_of_the_stream(data, workers):
     expected = take(data, 10)
-    data = dataclasses.replace(data, crops=dataclasses.replace(data.crops, workers=workers))
+    data = dataclasses.replace(data, loading=dataclasses.replace(data.loading, workers=workers))
     for actual, batch in zip(take(data, 4, start=6), expected[6:], strict=True):
         for name in batch:
             np.testing.assert_array_equal(actual[name], batch[name])

@@ -15,7 +15,7 @@ from PIL import Image
 
 import jaxgan
 from jaxgan.cli import main as cli
-from jaxgan.data.crops import Crops
+from jaxgan.data.loading import Loading
 from jaxgan.data.sources.image_folder import ImageFolder
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.errors import UserError
@@ -35,11 +35,11 @@ def run(tmp_path_factory, data_dir):
             for number in range(6):
                 pixels = rng.integers(base, base + 100, (16, 16, 3), np.uint8)
                 Image.fromarray(pixels).save(root / split / name / f"{number}.png")
-    crops = Crops(load_size=16, crop_size=16, data_dir=str(data_dir))
+    loading = Loading(load_size=16, crop_size=16, data_dir=str(data_dir))
     config = dataclasses.replace(
         tiny.get_config(),
         method=METHODS["dcgan"].method,
-        data=Unconditional(source=ImageFolder(root=str(root)), crops=crops),
+        data=Unconditional(source=ImageFolder(root=str(root)), loading=loading),
     )
     workdir = tmp_path_factory.mktemp("run")
     train(dataclasses.replace(config, train=dataclasses.replace(config.train, steps=2)), workdir)
@@ -103,12 +103,12 @@ def test_images_are_generated_as_deep_as_they_were_trained_on(tmp_path, data_dir
     for number in range(2):
         values = np.random.default_rng(number).uniform(0, 80, (16, 16, 5)).astype(np.float32)
         write_image(tmp_path / "in" / f"{number}.npy", values)
-    crops = Crops(load_size=16, crop_size=16, data_dir=str(data_dir))
+    loading = Loading(load_size=16, crop_size=16, data_dir=str(data_dir))
     source = ImageFolder(root=str(tmp_path / "in"), image=bands)
     config = dataclasses.replace(
         tiny.get_config(),
         method=METHODS["dcgan"].method,
-        data=Unconditional(source=source, crops=crops),
+        data=Unconditional(source=source, loading=loading),
         train=dataclasses.replace(tiny.get_config().train, steps=1),
     )
     train(config, tmp_path / "run")

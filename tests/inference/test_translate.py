@@ -158,8 +158,8 @@ def test_images_of_any_kind_are_trained_on_and_translated(tmp_path, data_dir):
     write_image(root / "testA" / "0.tiff", hole)
     config = tiny.get_config()
     source = PairedFolder(root=str(root), a=BANDS, b=DEPTH)
-    crops = dataclasses.replace(config.data.crops, data_dir=str(data_dir))
-    data = Paired(source=source, crops=crops)
+    loading = dataclasses.replace(config.data.loading, data_dir=str(data_dir))
+    data = Paired(source=source, loading=loading)
     settings = dataclasses.replace(config.train, steps=1)
     train(dataclasses.replace(config, data=data, train=settings), tmp_path / "run")
     arguments = ["translate", "--run", str(tmp_path / "run"), "--dropout", "off"]

@@ -14,8 +14,8 @@ from paths import REFERENCE
 
 import jaxgan
 from jaxgan.cli import main as cli
-from jaxgan.data.crops import Crops
 from jaxgan.data.facades.dataset import FacadePictures, ProceduralFacades
+from jaxgan.data.loading import Loading
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.errors import UserError
 from jaxgan.interop.runs import export_torch, import_torch
@@ -28,16 +28,16 @@ from jaxgan.training.trainer import train
 
 def dcgan_config():
     source = FacadePictures(facades=ProceduralFacades(size=32, train_count=12, test_count=3))
-    crops = Crops(load_size=16, crop_size=16)
-    data = Unconditional(source=source, crops=crops)
+    loading = Loading(load_size=16, crop_size=16)
+    data = Unconditional(source=source, loading=loading)
     return dataclasses.replace(tiny.get_config(), method=METHODS["dcgan"].method, data=data)
 
 
 def short(config, data_dir, **fields):
-    crops = dataclasses.replace(config.data.crops, data_dir=str(data_dir))
+    loading = dataclasses.replace(config.data.loading, data_dir=str(data_dir))
     return dataclasses.replace(
         config,
-        data=dataclasses.replace(config.data, crops=crops),
+        data=dataclasses.replace(config.data, loading=loading),
         train=dataclasses.replace(config.train, steps=2, sample_every=0, **fields),
     )
 
@@ -186,14 +186,14 @@ def test_bad_files_are_one_line_and_nothing_is_written(tmp_path, capsys, kind):
     config = tmp_path / "config.py"
     config.write_text(
         "from jaxgan.config import Config, TrainConfig\n"
-        "from jaxgan.data.crops import Crops\n"
+        "from jaxgan.data.loading import Loading\n"
         "from jaxgan.data.paired import Paired\n"
         "from jaxgan.data.sources.paired_folder import PairedFolder\n"
         "from jaxgan.methods.pix2pix import Pix2pix\n"
         "def get_config():\n"
-        "    crops = Crops(load_size=128, crop_size=128)\n"
+        "    loading = Loading(load_size=128, crop_size=128)\n"
         "    method = Pix2pix(features=8, discriminator_features=8, depth=7)\n"
-        "    data = Paired(source=PairedFolder(), crops=crops)\n"
+        "    data = Paired(source=PairedFolder(), loading=loading)\n"
         "    return Config(method=method, data=data, train=TrainConfig(steps=1))\n"
     )
     arguments = ["import-torch", "--from", str(tmp_path), "--workdir", str(tmp_path / "run")]

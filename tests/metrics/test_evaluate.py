@@ -14,8 +14,8 @@ from PIL import Image
 
 import jaxgan
 from jaxgan.cli import main as cli
-from jaxgan.data.crops import Crops
 from jaxgan.data.facades.dataset import FacadePictures, ProceduralFacades
+from jaxgan.data.loading import Loading
 from jaxgan.data.sources.image_folder import ImageFolder
 from jaxgan.data.sources.unpaired_folder import UnpairedFolder
 from jaxgan.data.unconditional import Unconditional
@@ -102,8 +102,8 @@ def test_all_images_of_both_domains_are_measured(tmp_path, runs):
             for number in range(count):
                 picture = Image.new("RGB", (16, 16), (20 * number, 99, 255 - 20 * number))
                 picture.save(tmp_path / f"{split}{domain}" / f"{number}.png")
-    crops = Crops(load_size=16, crop_size=16, data_dir=str(tmp_path / "tfds"))
-    data = Unpaired(source=UnpairedFolder(root=str(tmp_path)), crops=crops)
+    loading = Loading(load_size=16, crop_size=16, data_dir=str(tmp_path / "tfds"))
+    data = Unpaired(source=UnpairedFolder(root=str(tmp_path)), loading=loading)
     trained = jaxgan.load(runs["cyclegan"])
     config = dataclasses.replace(trained.config, data=data)
     settings = Settings(metrics=("fid",), features=f"run:{runs['cyclegan']}")
@@ -146,8 +146,8 @@ def test_what_cannot_be_measured_is_one_line(
 
 def test_generated_images_are_measured(tmp_path, runs, data_dir, capsys):
     drawn = ProceduralFacades(size=16 * 2, train_count=8, test_count=8)
-    crops = Crops(load_size=16, crop_size=16, data_dir=str(data_dir))
-    data = Unconditional(source=FacadePictures(facades=drawn), crops=crops)
+    loading = Loading(load_size=16, crop_size=16, data_dir=str(data_dir))
+    data = Unconditional(source=FacadePictures(facades=drawn), loading=loading)
     config = dataclasses.replace(
         tiny.get_config(),
         method=METHODS["dcgan"].method,
@@ -167,11 +167,11 @@ def test_generated_images_are_measured(tmp_path, runs, data_dir, capsys):
 
 def test_the_best_model_is_kept_beside_the_last(tmp_path, data_dir):
     config = tiny.get_config()
-    crops = dataclasses.replace(config.data.crops, data_dir=str(data_dir))
+    loading = dataclasses.replace(config.data.loading, data_dir=str(data_dir))
     settings = dataclasses.replace(
         config.train, steps=6, eval_every=2, eval_metrics="psnr,l1", sample_every=0
     )
-    data = dataclasses.replace(config.data, crops=crops)
+    data = dataclasses.replace(config.data, loading=loading)
     config = dataclasses.replace(config, data=data, train=settings)
     train(config, tmp_path, during_training)
     records = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
@@ -194,8 +194,8 @@ def test_images_of_many_sizes_are_compared_with_as_many_generated_ones(tmp_path,
         (tmp_path / "train").mkdir(exist_ok=True)
         picture = Image.new("RGB", (16 + 8 * (number % 2), 16), (30 * number, 0, 0))
         picture.save(tmp_path / "train" / f"{number}.png")
-    crops = Crops(resize="none", load_size=16, crop_size=16, data_dir=str(tmp_path / "tfds"))
-    data = Unconditional(source=ImageFolder(root=str(tmp_path / "train")), crops=crops)
+    loading = Loading(resize="none", load_size=16, crop_size=16, data_dir=str(tmp_path / "tfds"))
+    data = Unconditional(source=ImageFolder(root=str(tmp_path / "train")), loading=loading)
     config = dataclasses.replace(tiny.get_config(), method=METHODS["dcgan"].method, data=data)
     settings = Settings(metrics=("kid",), split="train", features=f"run:{runs['cyclegan']}")
     splits, key = data.prepare(), jax.random.key(0)

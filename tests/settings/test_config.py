@@ -6,8 +6,8 @@ import tiny
 from paths import ROOT
 
 from jaxgan.config import count_steps, load
-from jaxgan.data.crops import Crops
 from jaxgan.data.facades.dataset import FacadePictures
+from jaxgan.data.loading import Loading
 from jaxgan.data.unconditional import Unconditional
 from jaxgan.errors import UserError
 from jaxgan.methods.dcgan import DCGAN
@@ -39,7 +39,7 @@ def test_the_papers_settings(name):
     assert (method.learning_rate, method.beta1, method.lambda_l1) == (2e-4, 0.5, 100)
     assert (method.features, method.depth, method.discriminator_layers) == (64, 8, 3)
     assert (method.norm, method.dropout, method.sample_dropout) == ("batch", 0.5, True)
-    assert (data.crops.load_size, data.crops.crop_size, data.crops.flip) == (286, 256, True)
+    assert (data.loading.load_size, data.loading.crop_size, data.loading.flip) == (286, 256, True)
     images, epochs, batch_size = {
         "facades": (400, 200, 1),
         "maps": (1096, 200, 1),
@@ -61,8 +61,8 @@ def test_a_method_and_data_that_do_not_fit_are_named():
 @pytest.mark.parametrize(("crop_size", "depth"), [(256, 8), (512, 8), (128, 7), (96, 5), (36, 2)])
 def test_the_depth_of_a_unet_follows_from_the_size_of_the_images(crop_size, depth):
     data = tiny.get_config().data
-    crops = dataclasses.replace(data.crops, load_size=crop_size, crop_size=crop_size)
-    data = dataclasses.replace(data, crops=crops)
+    loading = dataclasses.replace(data.loading, load_size=crop_size, crop_size=crop_size)
+    data = dataclasses.replace(data, loading=loading)
     config = dataclasses.replace(tiny.get_config(), method=Pix2pix(features=1), data=data)
     assert resolve(config).method.depth == depth
     given = dataclasses.replace(config, method=Pix2pix(features=1, depth=2))
@@ -73,8 +73,8 @@ def test_the_depth_of_a_unet_follows_from_the_size_of_the_images(crop_size, dept
 
 
 def test_the_size_of_dcgans_images_follows_from_the_crop():
-    crops = Crops(load_size=40, crop_size=32)
-    data = Unconditional(source=FacadePictures(), crops=crops)
+    loading = Loading(load_size=40, crop_size=32)
+    data = Unconditional(source=FacadePictures(), loading=loading)
     config = dataclasses.replace(
         tiny.get_config(), method=DCGAN(features=1, image_size=0), data=data
     )
@@ -83,8 +83,8 @@ def test_the_size_of_dcgans_images_follows_from_the_crop():
 
 def test_a_size_that_cannot_be_halved_twice_is_refused():
     data = tiny.get_config().data
-    crops = dataclasses.replace(data.crops, load_size=50, crop_size=50)
-    data = dataclasses.replace(data, crops=crops)
+    loading = dataclasses.replace(data.loading, load_size=50, crop_size=50)
+    data = dataclasses.replace(data, loading=loading)
     with pytest.raises(
         UserError, match=r"which 50x50 does not allow: choose a --config\.data\.crop_size"
     ):

@@ -39,7 +39,7 @@ SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 21
 def use(config):
     """Do what every command does with a config, without compiling its networks."""
     resolved = resolve(config)
-    if config.data.crops.crop_size < 64:  # larger networks take seconds
+    if config.data.loading.crop_size < 64:  # larger networks take seconds
         state_shapes(resolved)
 
 
@@ -96,7 +96,7 @@ def test_nonsense_on_the_command_line_is_refused_in_one_line(seed, capsys):
         file = chosen.choice(FILES)
         fields = [path for path in leaves(to_json(load(file))) if path[-1] != "type"]
         arguments = [
-            f"--config.{'.'.join(n for n in path if n not in ('source', 'crops', 'compute'))}"
+            f"--config.{'.'.join(n for n in path if n not in ('source', 'loading', 'compute'))}"
             f"={chosen.choice(VALUES)}"
             for path in chosen.sample(fields, chosen.randrange(1, 3))
         ]
@@ -118,7 +118,7 @@ def test_nonsense_on_the_command_line_is_refused_in_one_line(seed, capsys):
         (["method", "learning_rate"], float("nan"), "learning_rate must be finite, not nan"),
         (["train", "steps"], 2**31, "steps must be at most 2147483647"),
         (["train", "init_from"], "", "init_from is empty: set it, or leave it out"),
-        (["data"], {"type": "jaxgan.data.crops.Crops"}, "data must be Dataset, not Crops("),
+        (["data"], {"type": "jaxgan.data.crops.Crops"}, "data must be Dataset, not Loading("),
     ],
 )
 def test_the_field_that_does_not_fit_is_named(path, value, part):

@@ -53,8 +53,8 @@ def test_fields_are_named_as_on_the_command_line():
         {"train__allow_new_data": True},
         {"method__compute__remat": True},
         {"method__sample_dropout": False},
-        {"data__crops__workers": 2},
-        {"data__crops__data_dir": "elsewhere"},
+        {"data__loading__workers": 2},
+        {"data__loading__data_dir": "elsewhere"},
     ],
 )
 def test_what_does_not_change_the_numbers_may_change(tmp_path, values, capsys):
@@ -97,7 +97,7 @@ def test_the_learning_rate_may_change_and_is_reported(tmp_path, values, line, ca
         ({"method__compute__accumulate": 2}, "config.method.accumulate was 1, is 2"),
         ({"train__batch_size": 4}, "config.train.batch_size was 2, is 4"),
         ({"train__seed": 1}, "config.train.seed was 0, is 1"),
-        ({"data__crops__flip": False}, "config.data.flip was True, is False"),
+        ({"data__loading__flip": False}, "config.data.flip was True, is False"),
     ],
 )
 def test_nothing_else_may_change(tmp_path, values, line):

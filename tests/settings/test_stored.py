@@ -122,9 +122,9 @@ def test_a_run_of_version_0_1_is_continued(old_runs, tmp_path, data_dir, capsys)
     workdir = shutil.copytree(old_runs / "pix2pix", tmp_path / "run")
     config = tiny.get_config()
     method = dataclasses.replace(config.method, features=1, discriminator_features=1)
-    crops = dataclasses.replace(config.data.crops, data_dir=str(data_dir))
+    loading = dataclasses.replace(config.data.loading, data_dir=str(data_dir))
     settings = dataclasses.replace(config.train, steps=2, sample_every=0, mesh="data:1")
-    data = dataclasses.replace(config.data, crops=crops)
+    data = dataclasses.replace(config.data, loading=loading)
     train(Config(method=method, data=data, train=settings), workdir)
     assert "continuing after step 1" in capsys.readouterr().out
     assert jaxgan.load(workdir).state.step == 2

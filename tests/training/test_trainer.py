@@ -12,8 +12,8 @@ from cases import METHODS
 from PIL import Image
 
 from jaxgan.config import Config
-from jaxgan.data.crops import Crops
 from jaxgan.data.facades.dataset import UnpairedFacades
+from jaxgan.data.loading import Loading
 from jaxgan.data.sources.paired_folder import PairedFolder
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.errors import UserError
@@ -68,8 +68,10 @@ def test_a_run_leaves_everything_behind(config, tmp_path, capsys):
 def test_resuming_is_bitwise_equal_to_not_stopping(config, tmp_path):
     train(config, tmp_path / "whole")
     train(change(config, steps=3), tmp_path / "parts")
-    crops = dataclasses.replace(config.data.crops, workers=1)
-    more_workers = dataclasses.replace(config, data=dataclasses.replace(config.data, crops=crops))
+    loading = dataclasses.replace(config.data.loading, workers=1)
+    more_workers = dataclasses.replace(
+        config, data=dataclasses.replace(config.data, loading=loading)
+    )
     train(more_workers, tmp_path / "parts")
     whole, parts = (final_state(config, tmp_path / name) for name in ("whole", "parts"))
     jax.tree.map(np.testing.assert_array_equal, parts, whole)
@@ -81,7 +83,7 @@ def test_resuming_is_bitwise_equal_to_not_stopping(config, tmp_path):
 
 def test_samples_keep_the_order_of_their_columns():
     case = METHODS["cyclegan"]
-    data = Unpaired(source=UnpairedFacades(), crops=Crops(load_size=16, crop_size=16))
+    data = Unpaired(source=UnpairedFacades(), loading=Loading(load_size=16, crop_size=16))
     config = Config(method=case.method, data=data, train=tiny.get_config().train)
     raw = {name: np.zeros((1, 16, 16, 3), np.uint8) for name in "ab"}
     key = jax.random.key(0)

@@ -24,7 +24,7 @@ DATA_DIR = os.environ.get("TFDS_DATA_DIR", str(Path("~/tensorflow_datasets").exp
 
 
 @dataclass(frozen=True, kw_only=True)
-class Crops:
+class Loading:
     """Resizes training images, then crops and flips them at random, as in both papers.
 
     Held-out images are resized with `crop_size` in place of `load_size`, as in the reference.
