@@ -113,7 +113,7 @@ def _layers(network: nn.Module, params: PyTree) -> Iterator[tuple[str, str]]:
     match network:
         case ResNetGenerator(upsample="transpose"):
             yield from _resnet(network.blocks, second=6 if network.dropout else 5)
-        case UNetGenerator():
+        case UNetGenerator(upsample="transpose"):
             yield from _unet(network.depth)
         case PatchGAN():
             yield from _strided("model", convs)

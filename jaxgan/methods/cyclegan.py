@@ -33,9 +33,9 @@ from jaxgan.methods.updates import (
     update_all,
 )
 from jaxgan.networks.layers.compute import Compute
-from jaxgan.networks.layers.modules import INITIALIZERS, InitializerName, NormName
+from jaxgan.networks.layers.modules import INITIALIZERS, InitializerName, NormName, UpsampleName
 from jaxgan.networks.patchgan import discriminator
-from jaxgan.networks.resnet import ResNetGenerator, UpsampleName
+from jaxgan.networks.resnet import ResNetGenerator
 from jaxgan.networks.unet import UNetGenerator, choose_depth
 from jaxgan.settings.resume import REPORTED
 from jaxgan.settings.validation import require
@@ -72,7 +72,7 @@ class CycleGAN:
     blocks: int = 9
     """Number of residual blocks of a ResNet: 9 for 256x256, 6 for 128x128 and below."""
     upsample: UpsampleName = "transpose"
-    """Up-sampling of a ResNet: transpose as in the paper; resize avoids checkerboard patterns."""
+    """Up-sampling: transpose as in the paper; resize avoids checkerboard patterns."""
     depth: int = 0
     """Number of levels of a U-Net, each of which halves the image; 0 uses as many as the image size
     allows, at most 8 (256x256 and multiples)."""
@@ -302,12 +302,13 @@ class CycleGAN:
             "features": self.features,
             "norm": self.norm,
             "dropout": self.dropout,
+            "upsample": self.upsample,
             "kernel_init": INITIALIZERS[self.initializer],
             "compute": self.compute,
         }
         if self.generator == "unet":
             return UNetGenerator(depth=self.depth, **shared)
-        return ResNetGenerator(blocks=self.blocks, upsample=self.upsample, **shared)
+        return ResNetGenerator(blocks=self.blocks, **shared)
 
     def make_discriminator(self) -> nn.Module:
         """Return a discriminator."""

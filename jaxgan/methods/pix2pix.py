@@ -15,7 +15,13 @@ from jaxgan.methods.losses import ADVERSARIAL_LOSSES, AdversarialLossName, l1
 from jaxgan.methods.schedules import Constant
 from jaxgan.methods.updates import init_state, run, update
 from jaxgan.networks.layers.compute import Compute
-from jaxgan.networks.layers.modules import INITIALIZERS, InitializerName, NormName, concat_channels
+from jaxgan.networks.layers.modules import (
+    INITIALIZERS,
+    InitializerName,
+    NormName,
+    UpsampleName,
+    concat_channels,
+)
 from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.unet import UNetGenerator, choose_depth
 from jaxgan.settings.resume import FREE, REPORTED
@@ -38,6 +44,8 @@ class Pix2pix:
     depth: int = 0
     """Number of levels of the U-Net, each of which halves the image; 0 uses as many as the image
     size allows, at most the paper's 8 (256x256 and multiples), 7 for 128x128, 6 for 64x64."""
+    upsample: UpsampleName = "transpose"
+    """Up-sampling: transpose as in the paper; resize avoids checkerboard patterns."""
     discriminator_layers: int = 3
     """Strided layers of the PatchGAN: 3 judges 70x70 patches; 0 judges single pixels (PixelGAN)."""
     norm: NormName = "batch"
@@ -188,6 +196,7 @@ class Pix2pix:
             depth=self.depth,
             norm=self.norm,
             dropout=self.dropout,
+            upsample=self.upsample,
             kernel_init=INITIALIZERS[self.initializer],
             compute=self.compute,
         )

@@ -1,7 +1,5 @@
 """The ResNet generator of CycleGAN (Zhu et al. 2017, appendix 7.2; after Johnson et al. 2016)."""
 
-from typing import Literal
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -16,11 +14,10 @@ from jaxgan.networks.layers.modules import (
     Features,
     Norm,
     NormName,
+    UpsampleName,
     block,
     reflect_pad,
 )
-
-UpsampleName = Literal["transpose", "resize"]
 
 
 class ResNetGenerator(nn.Module):

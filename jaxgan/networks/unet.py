@@ -17,6 +17,8 @@ from jaxgan.networks.layers.modules import (
     Features,
     Norm,
     NormName,
+    ResizeConv,
+    UpsampleName,
     block,
     concat_channels,
     leaky_relu,
@@ -55,6 +57,8 @@ class UNetGenerator(nn.Module):
         norm: Norm after all convolutions except the outermost ones and the innermost down one.
         dropout: Dropout probability in the middle up blocks, those between the innermost and the
             four outermost; 0 disables dropout.
+        upsample: Transposed convolutions, as in the paper, or nearest-neighbor resizing followed by
+            a 3x3 convolution, which avoids checkerboard patterns (Odena et al. 2016).
         kernel_init: Initializer of all kernels.
         compute: Compute settings; for `remat`, the blocks are the layers of a level.
     """
@@ -64,6 +68,7 @@ class UNetGenerator(nn.Module):
     depth: int = 8
     norm: NormName = "batch"
     dropout: float = 0.5
+    upsample: UpsampleName = "transpose"
     kernel_init: Initializer = INITIALIZERS["normal"]
     compute: Compute = Compute()
 
@@ -101,16 +106,13 @@ class UNetGenerator(nn.Module):
         widths = [self.features * min(2**level, 8) for level in range(self.depth)]
         use_bias = self.norm == "instance"  # batch norm has its own bias
 
-        conv, conv_transpose = (
-            partial(
-                layer,
-                kernel_size=4,
-                stride=2,
-                padding=1,
-                kernel_init=self.kernel_init,
-                compute=self.compute,
-            )
-            for layer in (Conv, ConvTranspose)
+        shared = {"kernel_init": self.kernel_init, "compute": self.compute}
+        halving = {"kernel_size": 4, "stride": 2, "padding": 1}
+        conv = partial(Conv, **halving, **shared)
+        enlarge = (
+            partial(ResizeConv, **shared)
+            if self.upsample == "resize"
+            else partial(ConvTranspose, **halving, **shared)
         )
 
         def normalize(x):
@@ -121,7 +123,7 @@ class UNetGenerator(nn.Module):
             return normalize(x) if 0 < level < self.depth - 1 else x
 
         def up(level, x):
-            x = normalize(conv_transpose(widths[level - 1], use_bias=use_bias)(jax.nn.relu(x)))
+            x = normalize(enlarge(widths[level - 1], use_bias=use_bias)(jax.nn.relu(x)))
             if 4 <= level < self.depth - 1:
                 x = nn.Dropout(self.dropout, deterministic=deterministic)(x)
             return x
@@ -133,5 +135,5 @@ class UNetGenerator(nn.Module):
             x = block(self, self.compute, partial(down, level), x)
         for level in reversed(range(1, self.depth)):
             x = concat_channels(skips.pop(), block(self, self.compute, partial(up, level), x))
-        x = conv_transpose(self.output_channels, name="output")(jax.nn.relu(x))
+        x = enlarge(self.output_channels, name="output")(jax.nn.relu(x))
         return jnp.tanh(widen(x))

@@ -5,9 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgan.networks.layers.compute import Compute
 from jaxgan.networks.layers.modules import (
     INITIALIZERS,
     Norm,
+    ResizeConv,
     leaky_relu,
     reflect_pad,
 )
@@ -77,3 +79,32 @@ def test_reflection_leaves_the_edge_itself_out():
     padded = reflect_pad(x, 2)[0, :, :, 0]
     np.testing.assert_array_equal(padded[2], [2, 1, 0, 1, 2, 1, 0])
     np.testing.assert_array_equal(padded[:, 2], [6, 3, 0, 3, 6, 3, 0])
+
+
+@pytest.mark.parametrize("plain_layers", [False, True])
+@pytest.mark.parametrize("shape", [(2, 5, 6, 3), (1, 1, 1, 8)])
+def test_resize_conv_is_a_convolution_of_the_image_at_twice_the_size(shape, plain_layers):
+    layer = ResizeConv(4, compute=Compute(plain_layers=plain_layers))
+    x = jax.random.normal(jax.random.key(0), shape)
+    params = layer.init(jax.random.key(1), x)["params"]
+    params["bias"] += jnp.arange(4.0)
+
+    def by_definition(params, x):
+        large = x.repeat(2, axis=1).repeat(2, axis=2)
+        kernel = params["kernel"][::-1, ::-1].swapaxes(2, 3)
+        numbers = ("NHWC", "HWIO", "NHWC")
+        y = jax.lax.conv_general_dilated(large, kernel, (1, 1), "SAME", dimension_numbers=numbers)
+        return y + params["bias"].reshape(1, 1, 1, -1)
+
+    results = [
+        jax.value_and_grad(lambda *inputs, f=f: (f(*inputs) ** 2).sum(), argnums=(0, 1))(params, x)
+        for f in (by_definition, lambda params, x: layer.apply({"params": params}, x))
+    ]
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5), *results)
+
+
+def test_resize_conv_makes_no_pattern_of_a_flat_image():
+    layer = ResizeConv(4)
+    x = jnp.ones((1, 8, 8, 3))
+    y = layer.apply(layer.init(jax.random.key(0), x), x)[:, 1:-1, 1:-1]
+    np.testing.assert_allclose(y, y[:, :1, :1].repeat(14, axis=1).repeat(14, axis=2), atol=1e-6)

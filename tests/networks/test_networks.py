@@ -43,6 +43,7 @@ def test_parameter_counts(module, shape, parameters):
         (UNetGenerator(1, depth=7), (1, 128, 128, 3), (1, 128, 128, 1)),
         (UNetGenerator(5, depth=6), (1, 64, 64, 4), (1, 64, 64, 5)),
         (UNetGenerator(3, depth=2, features=4), (1, 4, 8, 3), (1, 4, 8, 3)),
+        (UNetGenerator(3, depth=2, upsample="resize"), (1, 4, 8, 3), (1, 4, 8, 3)),
         (ResNetGenerator(3, blocks=1), (2, 64, 100, 1), (2, 64, 100, 3)),
         (ResNetGenerator(1, blocks=6, upsample="resize"), (1, 32, 32, 3), (1, 32, 32, 1)),
         (PatchGAN(), (2, 256, 256, 6), (2, 30, 30, 1)),

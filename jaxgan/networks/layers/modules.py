@@ -25,6 +25,7 @@ NewFeatures = Float[Array, "batch new_height new_width new_channels"]
 
 InitializerName = Literal["normal", "xavier", "kaiming", "orthogonal"]
 NormName = Literal["batch", "instance"]
+UpsampleName = Literal["transpose", "resize"]
 
 MOMENTUM = 0.9  # share of the running statistics that an update keeps
 INIT_GAIN = 0.02  # DCGAN, section 4; the reference's `--init_gain`
@@ -93,7 +94,41 @@ class ConvTranspose(nn.Module):
         return _add_bias(self, x) if self.use_bias else x
 
 
-def _add_bias(layer: Conv | ConvTranspose, x: Features) -> Features:
+class ResizeConv(nn.Module):
+    """Nearest-neighbor resizing to twice the size, then a 3x3 convolution with zero padding.
+
+    Every output pixel sees the same number of inputs, which avoids checkerboard patterns (Odena et
+    al. 2016). Computed as one transposed convolution on the small input, whose 4x4 kernel holds
+    each tap spread over 2x2 pixels; this takes 4/9 of the multiplications.
+
+    Attributes:
+        features: Output channels.
+        use_bias: Whether to add a bias, which is initially zero.
+        kernel_init: Initializer of the kernel.
+        compute: Compute settings.
+    """
+
+    features: int
+    use_bias: bool = True
+    kernel_init: Initializer = INITIALIZERS["normal"]
+    compute: Compute = Compute()
+
+    @nn.compact
+    def __call__(self, x: Features) -> NewFeatures:
+        """Return the resized and convolved input."""
+        kernel = self.param("kernel", self.kernel_init, (3, 3, self.features, x.shape[-1]))
+        spread = sum(
+            jnp.pad(kernel, ((top, 1 - top), (left, 1 - left), (0, 0), (0, 0)))
+            for top in (0, 1)
+            for left in (0, 1)
+        )
+        plainly = self.compute.plain_layers
+        conv = forms.plain_transpose if plainly else convolutions.conv_transpose
+        x = conv(self.compute.cast(gather_rows(x)), self.compute.cast(spread), 2, 1, 0)
+        return _add_bias(self, x) if self.use_bias else x
+
+
+def _add_bias(layer: Conv | ConvTranspose | ResizeConv, x: Features) -> Features:
     bias = layer.compute.cast(layer.param("bias", initializers.zeros, (x.shape[-1],)))
     return x + bias.reshape(1, 1, 1, -1) if layer.compute.plain_layers else add_bias(x, bias)
 
