@@ -32,3 +32,26 @@ def test_the_workflow_tests_every_supported_python_and_every_part_of_ci():
     parts = re.findall(r"^(\w+)\(\) \{$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
     # `newest` is another Python, which is a job of its own here.
     assert {part for job in matrix for part in job["parts"].split()} == {*parts} - {"newest"}
+
+
+def names(requirements):
+    return {re.match(r"[\w.-]+", requirement)[0] for requirement in requirements}
+
+
+def rows(header):
+    """Return the first two cells of each row of the table with this header in CONTRIBUTING."""
+    table = CONTRIBUTING.partition(f"| {header} |")[2].partition("\n\n")[0]
+    return re.findall(r"^\| `([^`]+)` \| `?([^`|]+?)`? \|", table, re.MULTILINE)
+
+
+def test_contributing_lists_every_dependency_once():
+    listed = [name for name, _ in rows("package | MiB")]
+    assert sorted(listed) == sorted(names(PROJECT["dependencies"]))
+
+
+def test_contributing_lists_every_dependency_of_the_extras_once():
+    extras = PROJECT["optional-dependencies"]
+    expected = {
+        (name, extra) for extra in extras for name in names(extras[extra]) - {"jax", "jaxgan"}
+    }
+    assert sorted(rows("package | extra")) == sorted(expected)
