@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 
+from jaxgan import __version__
 from jaxgan.cli import train as command_line
 from jaxgan.config import Config
 from jaxgan.settings.stored import to_json
@@ -61,7 +62,8 @@ def about() -> dict[str, Any]:
             "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
             "devices": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
         },
-        "versions": {name: metadata.version(name) for name in ("jax", "jaxlib", "jaxgan")},
+        "versions": {name: metadata.version(name) for name in ("jax", "jaxlib")}
+        | {"jaxgan": __version__},
     }
 
 

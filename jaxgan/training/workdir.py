@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 
+from jaxgan import __version__
 from jaxgan.config import Config, from_plain
 from jaxgan.errors import UserError
 from jaxgan.files import lock, write_text
@@ -112,8 +113,11 @@ def claim(
             "config": to_json(config),
             "data": dict(data),
             "fingerprints": {**known, **fingerprints},
-            "versions": {name: version(name) for name in ("jaxgan", "jax", "flax", "optax")}
-            | {"python": platform.python_version()},
+            "versions": {
+                "jaxgan": __version__,  # the metadata of a clone is as old as its installation
+                **{name: version(name) for name in ("jax", "flax", "optax")},
+                "python": platform.python_version(),
+            },
             "devices": [device.device_kind for device in jax.devices()],
         }
         write_text(file, json.dumps(record, indent=2) + "\n")

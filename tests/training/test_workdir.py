@@ -4,6 +4,7 @@ import json
 import pytest
 import tiny
 
+from jaxgan import __version__
 from jaxgan.errors import UserError
 from jaxgan.settings.stored import to_json
 from jaxgan.training.workdir import claim, new_workdir
@@ -28,7 +29,8 @@ def test_the_config_versions_and_devices_are_written_down(tmp_path):
         pass
     record = json.loads((tmp_path / "new" / "run" / "config.json").read_text())
     assert record["config"] == to_json(CONFIG)
-    assert {"jaxgan", "jax", "python"} <= record["versions"].keys()
+    assert record["versions"]["jaxgan"] == __version__
+    assert {"jax", "python"} <= record["versions"].keys()
     assert len(record["devices"]) == 8
 
 
