@@ -43,7 +43,7 @@ class Configs:
 
 def _print_list() -> None:
     names = packaged.names()
-    width = max(map(len, names))
+    width = max(map(len, names), default=0)
     for name in names:
         print(f"{name:{width}}  {packaged.summary(name)}")
     print("\njaxgan train NAME                  trains one")

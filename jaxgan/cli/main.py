@@ -3,6 +3,9 @@
 Commands import their dependencies when they are called, so that help and usage errors are fast.
 """
 
+import contextlib
+import io
+import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,6 +20,7 @@ from jaxgan.cli.generate import Generate
 from jaxgan.cli.torch import ExportTorch, ImportTorch
 from jaxgan.cli.train import Train
 from jaxgan.cli.translate import Translate
+from jaxgan.errors import UserError
 
 OVERVIEW = """\
 DCGAN, pix2pix and CycleGAN in pure JAX.
@@ -55,8 +59,22 @@ def parse(arguments: Sequence[str]) -> Callable[[], int | None]:
     if arguments[:1] == ["train"]:  # its fields depend on the config
         return partial(train.run, *train.parse(arguments[1:]))
     console.print_version(arguments)
-    given = arguments or ["--help"]
-    return console.parse_as(Command, given, prog="jaxgan", description=OVERVIEW)
+    if arguments[:1] == ["--tyro-print-completion"]:
+        return partial(_print_completion, arguments[1:])
+    return console.parse_as(Command, arguments or ["--help"], prog="jaxgan", description=OVERVIEW)
+
+
+def _print_completion(shells: Sequence[str]) -> None:
+    """Print tyro's completion script.
+
+    Line breaks in descriptions of options are removed: what follows them would be completed, too.
+    """
+    if tuple(shells) not in (("bash",), ("zsh",), ("fish",)):
+        raise UserError("--tyro-print-completion takes a shell: bash, zsh or fish")
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as script:
+        console.parse_as(Command, ["--tyro-print-completion", *shells], prog="jaxgan")
+    spec = re.compile("^COMPLETION_SPEC = .*", re.MULTILINE)
+    print(spec.sub(lambda found: found[0].replace(r"\n", " "), script.getvalue()), end="")
 
 
 if __name__ == "__main__":
