@@ -34,14 +34,15 @@ def find(config: str | Path) -> Path:
     Raises:
         UserError: If there is no such file or name. The message has similar ones.
     """
-    path, known = Path(config), {name: name for name in names()}
+    path, known = Path(config), names()
     if path.is_file():
         return path
     if str(config) in known:
         return folder() / f"{config}.py"
+    similar = difflib.get_close_matches(path.stem, known)
     if path.suffix:
-        known |= {file.stem: str(file) for file in path.parent.glob("*.py")}
-    similar = [known[stem] for stem in difflib.get_close_matches(path.stem, known)]
+        files = {file.name: str(file) for file in path.parent.glob("*.py")}
+        similar = [files[name] for name in difflib.get_close_matches(path.name, files)] or similar
     hint = f"perhaps you meant {' or '.join(similar)}; " if similar else ""
     raise UserError(
         f"there is no config {config}: {hint}give a file, or a name that `jaxgan configs` lists"

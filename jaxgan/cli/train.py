@@ -103,6 +103,7 @@ def run(name: str, arguments: "TrainArguments") -> int:
     from jaxgan.devices import processes
     from jaxgan.experiment import train
     from jaxgan.training import dry_run
+    from jaxgan.training.runs import RUNS
     from jaxgan.training.workdir import new_workdir
 
     processes.join(arguments.processes)
@@ -112,7 +113,7 @@ def run(name: str, arguments: "TrainArguments") -> int:
     if jax.process_count() > 1 and not arguments.workdir:
         raise UserError("several processes need a --workdir, that all of them can see")
     with contextlib.ExitStack() as stack:
-        workdir = arguments.workdir or stack.enter_context(new_workdir(Path("runs"), name))
+        workdir = arguments.workdir or stack.enter_context(new_workdir(RUNS, name))
         received = train(arguments.config, workdir)
     return 130 if received == signal.SIGINT else 0  # a preempted run succeeds
 

@@ -108,6 +108,7 @@ def test_a_missing_config_names_similar_ones(monkeypatch):
     monkeypatch.chdir(ROOT)
     assert "perhaps you meant quickstart;" in error("quikstart")
     assert "perhaps you meant configs/quickstart.py;" in error("configs/quikstart.py")
+    assert "perhaps you meant train.py;" in error("trian.py")
     assert "perhaps you meant pix2pix_maps" in error("--config", "elsewhere/pix2pix_map.py")
     assert error("nothing-like-it") == (
         "there is no config nothing-like-it: give a file, or a name that `jaxgan configs` lists"
