@@ -2,7 +2,7 @@
 
 Paper:    Zhu et al. 2017, arXiv 1703.10593, section 5 and appendix 7: batch size 1, 100 epochs at
           the full learning rate and 100 of linear decay. An epoch covers the larger domain.
-Run:      python train.py --config configs/cyclegan.py --config.data.name=monet2photo
+Run:      jaxgan train cyclegan --config.data.name=monet2photo
           (--help lists the names; the number of steps follows from the name)
 Data:     34 MB to 1.4 GB, downloaded once; --config.data.archive, .root or .mirror if the host is
           down.
@@ -11,16 +11,12 @@ Differs from the paper: the identity loss is on for every data set, as in the au
           (--config.method.lambda_identity=0 disables it), and trains on Cityscapes at 128x128.
 """
 
-from jaxgan.config import Config, TrainConfig
-from jaxgan.data.sources.cycle_gan import EPOCHS, CycleGANDownload
-from jaxgan.data.unpaired import Unpaired
-from jaxgan.methods.cyclegan import CycleGAN
-from jaxgan.methods.schedules import LinearDecay
+from jaxgan import Config, CycleGAN, CycleGANDownload, LinearDecay, TrainConfig, Unpaired
 
 
 def get_config() -> Config:
     source = CycleGANDownload()
-    epoch = EPOCHS[source.name]  # steps at batch size 1
+    epoch = source.published_epoch_size  # steps at batch size 1
     return Config(
         method=CycleGAN(schedule=LinearDecay()),
         data=Unpaired(source=source),

@@ -1,16 +1,20 @@
 """CycleGAN on drawn facades, label maps and pictures: nothing to download.
 
 Paper:    Zhu et al. 2017, arXiv 1703.10593, appendix 7.1, trains on the CMP Facades at 256x256.
-Run:      python train.py --config configs/cyclegan_facades_procedural.py
+Run:      jaxgan train cyclegan_facades_procedural
 Differs from the paper: 64x64, 6 blocks, half the features, a tenth of the steps.
 """
 
-from jaxgan.config import Config, TrainConfig
-from jaxgan.data.facades.dataset import ProceduralFacades, UnpairedFacades
-from jaxgan.data.loading import Loading
-from jaxgan.data.unpaired import Unpaired
-from jaxgan.methods.cyclegan import CycleGAN
-from jaxgan.methods.schedules import LinearDecay
+from jaxgan import (
+    Config,
+    CycleGAN,
+    LinearDecay,
+    Loading,
+    ProceduralFacades,
+    TrainConfig,
+    Unpaired,
+    UnpairedFacades,
+)
 
 EPOCH = 400  # drawings of each domain, and steps at batch size 1
 

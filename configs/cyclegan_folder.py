@@ -1,16 +1,12 @@
 """CycleGAN on your own images of two domains, at 256x256.
 
 Paper:    Zhu et al. 2017, arXiv 1703.10593; its settings for about a thousand images.
-Run:      python train.py --config configs/cyclegan_folder.py --config.data.root=DIR
+Run:      jaxgan train cyclegan_folder --config.data.root=DIR
 Data:     DIR/trainA and DIR/trainB; DIR/testA and DIR/testB are optional and shown in the samples.
 Smaller:  --config.data.load_size=72 --config.data.crop_size=64 --config.method.blocks=6
 """
 
-from jaxgan.config import Config, TrainConfig
-from jaxgan.data.sources.unpaired_folder import UnpairedFolder
-from jaxgan.data.unpaired import Unpaired
-from jaxgan.methods.cyclegan import CycleGAN
-from jaxgan.methods.schedules import LinearDecay
+from jaxgan import Config, CycleGAN, LinearDecay, TrainConfig, Unpaired, UnpairedFolder
 
 
 def get_config() -> Config:

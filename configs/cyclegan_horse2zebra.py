@@ -2,16 +2,12 @@
 
 Paper:    Zhu et al. 2017, arXiv 1703.10593, section 5 and appendix 7: batch size 1, 100 epochs at
           the full learning rate and 100 of linear decay. An epoch covers the larger domain.
-Run:      python train.py --config configs/cyclegan_horse2zebra.py
+Run:      jaxgan train cyclegan_horse2zebra
 Data:     111 MB, downloaded once; --config.data.archive, .root or .mirror if the host is down.
 Expect:   published FIDs of horse to zebra are 62 (the authors' weights) and 65 (MMagic's training).
 """
 
-from jaxgan.config import Config, TrainConfig
-from jaxgan.data.sources.cycle_gan import CycleGANDownload
-from jaxgan.data.unpaired import Unpaired
-from jaxgan.methods.cyclegan import CycleGAN
-from jaxgan.methods.schedules import LinearDecay
+from jaxgan import Config, CycleGAN, CycleGANDownload, LinearDecay, TrainConfig, Unpaired
 
 EPOCH = 1334  # zebras to train on, and steps at batch size 1
 

@@ -2,16 +2,12 @@
 
 Paper:    Radford et al. 2016, arXiv 1511.06434, section 4 (on other faces); batch size 128, 5
           epochs and a square center crop as in PyTorch's tutorial.
-Run:      python train.py --config configs/dcgan_celeba64.py --config.data.archive=FILE
+Run:      jaxgan train dcgan_celeba64 --config.data.archive=FILE
 Data:     FILE is your img_align_celeba.zip (1.4 GB); or its extracted folder as --config.data.root;
           prepared once, which takes about 15 GB of disk.
 """
 
-from jaxgan.config import Config, TrainConfig
-from jaxgan.data.loading import Loading
-from jaxgan.data.sources.celeba import CelebA
-from jaxgan.data.unconditional import Unconditional
-from jaxgan.methods.dcgan import DCGAN
+from jaxgan import DCGAN, CelebA, Config, Loading, TrainConfig, Unconditional
 
 BATCH_SIZE = 128
 EPOCH = 202_599 // BATCH_SIZE  # steps

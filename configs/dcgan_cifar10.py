@@ -1,16 +1,12 @@
 """DCGAN on CIFAR-10: small photos of ten classes, 32x32.
 
 Paper:    Radford et al. 2016, arXiv 1511.06434, section 4.
-Run:      python train.py --config configs/dcgan_cifar10.py
+Run:      jaxgan train dcgan_cifar10
 Data:     162 MB, downloaded once; or --config.data.archive=cifar-10-binary.tar.gz.
 Differs from the paper: one layer fewer for 32x32; batch size 64 as in PyTorch's example.
 """
 
-from jaxgan.config import Config, TrainConfig
-from jaxgan.data.loading import Loading
-from jaxgan.data.sources.cifar10 import CIFAR10
-from jaxgan.data.unconditional import Unconditional
-from jaxgan.methods.dcgan import DCGAN
+from jaxgan import CIFAR10, DCGAN, Config, Loading, TrainConfig, Unconditional
 
 BATCH_SIZE = 64
 EPOCH = 50_000 // BATCH_SIZE  # steps

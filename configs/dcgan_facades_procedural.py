@@ -1,16 +1,20 @@
 """DCGAN on drawn facades, at 32x32: nothing to download.
 
 Paper:    Radford et al. 2016, arXiv 1511.06434.
-Run:      python train.py --config configs/dcgan_facades_procedural.py
+Run:      jaxgan train dcgan_facades_procedural
 Differs from the paper: 32x32, half the features; DiffAugment and a moving average of the generator,
 because there are few images.
 """
 
-from jaxgan.config import Config, TrainConfig
-from jaxgan.data.facades.dataset import FacadePictures, ProceduralFacades
-from jaxgan.data.loading import Loading
-from jaxgan.data.unconditional import Unconditional
-from jaxgan.methods.dcgan import DCGAN
+from jaxgan import (
+    DCGAN,
+    Config,
+    FacadePictures,
+    Loading,
+    ProceduralFacades,
+    TrainConfig,
+    Unconditional,
+)
 
 
 def get_config() -> Config:

@@ -1,7 +1,7 @@
 """DCGAN on Fashion-MNIST: gray pictures of clothes, 28x28.
 
 Paper:    Radford et al. 2016, arXiv 1511.06434, section 4.
-Run:      python train.py --config configs/dcgan_fashion_mnist.py
+Run:      jaxgan train dcgan_fashion_mnist
 Data:     31 MB, downloaded once; or --config.data.root=DIR with the four files, such as
           /usr/share/datasets/fashion-mnist of Debian's package dataset-fashion-mnist.
 Takes:    about 6 to 10 steps a second on 2 CPU cores; clothes are recognizable after 1,000.
@@ -11,11 +11,7 @@ Differs from the paper: half the features and a network for 32x32, cut to 28x28.
           of those between real ones).
 """
 
-from jaxgan.config import Config, TrainConfig
-from jaxgan.data.loading import Loading
-from jaxgan.data.sources.fashion_mnist import FashionMNIST
-from jaxgan.data.unconditional import Unconditional
-from jaxgan.methods.dcgan import DCGAN
+from jaxgan import DCGAN, Config, FashionMNIST, Loading, TrainConfig, Unconditional
 
 BATCH_SIZE = 64
 EPOCH = 60_000 // BATCH_SIZE  # steps

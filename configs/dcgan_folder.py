@@ -4,17 +4,13 @@ Paper:    Radford et al. 2016, arXiv 1511.06434; with DiffAugment (Zhao et al. 2
           average of the generator, for small data sets. On 1,477 emoji the paper's discriminator is
           always right after 300 steps, and the generated images are a quarter as diverse as the
           data; with these settings they are at least three quarters as diverse from step 600 on.
-Run:      python train.py --config configs/dcgan_folder.py --config.data.root=DIR
+Run:      jaxgan train dcgan_folder --config.data.root=DIR
 Data:     images in DIR, or in DIR/train and DIR/test.
 Many images (50,000 and more): --config.method.diff_augment=False --config.method.ema=0
 Smaller:  --config.data.load_size=32 --config.data.crop_size=32
 """
 
-from jaxgan.config import Config, TrainConfig
-from jaxgan.data.loading import Loading
-from jaxgan.data.sources.image_folder import ImageFolder
-from jaxgan.data.unconditional import Unconditional
-from jaxgan.methods.dcgan import DCGAN
+from jaxgan import DCGAN, Config, ImageFolder, Loading, TrainConfig, Unconditional
 
 
 def get_config() -> Config:

@@ -2,16 +2,12 @@
 
 Paper:    Radford et al. 2016, arXiv 1511.06434, section 4.1: batch size 128; figure 2 is after one
           epoch. Latent vectors are uniform, as in the paper.
-Run:      python train.py --config configs/dcgan_lsun64.py --config.data.root=DIR
+Run:      jaxgan train dcgan_lsun64 --config.data.root=DIR
 Data:     bedroom_train_lmdb.zip (43 GB) from http://dl.yf.io/lsun/scenes, exported to a folder of
           images by the authors' own `data.py export` (github.com/fyu/lsun).
 """
 
-from jaxgan.config import Config, TrainConfig
-from jaxgan.data.loading import Loading
-from jaxgan.data.sources.image_folder import ImageFolder
-from jaxgan.data.unconditional import Unconditional
-from jaxgan.methods.dcgan import DCGAN
+from jaxgan import DCGAN, Config, ImageFolder, Loading, TrainConfig, Unconditional
 
 BATCH_SIZE = 128
 EPOCH = 3_033_042 // BATCH_SIZE  # steps

@@ -1,17 +1,13 @@
 """DCGAN on a TFDS data set, at 64x64.
 
 Paper:    Radford et al. 2016, arXiv 1511.06434, section 4; batch size 128.
-Run:      python train.py --config configs/dcgan_tfds.py --config.data.name=NAME
+Run:      jaxgan train dcgan_tfds --config.data.name=NAME
 Data:     NAME is a TFDS data set such as oxford_flowers102, prepared as ArrayRecord in
           --config.data.data_dir. Preparing it needs TensorFlow: tfds.builder(NAME,
           file_format="array_record").download_and_prepare().
 """
 
-from jaxgan.config import Config, TrainConfig
-from jaxgan.data.loading import Loading
-from jaxgan.data.sources.tfds_images import TFDSImages
-from jaxgan.data.unconditional import Unconditional
-from jaxgan.methods.dcgan import DCGAN
+from jaxgan import DCGAN, Config, Loading, TFDSImages, TrainConfig, Unconditional
 
 
 def get_config() -> Config:

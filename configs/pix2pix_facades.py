@@ -2,16 +2,12 @@
 
 Paper:    Isola et al. 2017, arXiv 1611.07004, appendix 6.2: 200 epochs, batch size 1, random jitter
           and mirroring. The learning rate decays over the second half, as in the reference.
-Run:      python train.py --config configs/pix2pix_facades.py
+Run:      jaxgan train pix2pix_facades
 Data:     30 MB, downloaded once; --config.data.archive, .root or .mirror if the host is down.
 Expect:   published FIDs are 119 (the authors' weights) and 125 (MMagic's training).
 """
 
-from jaxgan.config import Config, TrainConfig
-from jaxgan.data.paired import Paired
-from jaxgan.data.sources.pix2pix import Pix2pixDownload
-from jaxgan.methods.pix2pix import Pix2pix
-from jaxgan.methods.schedules import LinearDecay
+from jaxgan import Config, LinearDecay, Paired, Pix2pix, Pix2pixDownload, TrainConfig
 
 EPOCH = 400  # training pairs, and steps at batch size 1
 

@@ -1,17 +1,13 @@
 """Pix2pix on your own pairs of images, at 256x256.
 
 Paper:    Isola et al. 2017, arXiv 1611.07004; its settings for a few hundred pairs.
-Run:      python train.py --config configs/pix2pix_folder.py --config.data.root=DIR
+Run:      jaxgan train pix2pix_folder --config.data.root=DIR
 Data:     DIR/train holds pictures with A left and B right; or DIR/trainA and DIR/trainB hold images
           of the same names. DIR/test (testA, testB) is optional and shown in the samples.
 Smaller:  --config.data.load_size=72 --config.data.crop_size=64
 """
 
-from jaxgan.config import Config, TrainConfig
-from jaxgan.data.paired import Paired
-from jaxgan.data.sources.paired_folder import PairedFolder
-from jaxgan.methods.pix2pix import Pix2pix
-from jaxgan.methods.schedules import LinearDecay
+from jaxgan import Config, LinearDecay, Paired, PairedFolder, Pix2pix, TrainConfig
 
 
 def get_config() -> Config:

@@ -2,18 +2,14 @@
 
 Paper:    Isola et al. 2017, arXiv 1611.07004, appendix 6.2: 200 epochs, batch size 1, random jitter
           and mirroring. The learning rate decays over the second half, as in the reference.
-Run:      python train.py --config configs/pix2pix_maps.py
+Run:      jaxgan train pix2pix_maps
           Map to photo: --config.data.direction=ba
 Data:     250 MB, downloaded once; --config.data.archive, .root or .mirror if the host is down.
 Expect:   published FIDs of photo to map are 150 (the authors' weights) and 123 (MMagic's training),
           of map to photo 102 and 88.
 """
 
-from jaxgan.config import Config, TrainConfig
-from jaxgan.data.paired import Paired
-from jaxgan.data.sources.pix2pix import Pix2pixDownload
-from jaxgan.methods.pix2pix import Pix2pix
-from jaxgan.methods.schedules import LinearDecay
+from jaxgan import Config, LinearDecay, Paired, Pix2pix, Pix2pixDownload, TrainConfig
 
 EPOCH = 1096  # training pairs, and steps at batch size 1
 

@@ -1,17 +1,12 @@
 """Pix2pix on drawn facades, label map to picture: a first run, with nothing to download.
 
-Run:      python train.py --config configs/quickstart.py
+Run:      jaxgan train quickstart
 Takes:    about 5 minutes on 2 CPU cores.
 Expect:   held-out facades with windows, doors and balconies where the label map has them.
 Differs from the paper: 128x128, a quarter of the features, batches of 2, twice the learning rate.
 """
 
-from jaxgan.config import Config, TrainConfig
-from jaxgan.data.facades.dataset import ProceduralFacades
-from jaxgan.data.loading import Loading
-from jaxgan.data.paired import Paired
-from jaxgan.methods.pix2pix import Pix2pix
-from jaxgan.methods.schedules import LinearDecay
+from jaxgan import Config, LinearDecay, Loading, Paired, Pix2pix, ProceduralFacades, TrainConfig
 
 
 def get_config() -> Config:

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from jaxgan.errors import UserError
+from jaxgan.packaged import find
 from jaxgan.settings.resume import FREE
 from jaxgan.settings.stored import from_json, own_classes
 from jaxgan.settings.validation import MOST, check_tree, require
@@ -102,27 +103,29 @@ def count_steps(config: Config, splits: Splits) -> Config:
     return dataclasses.replace(config, train=dataclasses.replace(train, steps=steps))
 
 
-def load(path: Path) -> Config:
+def load(config: str | Path) -> Config:
     """Run a config file and return what its `get_config()` returns.
+
+    Args:
+        config: The file, or the name of a packaged config.
 
     Raises:
         UserError: If the file does not exist or does not define an experiment.
     """
-    if not path.is_file():
-        raise UserError(f"there is no config file {path}")
+    path = find(config)
     try:
         module = _import(path)
         if not hasattr(module, "get_config"):
             raise UserError(f"{path} defines no get_config()")
-        config = module.get_config()
+        loaded = module.get_config()
     except UserError:
         raise
     except Exception as error:  # a config file is a program and can raise anything
         reason = " ".join(str(error).split())
         raise UserError(f"{path} fails: {type(error).__name__}: {reason}") from error
-    if not isinstance(config, Config):
-        raise UserError(f"{path}: get_config() must return a Config, not {type(config).__name__}")
-    return config
+    if not isinstance(loaded, Config):
+        raise UserError(f"{path}: get_config() must return a Config, not {type(loaded).__name__}")
+    return loaded
 
 
 def from_plain(plain: Any, given: Config | None = None) -> Config:

@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxgan.cli.switch import on
-from jaxgan.errors import UserError
 from jaxgan.files import write_text
 from jaxgan.inference.outputs import claim
-from jaxgan.settings.validation import check_tree, require
+from jaxgan.settings.validation import check_tree
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class Evaluate:
     """Evaluate a trained model on a split of its data set."""
 
     run: Path
-    """Folder of the run, or one of its checkpoints."""
+    """Folder of the run or one of its checkpoints; latest for the newest run in ./runs."""
     metrics: str
     """Metrics, separated by commas: fid, kid; for pairs also l1, psnr, ssim, lpips, fcn-score; for
     a DCGAN on classes linear-probe."""
@@ -52,53 +51,42 @@ class Evaluate:
     output: Path | None = None
     """File to write, by default metrics.json (metrics_untrained.json) in the run's folder."""
     config: Path | None = None
-    """The config file that the run was trained with, for methods and data sets that are not
+    """The config that the run was trained with, for methods and data sets that are not
     jaxgan's."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Also replace a file that jaxgan did not write."""
 
     def __post_init__(self):
         check_tree(self)
-        require(self.count >= 2, "count must be at least 2")
-        require(0 <= self.seed < 2**32, "seed must be at least 0 and below 2**32")
 
     def __call__(self) -> None:
         """Print a table of results, and write them to a file."""
-        from jaxgan.inference.model import load
-        from jaxgan.metrics.evaluate import Settings, make_evaluate, parse_metrics, table, to_json
-        from jaxgan.metrics.weights import ALEXNET, INCEPTION, LPIPS_HEADS
-        from jaxgan.types import TranslatesImages
+        from jaxgan.experiment import evaluate
+        from jaxgan.metrics.evaluate import table, to_json
+        from jaxgan.training.runs import find_run
 
-        metrics = parse_metrics(self.metrics)
-        model = load(
-            self.run,
-            config=self.config,
-            dropout=on(self.dropout),
-            norm_statistics=self.norm_statistics,
-        )
-        if self.untrained:
-            model = model.untrained()
-        if not isinstance(model.config.method, TranslatesImages):
-            for name in ("direction", "dropout", "norm_statistics"):
-                if getattr(self, name):
-                    raise UserError(f"{self.run} does not translate images: leave {name} out")
-        given = {INCEPTION: self.inception, ALEXNET: self.alexnet, LPIPS_HEADS: self.lpips}
-        settings = Settings(
-            metrics=metrics,
+        run = find_run(self.run)
+        name = "metrics_untrained.json" if self.untrained else "metrics.json"
+        output = self.output or run / name
+        if self.output:
+            claim(output.parent, [Path(output.name)], overwrite=self.overwrite)
+        results = evaluate(
+            run,
+            self.metrics,
             split=self.split,
             count=self.count,
             direction=self.direction,
             features=self.features,
             resize=self.resize,
-            weights={weights.name: file for weights, file in given.items() if file},
+            inception=self.inception,
+            alexnet=self.alexnet,
+            lpips=self.lpips,
+            dropout=on(self.dropout),
+            norm_statistics=self.norm_statistics,
+            untrained=self.untrained,
             seed=self.seed,
+            config=self.config,
         )
-        name = "metrics_untrained.json" if self.untrained else "metrics.json"
-        output = self.output or self.run / name
-        if self.output:
-            claim(output.parent, [Path(output.name)], overwrite=self.overwrite)
-        splits = model.config.data.prepare()
-        results = make_evaluate(model.config, splits, settings)(model)
         print(table(results))
         write_text(output, to_json(results))
         print(f"written to {output}")

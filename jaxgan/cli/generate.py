@@ -16,7 +16,7 @@ class Generate:
     """Generate images with a trained DCGAN."""
 
     run: Path
-    """Folder of the run, or one of its checkpoints."""
+    """Folder of the run or one of its checkpoints; latest for the newest run in ./runs."""
     output: Path
     """Folder to write to: 00000.png, ... (.tiff if PNG cannot hold them), and all in grid.png."""
     count: int = 64
@@ -26,7 +26,7 @@ class Generate:
     interpolate: bool = False
     """Interpolate from one latent vector to the next, with eight images each."""
     config: Path | None = None
-    """The config file that the run was trained with, for methods and data sets that are not
+    """The config that the run was trained with, for methods and data sets that are not
     jaxgan's."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Also replace files that jaxgan did not write."""

@@ -1,22 +1,41 @@
-"""The command `jaxgan`, for trained models.
+"""The command `jaxgan`.
 
 Commands import their dependencies when they are called, so that help and usage errors are fast.
 """
 
+import contextlib
+import io
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated
 
 import tyro
 
-from jaxgan.cli import console
+from jaxgan.cli import console, train
+from jaxgan.cli.configs import Configs
 from jaxgan.cli.evaluate import Evaluate
 from jaxgan.cli.generate import Generate
 from jaxgan.cli.torch import ExportTorch, ImportTorch
+from jaxgan.cli.train import Train
 from jaxgan.cli.translate import Translate
+from jaxgan.errors import UserError
+
+OVERVIEW = """\
+DCGAN, pix2pix and CycleGAN in pure JAX.
+
+First steps:
+  jaxgan train quickstart     train a first model, without a download
+  jaxgan configs              list the configs that come with jaxgan
+  jaxgan translate --run latest --input FOLDER --output FOLDER
+  jaxgan COMMAND --help       explain a command\
+"""
 
 Command = (
-    Annotated[Translate, tyro.conf.subcommand("translate")]
+    Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Configs, tyro.conf.subcommand("configs")]
+    | Annotated[Translate, tyro.conf.subcommand("translate")]
     | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[ImportTorch, tyro.conf.subcommand("import-torch")]
@@ -27,13 +46,35 @@ Command = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
+    return console.run(lambda: parse(given)() or 0)
 
-    def run() -> int:
-        console.print_version(given)
-        command = console.parse_as(Command, given, prog="jaxgan")
-        return command() or 0
 
-    return console.run(run)
+def parse(arguments: Sequence[str]) -> Callable[[], int | None]:
+    """Return the command, ready to be called.
+
+    Raises:
+        UserError: If an argument is invalid.
+        SystemExit: After printing the output of `--help` or `--version`.
+    """
+    if arguments[:1] == ["train"]:  # its fields depend on the config
+        return partial(train.run, *train.parse(arguments[1:]))
+    console.print_version(arguments)
+    if arguments[:1] == ["--tyro-print-completion"]:
+        return partial(_print_completion, arguments[1:])
+    return console.parse_as(Command, arguments or ["--help"], prog="jaxgan", description=OVERVIEW)
+
+
+def _print_completion(shells: Sequence[str]) -> None:
+    """Print tyro's completion script.
+
+    Line breaks in descriptions of options are removed: what follows them would be completed, too.
+    """
+    if tuple(shells) not in (("bash",), ("zsh",), ("fish",)):
+        raise UserError("--tyro-print-completion takes a shell: bash, zsh or fish")
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as script:
+        console.parse_as(Command, ["--tyro-print-completion", *shells], prog="jaxgan")
+    spec = re.compile("^COMPLETION_SPEC = .*", re.MULTILINE)
+    print(spec.sub(lambda found: found[0].replace(r"\n", " "), script.getvalue()), end="")
 
 
 if __name__ == "__main__":

@@ -32,11 +32,11 @@ class ExportTorch:
     """Export the networks of a run as files that the PyTorch references load."""
 
     run: Path
-    """Folder of the run, or one of its checkpoints."""
+    """Folder of the run or one of its checkpoints; latest for the newest run in ./runs."""
     output: Path
     """Folder to write to."""
     config: Path | None = None
-    """The config file that the run was trained with, for data sets that are not jaxgan's."""
+    """The config that the run was trained with, for data sets that are not jaxgan's."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Also replace files that jaxgan did not write."""
 

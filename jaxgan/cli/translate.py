@@ -25,7 +25,7 @@ class Translate:
     """Translate images with a trained pix2pix or CycleGAN."""
 
     run: Path
-    """Folder of the run, or one of its checkpoints."""
+    """Folder of the run or one of its checkpoints; latest for the newest run in ./runs."""
     input: Path
     """An image or a folder of images."""
     output: Path
@@ -51,7 +51,7 @@ class Translate:
     """Maximum number of pixels of an image, because a small file can hold an image that fills the
     memory."""
     config: Path | None = None
-    """The config file that the run was trained with, for methods and data sets that are not
+    """The config that the run was trained with, for methods and data sets that are not
     jaxgan's."""
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Also replace files that jaxgan did not write."""

@@ -21,6 +21,7 @@ from jaxgan.errors import UserError
 from jaxgan.methods.generator import translate
 from jaxgan.training.checkpoint import find_checkpoint, read_config, read_state
 from jaxgan.training.program import initial_state, state_shapes
+from jaxgan.training.runs import find_run
 from jaxgan.types import GeneratesImages, TrainedGenerator, TrainState, TranslatesImages
 
 GENERATED_AT_A_TIME = 64  # a fixed batch size, which needs one compilation
@@ -40,21 +41,22 @@ def load(
     """Load the latest model of a run.
 
     Args:
-        run: A run's folder, its folder of checkpoints, or a single checkpoint.
+        run: A run's folder, its folder of checkpoints, or a single checkpoint; `latest` for the
+            newest run in `./runs`, which is then printed.
         config: For a run with classes that are not jaxgan's, such as a custom method: the config
-            file that the run was trained with, or its `Config`. Only its classes are used, not its
-            values.
+            file that the run was trained with, the name of a packaged config, or its `Config`. Only
+            its classes are used, not its values.
         dropout: Whether dropout stays on for translation; by default as in the paper of the method.
         norm_statistics: Statistics that batch norm uses for translation: those of each image, or
             the running averages of training; by default as in the paper of the method.
 
     Raises:
-        jaxgan.errors.UserError: If there is no checkpoint, or it cannot be read.
+        jaxgan.errors.UserError: If there is no run or checkpoint, or it cannot be read.
     """
     if norm_statistics not in (None, "image", "running"):
         raise UserError(f"norm_statistics is image or running, not {norm_statistics!r}")
-    checkpoint = find_checkpoint(Path(run))
-    given = load_config(Path(config)) if isinstance(config, str | Path) else config
+    checkpoint = find_checkpoint(find_run(run))
+    given = load_config(config) if isinstance(config, str | Path) else config
     try:
         stored = from_plain(read_config(checkpoint), given)
     except UserError as error:

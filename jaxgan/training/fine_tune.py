@@ -11,6 +11,7 @@ from jaxgan.errors import UserError
 from jaxgan.methods.updates import with_weights
 from jaxgan.settings.resume import find_changes
 from jaxgan.training.checkpoint import find_checkpoint, read_config, read_weights, steps_in
+from jaxgan.training.runs import find_run
 from jaxgan.types import PyTree, TrainState
 
 
@@ -46,13 +47,13 @@ def start_from(run: str, state: TrainState) -> TrainState:
     """Return a state with the weights of a run where they fit, and print where they do not.
 
     Args:
-        run: A run's folder, or one of its checkpoints.
+        run: A run's folder or one of its checkpoints, or `latest`.
         state: The state of a new run, with its own optimizer and step.
 
     Raises:
         UserError: If there is no checkpoint, or it cannot be read.
     """
-    checkpoint = find_checkpoint(Path(run).expanduser())
+    checkpoint = find_checkpoint(find_run(run))
     weights, unmatched = _match(checkpoint, state)
     used = len(jax.tree.leaves(weights)) - len(unmatched)
     print(f"weights: {used} of {used + len(unmatched)} arrays are those of {checkpoint}")

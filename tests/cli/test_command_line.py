@@ -93,10 +93,28 @@ def test_an_empty_value_is_refused(arguments, name):
     assert error(*arguments).startswith(f"{name} has an empty value")
 
 
-def test_a_missing_config_lists_those_that_there_are(monkeypatch):
+def test_a_config_is_a_file_or_the_name_of_a_packaged_one():
+    """First among the arguments, or after --config; train.py and `jaxgan train` take both."""
+    file = str(ROOT / "configs" / "quickstart.py")
+    (_, expected), *others = (
+        command_line.parse([*config, "--config.train.steps=7"])
+        for config in (["quickstart"], [file], ["--config", "quickstart"], [f"--config={file}"])
+    )
+    assert expected.config.train.steps == 7
+    assert others == [("quickstart", expected)] * 3
+
+
+def test_a_missing_config_names_similar_ones(monkeypatch):
     monkeypatch.chdir(ROOT)
-    for message in (error("--config", "configs/nope.py"), error(), error("--config")):
-        assert "configs/quickstart.py" in message
+    assert "perhaps you meant quickstart;" in error("quikstart")
+    assert "perhaps you meant configs/quickstart.py;" in error("configs/quikstart.py")
+    assert "perhaps you meant train.py;" in error("trian.py")
+    assert "perhaps you meant pix2pix_maps" in error("--config", "elsewhere/pix2pix_map.py")
+    assert error("nothing-like-it") == (
+        "there is no config nothing-like-it: give a file, or a name that `jaxgan configs` lists"
+    )
+    for arguments in ([], ["--config"], ["--workdir", "runs/mine", "quickstart"]):
+        assert error(*arguments).startswith("no config given: jaxgan train CONFIG")
 
 
 @pytest.mark.parametrize(
@@ -114,6 +132,15 @@ def test_a_config_file_that_fails_is_told_in_one_line(tmp_path, text, parts):
     message = error("--config", str(tmp_path / "mine.py"))
     for part in ("mine.py", *parts):
         assert part in message
+
+
+def test_help_without_a_config_explains_the_command(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        command_line.parse(["--help"])
+    assert stopped.value.code == 0
+    text = capsys.readouterr().out
+    for part in ("jaxgan train [-h] CONFIG", "jaxgan configs", "--workdir", "--config.FIELD=VALUE"):
+        assert part in text
 
 
 def test_help_explains_every_field(capsys):
@@ -150,8 +177,9 @@ def test_dry_run_counts_parameters_and_memory():
     ("arguments", "code"),
     [(["--help"], 0), ([TINY, "--dry-run"], 0), ([TINY, "--typo"], 2), ([], 2)],
 )
-def test_exit_codes_of_the_program(arguments, code):
-    command = [sys.executable, "train.py", *arguments]
+@pytest.mark.parametrize("program", [["train.py"], ["-m", "jaxgan", "train"]])
+def test_exit_codes_of_the_program(program, arguments, code):
+    command = [sys.executable, *program, *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == code
     assert bool(done.stdout) is (code == 0)

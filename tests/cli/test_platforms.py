@@ -61,15 +61,20 @@ def test_data_sets_are_where_tfds_has_its_own():
 
 def test_help_and_typing_errors_do_not_wait_for_jax():
     """Importing JAX takes three seconds on a slow machine, in which nothing can be seen."""
-    for script, *arguments in (
+    for *program, arguments in (
         ("train.py", "--help"),
         ("train.py", "--version"),
-        ("train.py", "--config", "configs/quickstat.py"),
-        ("jaxgan/cli/main.py", "--help"),
-        ("jaxgan/cli/main.py", "--version"),
-        ("jaxgan/cli/main.py", "translate", "--rum", "x"),
+        ("train.py", "--config configs/quickstat.py"),
+        ("-m", "jaxgan", ""),
+        ("-m", "jaxgan", "--help"),
+        ("-m", "jaxgan", "--version"),
+        ("-m", "jaxgan", "--tyro-print-completion bash"),
+        ("-m", "jaxgan", "configs"),
+        ("-m", "jaxgan", "train --help"),
+        ("-m", "jaxgan", "train quickstat"),
+        ("-m", "jaxgan", "translate --rum x"),
     ):
-        command = [sys.executable, "-X", "importtime", str(ROOT / script), *arguments]
+        command = [sys.executable, "-X", "importtime", *program, *arguments.split()]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         done = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False

@@ -28,7 +28,7 @@ def test_every_config_loads_survives_json_and_fits_its_images(path):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_says_how_to_run_it(path):
-    assert f"python train.py --config configs/{path.name}" in path.read_text()
+    assert f"jaxgan train {path.stem}" in path.read_text()
 
 
 @pytest.mark.parametrize("name", ["facades", "maps", "edges2shoes"])

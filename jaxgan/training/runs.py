@@ -1,0 +1,43 @@
+"""Finds the folder of a run."""
+
+from pathlib import Path
+
+from jaxgan.errors import UserError
+from jaxgan.training.checkpoint import steps_in
+
+RUNS = Path("runs")  # where runs without a --workdir are
+LATEST = "latest"
+SHOWN = 3  # runs that a message names
+
+
+def find_run(run: str | Path) -> Path:
+    """Return the folder of a run.
+
+    Args:
+        run: The folder, a folder in it, or `latest` for the newest run in `./runs`, which is then
+            printed.
+
+    Raises:
+        UserError: If there is no such folder. The message has the newest runs.
+    """
+    folder = Path(run).expanduser()
+    if folder.exists():
+        return folder
+    runs = newest_runs()
+    if str(run) == LATEST and runs:
+        print(f"the latest run is {runs[0]}")
+        return runs[0]
+    shown = ", ".join(map(str, runs[:SHOWN]))
+    found = f"the newest runs in ./{RUNS} are {shown}" if runs else f"there are no runs in ./{RUNS}"
+    raise UserError(f"there is no folder {folder}: {found}")
+
+
+def newest_runs() -> list[Path]:
+    """Return the runs in `./runs` that have a checkpoint, the most recently trained one first."""
+
+    def trained(run: Path) -> int:
+        files = (run / "checkpoints", run / "config.json")  # imported runs have no config.json
+        return max(file.stat().st_mtime_ns for file in files if file.exists())
+
+    runs = [run for run in RUNS.glob("*") if steps_in(run / "checkpoints")]
+    return sorted(runs, key=trained, reverse=True)

@@ -1,0 +1,8 @@
+"""What pyproject.toml cannot express: `configs` is installed as `jaxgan/configs`."""
+
+from setuptools import find_packages, setup
+
+setup(
+    packages=[*find_packages(include=["jaxgan*"]), "jaxgan.configs"],
+    package_dir={"jaxgan.configs": "configs"},
+)
