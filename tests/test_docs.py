@@ -1,4 +1,4 @@
-"""README and the pages in docs: commands parse, links lead somewhere, and code is quoted exactly."""
+"""README and docs: commands parse, names exist, quotes are exact, links lead somewhere."""
 
 import ast
 import dataclasses
@@ -31,7 +31,8 @@ FENCE = re.compile(r"^```(\w*)(?: title=\"([^\"\n]*)\")?\n(.*?)^```", re.MULTILI
 
 
 def blocks(text: str, language: str) -> list[str]:
-    return [code for name, _, code in FENCE.findall(text) if name == language]
+    """Return the code blocks of a page that do not quote a file."""
+    return [code for name, file, code in FENCE.findall(text) if name == language and not file]
 
 
 def inline(text: str) -> list[str]:
@@ -54,10 +55,7 @@ def commands(pattern: str) -> list[str]:
 JOBS = [(ROOT / "docs" / name).read_text() for name in ("slurm.sh", "kubernetes.yaml")]
 IN_JOBS = re.findall(
     r"python train\.py (.*)",
-    "".join(JOBS)
-    .replace(" &\n", "\n")
-    .replace("\\\n", "")
-    .replace("$JOB_COMPLETION_INDEX", "1"),
+    "".join(JOBS).replace(" &\n", "\n").replace("\\\n", "").replace("$JOB_COMPLETION_INDEX", "1"),
 )
 TRAIN = [*commands(r"python train\.py (.*)"), *IN_JOBS]
 NAMED = commands(r"^jaxgan train ([a-z].*)")
