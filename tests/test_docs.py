@@ -19,6 +19,11 @@ from paths import CONFIGS, ROOT
 from jaxgan.cli import console
 from jaxgan.cli import main as cli
 from jaxgan.cli import train as command_line
+from jaxgan.cli.arguments import TrainArguments
+from jaxgan.cli.evaluate import Evaluate
+from jaxgan.cli.generate import Generate
+from jaxgan.cli.torch import ExportTorch, ImportTorch
+from jaxgan.cli.translate import Translate
 from jaxgan.config import load
 from jaxgan.settings.resume import UNNAMED
 
@@ -154,6 +159,14 @@ def test_fields_exist(page):
     assert named <= fields()
 
 
+@pytest.mark.parametrize("name", ["using_models", "evaluation", "reading_a_run", "own_images"])
+def test_options_in_sentences_and_tables_exist(name):
+    commands = (Translate, Generate, Evaluate, ImportTorch, ExportTorch, TrainArguments)
+    known = {field.name for command in commands for field in dataclasses.fields(command)}
+    named = re.findall(r"--([\w-]+)", " ".join(inline(PAGES[f"docs/{name}.md"])))
+    assert {option.replace("-", "_") for option in named} - {"from", "help"} <= known
+
+
 @functools.cache
 def metrics() -> set[str]:
     """Return the names of the metrics that the train steps return."""
@@ -196,6 +209,16 @@ def test_code_for_the_symbols_of_a_paper_exists(page):
     assert len(named) >= 8
     for code in named:
         assert code in sources, code
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_methods_and_functions_exist(page):
+    files = [*(ROOT / "jaxgan").rglob("*.py")]
+    for owner, name in re.findall(r"`([A-Z]\w+)\.(\w+)[`(]", PAGES[page]):
+        defining = [file.read_text() for file in files if f"class {owner}" in file.read_text()]
+        assert any(f"def {name}(" in source for source in defining), f"{owner}.{name}"
+    for name, path in re.findall(r"`(\w+)` in `(jaxgan/[\w/]+\.py)`", PAGES[page]):
+        assert re.search(rf"\b{name}\b", (ROOT / path).read_text()), f"{name} in {path}"
 
 
 # Quotes
