@@ -62,7 +62,7 @@ class TrainConfig:
     steps are unrolled, which takes longer to compile."""
     mesh: str = field(default="auto", metadata=FREE)
     """Number of devices per axis, such as data:4,spatial:2. The axes are data, fsdp, spatial and,
-    for CycleGAN, direction (docs/cloud.md). auto uses as many devices as divide the batch."""
+    for CycleGAN, direction (docs/devices.md). auto uses as many devices as divide the batch."""
 
     def __post_init__(self):
         sizes = ("batch_size", "sample_count", "eval_count", "keep_last", "steps_per_dispatch")

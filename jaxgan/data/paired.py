@@ -44,11 +44,13 @@ class Paired:
     """
 
     source: Annotated[PairSource, tyro.conf.arg(name="")]
+    """Where the images come from."""
     direction: Literal["ab", "ba"] = "ab"
     """Translate A to B (ab) or B to A (ba)."""
     label_maps: Literal["none", "a", "b"] = "none"
     """Which of A and B are label maps, which are resized without mixing labels."""
     loading: Annotated[Loading, tyro.conf.arg(name="")] = field(default_factory=Loading)
+    """How the images are resized, cropped, flipped and cached."""
 
     def __post_init__(self):
         check_source("Paired", self.source)

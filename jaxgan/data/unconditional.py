@@ -41,7 +41,9 @@ class Unconditional:
     """Batches of single images, named `image`."""
 
     source: Annotated[ImageSource, tyro.conf.arg(name="")]
+    """Where the images come from."""
     loading: Annotated[Loading, tyro.conf.arg(name="")] = field(default_factory=Loading)
+    """How the images are resized, cropped, flipped and cached."""
 
     def __post_init__(self):
         check_source("Unconditional", self.source)

@@ -45,7 +45,9 @@ class Unpaired:
     """
 
     source: Annotated[DomainSource, tyro.conf.arg(name="")]
+    """Where the images come from."""
     loading: Annotated[Loading, tyro.conf.arg(name="")] = field(default_factory=Loading)
+    """How the images are resized, cropped, flipped and cached."""
 
     def __post_init__(self):
         check_source("Unpaired", self.source)

@@ -1,6 +1,6 @@
 """XLA compiler options for the CPU.
 
-They were measured with jax 0.10.2 and 0.12, which both support all three (README, Speed).
+They were measured with jax 0.10.2 and 0.12, which both support all three (docs/performance.md).
 """
 
 import functools

@@ -99,6 +99,7 @@ class CycleGAN:
     schedule: Schedule = field(default_factory=Constant, metadata=REPORTED)
     """How the learning rate changes over the steps."""
     compute: Annotated[Compute, tyro.conf.arg(name="")] = field(default_factory=Compute)
+    """Trade-offs between speed and memory."""
 
     def __post_init__(self):
         for name in ("features", "discriminator_features", "blocks"):

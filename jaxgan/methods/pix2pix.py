@@ -66,6 +66,7 @@ class Pix2pix:
     schedule: Schedule = field(default_factory=Constant, metadata=REPORTED)
     """How the learning rate changes over the steps."""
     compute: Annotated[Compute, tyro.conf.arg(name="")] = field(default_factory=Compute)
+    """Trade-offs between speed and memory."""
     sample_dropout: bool = field(default=True, metadata=FREE)
     """Whether dropout stays on after training, as in the paper (section 3.2)."""
     sample_norm_statistics: Literal["image", "running"] = field(default="image", metadata=FREE)
