@@ -98,7 +98,7 @@ def test_commands_for_trained_models_parse(command):
     cli.parse(shlex.split(command))
 
 
-@pytest.mark.parametrize("command", commands(r"^jaxgan (configs .*)"))
+@pytest.mark.parametrize("command", commands(r"^jaxgan (configs [a-z].*)"))
 def test_commands_for_configs_parse(command):
     assert find(cli.parse(shlex.split(command)).name)
 
