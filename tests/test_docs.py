@@ -275,6 +275,13 @@ def test_paths_exist(page):
         assert list((ROOT / "tests").rglob(name)), name
 
 
+def test_the_tour_lists_every_package():
+    parts = [path for path in (ROOT / "jaxgan").iterdir() if not path.name.startswith("__")]
+    for part in parts:
+        name = f"`jaxgan/{part.name}{'/' if part.is_dir() else ''}`"
+        assert name in PAGES["docs/code_tour.md"].split("## Packages")[1], name
+
+
 def test_every_page_is_linked_from_the_readme_or_from_the_start_page():
     linked = README + PAGES["docs/index.md"].replace("](", "](docs/")
     for page in PAGES:
