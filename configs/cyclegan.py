@@ -1,6 +1,6 @@
 """CycleGAN on any data set of the paper, at 256x256.
 
-Paper:    Zhu et al. 2017, arXiv 1703.10593, section 5 and appendix 7: batch size 1, 100 epochs at
+Paper:    Zhu et al. 2017, arXiv 1703.10593, section 4 and appendix 7: batch size 1, 100 epochs at
           the full learning rate and 100 of linear decay. An epoch covers the larger domain.
 Run:      jaxgan train cyclegan --config.data.name=monet2photo
           (--help lists the names; the number of steps follows from the name)

@@ -1,6 +1,6 @@
 """A custom method in one file: pix2pix without a discriminator, at 128x128 on drawn facades.
 
-Paper:    Isola et al. 2017, section 4.1, the setting "L1" of table 1: the outputs are blurred.
+Paper:    Isola et al. 2017, section 4.2, the setting "L1" of table 1: the outputs are blurred.
 Run:      jaxgan train l1_only
 Use:      jaxgan translate --config l1_only --run RUN --input FILES --output FOLDER
 """

@@ -26,7 +26,7 @@ class Constant:
 
 @dataclass(frozen=True, kw_only=True)
 class LinearDecay:
-    """Constant, then linear to zero (CycleGAN, section 5; the reference's `--lr_policy linear`).
+    """Constant, then linear to zero (CycleGAN, section 4; the reference's `--lr_policy linear`).
 
     The reference lowers the rate once per epoch; here it falls with every step.
     """
