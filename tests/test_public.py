@@ -2,8 +2,8 @@
 
 import ast
 import dataclasses
-import json
 import inspect
+import json
 import pkgutil
 import subprocess
 import sys
