@@ -55,7 +55,8 @@ class TrainConfig:
     """Allow a run to continue on different images. Resuming is then no longer exact: the result
     differs from that of an uninterrupted run."""
     init_from: str | None = field(default=None, metadata=FREE)
-    """Fine-tuning: start from the weights of this run (or import), with a new optimizer."""
+    """Fine-tuning: start from the weights of this run (or import), with a new optimizer; latest for
+    the newest run in ./runs."""
     steps_per_dispatch: int = field(default=1, metadata=FREE)
     """Training steps per call to the device. Other step counts must be multiples of it. More than
     one helps on GPUs and TPUs if a step takes about as long as a call, a millisecond. On a CPU the

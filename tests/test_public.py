@@ -2,8 +2,9 @@
 
 import ast
 import dataclasses
-import json
 import inspect
+import json
+import os
 import pkgutil
 import subprocess
 import sys
@@ -56,34 +57,58 @@ def test_a_run_is_trained_and_evaluated_as_by_the_commands(tmp_path, facades, ca
     assert written == [result._asdict()]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("quikstart", "x"), "there is no config quikstart: perhaps you meant quickstart"),
-        ((3, "x"), "config must be a Config, the name of a packaged config .*, not int"),
-        (("quickstart", ""), "workdir must be a folder, not ''"),
-        (("quickstart", None), "workdir must be a folder, not None"),
-    ],
+# In a process of its own: in this one, all types are checked at every call.
+MISUSE = """
+import sys
+import jaxgan
+
+for call in (
+    lambda: jaxgan.train("quikstart", "x"),
+    lambda: jaxgan.train(3, "x"),
+    lambda: jaxgan.train("quickstart", ""),
+    lambda: jaxgan.train("quickstart", None),
+    lambda: jaxgan.evaluate("no/run", "l1"),
+    lambda: jaxgan.evaluate("no/run", "fidd"),
+    lambda: jaxgan.evaluate("no/run", ["l1"]),
+    lambda: jaxgan.evaluate("no/run", "l1", count=1),
+    lambda: jaxgan.evaluate("no/run", "l1", count="all"),
+    lambda: jaxgan.evaluate("no/run", "l1", seed=-1),
+    lambda: jaxgan.evaluate("no/run", "l1", resize="nearest"),
+    lambda: jaxgan.evaluate("no/run", "l1", split=3),
+    lambda: jaxgan.evaluate(sys.argv[1], "l1", norm_statistics="batch"),
+    lambda: jaxgan.evaluate(sys.argv[1], "l1", config="quikstart"),
+):
+    try:
+        call()
+    except jaxgan.UserError as error:
+        print(error)
+"""
+TYPO = "there is no config quikstart: perhaps you meant quickstart; "
+MESSAGES = (
+    TYPO,
+    "config must be a Config, the name of a packaged config or a config file, not int",
+    "workdir must be a folder, not ''",
+    "workdir must be a folder, not None",
+    "there is no folder no/run: there are no runs in ./runs",
+    "unknown metric fidd: choose from fid, kid",
+    "metrics must be text such as 'fid,kid', not ['l1']",
+    "count must be at least 2",
+    "count must be int, not 'all'",
+    "seed must be at least 0 and below 2**32",
+    "resize must be Literal['clean', 'original', 'pytorch-fid'], not 'nearest'",
+    "split must be str | None, not 3",
+    "norm_statistics is image or running, not 'batch'",
+    TYPO,
 )
-def test_what_cannot_be_trained_is_an_error_of_one_line(arguments, message):
-    with pytest.raises(jaxgan.UserError, match=message):
-        jaxgan.train(*arguments)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"metrics": "fidd"}, "unknown metric fidd"),
-        ({"metrics": ["l1"]}, "metrics must be text such as 'fid,kid'"),
-        ({"count": 1}, "count must be at least 2"),
-        ({"count": "all"}, "count must be int, not 'all'"),
-        ({"seed": -1}, "seed must be at least 0"),
-        ({"resize": "nearest"}, "resize must be one of clean, original, pytorch-fid"),
-        ({"split": 3}, "split must be"),
-        ({"direction": "ba"}, "has no direction ba"),
-        ({"dropout": True, "run": "no/run"}, "there is no folder no/run"),
-    ],
-)
-def test_what_cannot_be_evaluated_is_an_error_of_one_line(runs, arguments, message):
-    with pytest.raises(jaxgan.UserError, match=message):
-        jaxgan.evaluate(**{"run": runs["pix2pix"], "metrics": "l1"} | arguments)
+def test_mistakes_are_errors_of_one_line(runs, tmp_path):
+    command = [sys.executable, "-c", MISUSE, str(runs["pix2pix"])]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for line, message in zip(done.stdout.splitlines(), MESSAGES, strict=True):
+        assert line.startswith(message)
+    assert not list(tmp_path.iterdir())

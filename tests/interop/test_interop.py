@@ -235,19 +235,22 @@ def test_networks_that_the_reference_lacks_are_not_exported(tmp_path, experiment
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_starts_from_the_weights_of_another(runs, tmp_path, data_dir, capsys):
+def test_a_run_starts_from_the_weights_of_another(runs, tmp_path, data_dir, capsys, monkeypatch):
     config = short(CONFIGS["pix2pix"], data_dir, init_from=str(runs["pix2pix"]))
     trained = jaxgan.load(runs["pix2pix"]).state
     untouched = dataclasses.replace(config.method, learning_rate=1e-30)
-    train(dataclasses.replace(config, method=untouched), tmp_path / "same")
-    state = jaxgan.load(tmp_path / "same").state
+    train(dataclasses.replace(config, method=untouched), tmp_path / "runs" / "same")
+    state = jaxgan.load(tmp_path / "runs" / "same").state
     jax.tree.map(np.testing.assert_array_equal, state.params, trained.params)
     assert state.opt_state["generator"][0].count == 2  # its own two steps
     capsys.readouterr()
 
+    monkeypatch.chdir(tmp_path)
+    config = short(CONFIGS["pix2pix"], data_dir, init_from="latest")
     wider = dataclasses.replace(config.method, discriminator_features=8)
     train(dataclasses.replace(config, method=wider), tmp_path / "wider")
     printed = capsys.readouterr().out
+    assert "the latest run is runs/same\n" in printed
     assert "no matching weights: discriminator/Conv_0/bias, discriminator/Conv_0/kernel" in (
         printed
     )
