@@ -80,21 +80,21 @@ class CycleGAN:
     """Strided layers of the PatchGANs: 3 judges 70x70 patches; 0 single pixels (PixelGAN)."""
     norm: NormName = "instance"
     """Norm of all networks."""
-    dropout: float = 0.0
+    dropout: float = field(default=0.0, metadata=REPORTED)
     """Dropout probability in the generators; 0, as in the paper, disables dropout."""
     initializer: InitializerName = "normal"
     """Initial kernels: normal is N(0, 0.02), the paper's; the others are the reference's."""
     adversarial_loss: AdversarialLossName = "least_squares"
     """Formulation of the adversarial loss."""
-    lambda_cycle: float = 10.0
+    lambda_cycle: float = field(default=10.0, metadata=REPORTED)
     """Weight of both cycle losses."""
-    lambda_identity: float = 0.5
+    lambda_identity: float = field(default=0.5, metadata=REPORTED)
     """Weight of both identity losses, relative to the cycle losses; 0 for none."""
     pool_size: int = 50
     """Generated images kept per domain to update the discriminators with; 0 for none."""
     learning_rate: float = field(default=2e-4, metadata=REPORTED)
     """Adam's learning rate for all networks."""
-    beta1: float = 0.5
+    beta1: float = field(default=0.5, metadata=REPORTED)
     """Adam's decay of the first moment; the second's is 0.999."""
     schedule: Schedule = field(default_factory=Constant, metadata=REPORTED)
     """How the learning rate changes over the steps."""

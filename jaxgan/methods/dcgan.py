@@ -24,7 +24,7 @@ from jaxgan.networks.dcgan import (
 )
 from jaxgan.networks.layers.compute import Compute
 from jaxgan.networks.layers.modules import INITIALIZERS, InitializerName
-from jaxgan.settings.resume import REPORTED
+from jaxgan.settings.resume import REPORTED, REPORTED_ABOVE_ZERO
 from jaxgan.settings.validation import require
 from jaxgan.types import Batch, Images, Metrics, PyTree, Schedule, Spec, TrainState
 
@@ -57,16 +57,16 @@ class DCGAN:
     """Initializer of the kernels: normal, N(0, 0.02), as in the paper."""
     adversarial_loss: AdversarialLossName = "vanilla"
     """Formulation of the adversarial loss."""
-    label_smoothing: float = 0.0
+    label_smoothing: float = field(default=0.0, metadata=REPORTED)
     """Subtracted from the target for real images, 1 (Salimans et al. 2016 use 0.1)."""
-    diff_augment: bool = False
+    diff_augment: bool = field(default=False, metadata=REPORTED)
     """Whether to augment the discriminator's inputs (Zhao et al. 2020), for small data sets."""
-    ema: float = 0.0
+    ema: float = field(default=0.0, metadata=REPORTED_ABOVE_ZERO)
     """Per-step decay of the generator's moving average, used for sampling; 0 disables it.
     Parameters and running batch-norm statistics are averaged."""
     learning_rate: float = field(default=2e-4, metadata=REPORTED)
     """Adam's learning rate for both networks."""
-    beta1: float = 0.5
+    beta1: float = field(default=0.5, metadata=REPORTED)
     """Adam's decay of the first moment; the second's is 0.999."""
     schedule: Schedule = field(default_factory=Constant, metadata=REPORTED)
     """How the learning rate changes over the steps."""

@@ -14,8 +14,10 @@ from jaxgan.data.prepared import open_or_prepare
 from jaxgan.data.sources.archive import extract
 from jaxgan.data.sources.folder import Layout, build_from_folder, fingerprint
 from jaxgan.errors import UserError
+from jaxgan.progress import show_progress
 from jaxgan.types import Splits
 
+CHUNK = 2**10  # bytes read at once
 TIMEOUT = 20  # seconds without a response before a download is aborted
 WINDOW = 60  # seconds in which at least SLOWEST bytes must arrive
 SLOWEST = 2**16  # bytes, far fewer than any usable connection transfers
@@ -104,7 +106,7 @@ def download(url: str, sha256: str | None, folder: Path, instead: str) -> Path:
 
 
 def _fetch(url: str, file: str, _: Any) -> None:
-    """Download a file like pooch's downloaders do, but abort if it is too slow.
+    """Download a file for pooch, but abort if it is too slow.
 
     Socket timeouts apply only between bytes, so the download runs in a thread that is watched here.
     """
@@ -112,7 +114,14 @@ def _fetch(url: str, file: str, _: Any) -> None:
 
     def download():
         try:
-            pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)(url, opened, None)
+            with requests.get(url, stream=True, timeout=TIMEOUT) as response:
+                response.raise_for_status()
+                total = int(response.headers.get("content-length", 0))
+                what = f"downloading {url.rpartition('/')[2]}"
+                with show_progress(what=what, total=total, unit="B", unit_scale=True) as progress:
+                    for chunk in response.iter_content(CHUNK):
+                        opened.write(chunk)
+                        progress.update(len(chunk))
         except Exception as error:
             errors.append(error)
 
