@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+import termios
 
 import pytest
 from paths import ROOT
@@ -52,6 +53,7 @@ def test_a_terminal_gets_a_bar():
         "for _ in show_progress(range(3), 'writing', unit=' images'): pass"
     )
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
     subprocess.run([sys.executable, "-c", code], stderr=theirs, cwd=ROOT, check=True)
     os.close(theirs)
     drawn = b""

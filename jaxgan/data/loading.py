@@ -46,7 +46,7 @@ class Loading:
     workers: int = field(default=0, metadata=FREE)
     """Number of processes that decode images; 0 uses threads. It does not change the batches."""
     data_dir: str = field(default=DATA_DIR, metadata=FREE)
-    """Folder of prepared data sets."""
+    """Folder of prepared data sets, which can be deleted after training."""
 
     def __post_init__(self):
         require(self.crop_size >= 1, "crop_size must be at least 1")

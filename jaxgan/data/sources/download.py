@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def prepare_archive(
                 file.unlink()  # so that the next run downloads it again
                 raise
 
-        return open_or_prepare(download_and_build, data_dir, name)
+        return open_or_prepare(download_and_build, data_dir, name, source=url)
     return prepare_archive_file(archive, name, data_dir, layout)
 
 
@@ -67,7 +68,8 @@ def prepare_archive_file(archive: str, name: str, data_dir: Path, layout: Layout
     if not file.is_file():
         raise UserError(f"there is no file {file}, given as --config.data.archive")
     name += "_" + fingerprint([file])
-    return open_or_prepare(lambda: _build(file, data_dir, name, layout), data_dir, name)
+    build = partial(_build, file, data_dir, name, layout)
+    return open_or_prepare(build, data_dir, name, source=str(file.absolute()))
 
 
 def recorded_sha256(builder: str, url: str) -> str:
@@ -91,8 +93,8 @@ def download(url: str, sha256: str | None, folder: Path, instead: str) -> Path:
         UserError: If the download fails.
     """
     file = url.rpartition("/")[2]
-    for partial in folder.glob("tmp*"):  # left by pooch in a killed process
-        partial.unlink()
+    for unfinished in folder.glob("tmp*"):  # left by pooch in a killed process
+        unfinished.unlink()
     downloader: Any = _fetch
     known_hash = sha256 and f"sha256:{sha256}"
     try:
