@@ -15,7 +15,7 @@ from jaxgan.methods import accumulate
 from jaxgan.methods.augment import diff_augment
 from jaxgan.methods.losses import ADVERSARIAL_LOSSES, AdversarialLossName, diversity
 from jaxgan.methods.schedules import Constant
-from jaxgan.methods.updates import average, init_state, represent, run, update
+from jaxgan.methods.updates import average, has_started, init_state, represent, run, update
 from jaxgan.networks.dcgan import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -167,7 +167,7 @@ class DCGAN:
         if self.ema:
             averaged = average(state.memory["average"], _generator_of(after), self.ema, state.step)
             after = dataclasses.replace(after, memory={"average": averaged})
-        return after, d_metrics | g_metrics | _watch_diversity(fake, real)
+        return after, d_metrics | g_metrics | self._watch(state, fake, real)
 
     def sample(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
@@ -215,17 +215,17 @@ class DCGAN:
             compute=self.compute,
         )
 
+    def _watch(self, state: TrainState, fake: Images, real: Images) -> Metrics:
+        """Return the diversity of generated images and the warning about mode collapse."""
+        if len(real) == 1:
+            return {}
+        found = diversity(fake, real)
+        collapsed = (found < COLLAPSED) & has_started(state.step, self.learning_rate)
+        return {"diversity": found, "warning/collapsed": collapsed.astype(jnp.float32)}
+
     def make_optimizer(self) -> optax.GradientTransformation:
         """Return the optimizer that each network uses."""
         return optax.adam(self.schedule.scale(self.learning_rate), b1=self.beta1, b2=0.999)
-
-
-def _watch_diversity(fake: Images, real: Images) -> Metrics:
-    """Return the diversity of generated images and the warning about mode collapse."""
-    if len(real) == 1:
-        return {}
-    found = diversity(fake, real)
-    return {"diversity": found, "warning/collapsed": (found < COLLAPSED).astype(jnp.float32)}
 
 
 def _generator_of(state: TrainState) -> PyTree:
