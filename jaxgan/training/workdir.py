@@ -117,8 +117,8 @@ def claim(
             if step and before.train.batch_size != config.train.batch_size:
                 examples = step * config.train.batch_size
                 print(
-                    f"data: continues at example {examples} of the shuffled passes, as if all "
-                    f"{step} steps had had this batch size"
+                    f"data: continues at example {examples} of the shuffled sequence, as if all "
+                    f"{step} steps had used this batch size"
                 )
             if data_changed:
                 print(f"data: training continues with different images: {'; '.join(data_changed)}")
