@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxgan.errors import UserError
 from jaxgan.packaged import find
-from jaxgan.settings.resume import FREE
+from jaxgan.settings.resume import FREE, REPORTED
 from jaxgan.settings.stored import from_json, own_classes
 from jaxgan.settings.validation import MOST, check_tree, require
 from jaxgan.types import Dataset, Method, Splits
@@ -23,8 +23,9 @@ class TrainConfig:
     """Total training steps. Each step updates every network once."""
     epochs: int = field(default=0, metadata=FREE)
     """Train for this many passes through the training images instead of `steps`; 0 uses `steps`.
-    For CycleGAN, an epoch is one pass through the larger domain."""
-    batch_size: int = 1
+    For CycleGAN, an epoch is one pass through the larger domain. The current batch_size counts for
+    all steps, also for those that a run took with another one."""
+    batch_size: int = field(default=1, metadata=REPORTED)
     """Images (or pairs) per step, summed over all devices."""
     seed: int = 0
     """Seed for initial weights, image order, augmentation and dropout."""

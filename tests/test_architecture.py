@@ -9,7 +9,7 @@ PACKAGE = ROOT / "jaxgan"
 
 # The package from the ground up: a module imports from floors below its own, or from its own room.
 FLOORS = [
-    {"errors", "files", "__version__"},
+    {"errors", "files", "progress", "__version__"},
     {"settings", "packaged"},
     {"networks", "images"},
     {"types"},

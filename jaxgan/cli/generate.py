@@ -40,11 +40,11 @@ class Generate:
         """Write the images."""
         import jax.numpy as jnp
         import numpy as np
-        from tqdm import tqdm
 
         from jaxgan.images.files import choose_suffix, write_image
         from jaxgan.images.pictures import mosaic, to_picture
         from jaxgan.inference.model import load
+        from jaxgan.progress import show_progress
 
         model = load(self.run, config=self.config)
         model.generative()
@@ -54,7 +54,9 @@ class Generate:
         claim(self.output, map(Path, [*names, "grid.png"]), overwrite=self.overwrite)
         make = model.interpolate if self.interpolate else model.generate
         images = make(self.count, self.seed)
-        for name, image in zip(names, tqdm(images, "writing", unit=" images"), strict=True):
+        for name, image in zip(
+            names, show_progress(images, "writing", unit=" images"), strict=True
+        ):
             write_image(self.output / name, kind.denormalize(image))
         with replacing(self.output / "grid.png") as opened:
             to_picture(np.asarray(mosaic(jnp.asarray(images)))[0]).save(opened, "png")

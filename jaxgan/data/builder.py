@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from tqdm import tqdm
 
 from jaxgan.data.prepared import VERSION, Split, file_format
 from jaxgan.images.files import encode_image
+from jaxgan.progress import show_progress
 
 SHARD_SIZE = 1000  # examples per file; TFDS holds the examples of one file in memory
 
@@ -73,7 +73,9 @@ class ImageBuilder(tfds.core.ShardBasedBuilder):
     def _shards(self, name: str, split: Split) -> list[Callable[[], Iterator]]:
         def examples():
             digest = hashlib.sha256()
-            progress = tqdm(split.examples(), f"preparing {name}", split.count, unit=" examples")
+            progress = show_progress(
+                split.examples(), f"preparing {name}", split.count, unit=" examples"
+            )
             for index, (identifier, images) in enumerate(progress):
                 for image, pixels in images.items():
                     digest.update(f"{image} {pixels.dtype.str} {pixels.shape}".encode())

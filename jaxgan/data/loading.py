@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from jaxgan.errors import ImageError
 from jaxgan.images.files import RawImage, apply_pillow, read_as
 from jaxgan.images.kinds import ImageKind
-from jaxgan.settings.resume import FREE
+from jaxgan.settings.resume import FREE, REPORTED
 from jaxgan.settings.validation import require
 from jaxgan.types import Batch, Example, RawBatch
 
@@ -34,11 +34,11 @@ class Loading:
     """How to resize images: square makes them square, as in the papers; center first crops the
     middle square; shorter_side keeps the proportions; none keeps the size, unless it is below
     load_size. The last two train on random windows and translate whole held-out images."""
-    load_size: int = 286
+    load_size: int = field(default=286, metadata=REPORTED)
     """Height and width, or shorter side, that training images are resized to, in pixels."""
     crop_size: int = 256
     """Height and width of the random crops for training, in pixels."""
-    flip: bool = True
+    flip: bool = field(default=True, metadata=REPORTED)
     """Whether to flip training images horizontally with a probability of one half."""
     cache_gib: float = field(default=4.0, metadata=FREE)
     """Memory for the cache of decoded training images, in GiB, in each worker if there are any; 0
@@ -46,7 +46,7 @@ class Loading:
     workers: int = field(default=0, metadata=FREE)
     """Number of processes that decode images; 0 uses threads. It does not change the batches."""
     data_dir: str = field(default=DATA_DIR, metadata=FREE)
-    """Folder of prepared data sets."""
+    """Folder of prepared data sets, which can be deleted after training."""
 
     def __post_init__(self):
         require(self.crop_size >= 1, "crop_size must be at least 1")

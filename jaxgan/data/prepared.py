@@ -19,11 +19,16 @@ import numpy as np
 from jaxtyping import UInt8
 
 from jaxgan.errors import UserError
-from jaxgan.files import lock
+from jaxgan.files import lock, printable, write_text
 from jaxgan.images.files import RawImage
 from jaxgan.types import Splits
 
 VERSION = "1.0.0"
+README = """\
+Images that jaxgan prepared for training. Source: {source}
+
+This folder can be deleted to free disk space. A run that needs it prepares it again.
+"""
 SHOWN = 5  # entries printed of a long list
 # Errors that do not mean that a file is damaged. array_record reports only their text.
 BLAMELESS = (errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
@@ -145,7 +150,12 @@ def shorten(texts: Sequence[str], separator: str = "; ") -> str:
 
 
 def open_or_prepare(
-    build: Callable[[], None], data_dir: Path, name: str, unused: Sequence[str] | None = None
+    build: Callable[[], None],
+    data_dir: Path,
+    name: str,
+    *,
+    source: str,
+    unused: Sequence[str] | None = None,
 ) -> Splits:
     """Open a prepared data set and print its description. If it is missing, write it first.
 
@@ -153,12 +163,13 @@ def open_or_prepare(
         build: Writes the data set.
         data_dir: Folder of all TFDS data sets.
         name: Name of the data set's folder in it.
+        source: What it is written from, for the file README.txt in that folder.
         unused: Files and folders of the source that belong to no split; None uses the list that
             was stored when the data set was written.
     """
     directory = data_dir / name / VERSION
     if not directory.exists():  # it gets this name when it is complete
-        _prepare(build, data_dir, name)
+        _prepare(build, data_dir, name, source)
     try:
         splits, metadata = _open(directory)
         lines = _describe(splits, directory, metadata, unused)
@@ -171,7 +182,7 @@ def open_or_prepare(
     return splits
 
 
-def _prepare(build: Callable[[], None], data_dir: Path, name: str) -> None:
+def _prepare(build: Callable[[], None], data_dir: Path, name: str, source: str) -> None:
     """Write a data set, or wait for another process that writes it. See `open_or_prepare`."""
     import tensorflow_datasets as tfds
 
@@ -191,6 +202,13 @@ def _prepare(build: Callable[[], None], data_dir: Path, name: str) -> None:
             # TFDS prints sizes that it does not know.
             with contextlib.redirect_stdout(io.StringIO()):
                 build()
+            folder = data_dir / name
+            size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+            write_text(folder / "README.txt", README.format(source=printable(source)))
+            print(
+                f"data: {size / 1e6:.1f} MB were written to {folder}, which can be deleted after "
+                "training; --config.data.data_dir=DIR chooses another place"
+            )
 
 
 def _remove_unfinished(data_dir: Path) -> None:

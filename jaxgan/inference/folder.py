@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from tqdm import tqdm
 
 from jaxgan.data.sources.folder import visible_files
 from jaxgan.errors import ImageError, UserError
@@ -29,6 +28,7 @@ from jaxgan.inference.model import TRANSLATE_BATCH_SIZE, Model
 from jaxgan.inference.outputs import claim
 from jaxgan.inference.page import PAGE, Pair, plan, write_page, write_pictures
 from jaxgan.inference.tiles import translate_in_tiles
+from jaxgan.progress import show_progress
 from jaxgan.types import ImageArray, TranslatesImages
 
 BATCH_PIXELS = 2**20  # larger batches are not faster and take more memory
@@ -118,7 +118,7 @@ def translate_files(
         names = {target.relative_to(output) for target in targets}
         claim(output, {*names, PurePath(PAGE)}, overwrite=options.overwrite, inputs=files)
     written: list[Pair] = []
-    with tqdm(total=len(planned), desc="translating", unit=" images") as progress:
+    with show_progress(what="translating", total=len(planned), unit=" images") as progress:
         for batch in _batches(headers, options.tile):
             loaded: dict[Path, Loaded] = {}
             for file in batch:

@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
-from tqdm import tqdm
 
 from jaxgan.devices.compiler import compiler_options
 from jaxgan.methods.generator import apply, fitting
 from jaxgan.networks.layers.modules import Norm
 from jaxgan.networks.layers.norms import EPSILON
+from jaxgan.progress import show_progress
 from jaxgan.types import ImageArray, TrainedGenerator
 
 OVERLAP = 4  # neighbors overlap by a quarter of a tile
@@ -93,10 +93,10 @@ def translate_in_tiles(
     moments = [Moments(zero, zero) for zero in zeros]
     passes = len(moments) + 1 if whole_statistics else 1
     canvas = np.zeros((*padded.shape[:2], output.shape[-1]), np.float32)
-    for settled in tqdm(range(passes), "translating", unit=" passes"):
+    for settled in show_progress(range(passes), "translating", unit=" passes"):
         last = settled == passes - 1
         measured = []
-        for down, across, weight in tqdm(tiles, "tiles", leave=False):
+        for down, across, weight in show_progress(tiles, "tiles", unit=" tiles", leave=False):
             y, sums = run(padded[down, across], weight, moments, settled)
             if last:
                 canvas[down, across] += weight[..., None] * np.asarray(y)

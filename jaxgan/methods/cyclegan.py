@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 import tyro
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
 from jaxgan.methods import accumulate, cyclegan_directions
 from jaxgan.methods.cyclegan_directions import DIRECTIONS, Domain
@@ -26,6 +26,7 @@ from jaxgan.methods.schedules import Constant
 from jaxgan.methods.updates import (
     Passes,
     deinterleave,
+    has_started,
     init_state,
     interleave,
     represent,
@@ -50,7 +51,7 @@ from jaxgan.types import (
     TrainState,
 )
 
-INVERTED = -0.5  # correlation of input and output below which colors are likely inverted
+INVERTED = -0.8  # correlation of input and output below which colors are likely inverted
 GENERATORS = ("generator_ab", "generator_ba")
 
 
@@ -80,21 +81,21 @@ class CycleGAN:
     """Strided layers of the PatchGANs: 3 judges 70x70 patches; 0 single pixels (PixelGAN)."""
     norm: NormName = "instance"
     """Norm of all networks."""
-    dropout: float = 0.0
+    dropout: float = field(default=0.0, metadata=REPORTED)
     """Dropout probability in the generators; 0, as in the paper, disables dropout."""
     initializer: InitializerName = "normal"
     """Initial kernels: normal is N(0, 0.02), the paper's; the others are the reference's."""
     adversarial_loss: AdversarialLossName = "least_squares"
     """Formulation of the adversarial loss."""
-    lambda_cycle: float = 10.0
+    lambda_cycle: float = field(default=10.0, metadata=REPORTED)
     """Weight of both cycle losses."""
-    lambda_identity: float = 0.5
+    lambda_identity: float = field(default=0.5, metadata=REPORTED)
     """Weight of both identity losses, relative to the cycle losses; 0 for none."""
     pool_size: int = 50
     """Generated images kept per domain to update the discriminators with; 0 for none."""
     learning_rate: float = field(default=2e-4, metadata=REPORTED)
     """Adam's learning rate for all networks."""
-    beta1: float = 0.5
+    beta1: float = field(default=0.5, metadata=REPORTED)
     """Adam's decay of the first moment; the second's is 0.999."""
     schedule: Schedule = field(default_factory=Constant, metadata=REPORTED)
     """How the learning rate changes over the steps."""
@@ -199,7 +200,9 @@ class CycleGAN:
             metrics |= measured
 
         params, opt_state = update_all(self.make_optimizer(), gradients, state)
-        metrics |= self.watch("ab", a, fake_b) | self.watch("ba", b, fake_a)
+        metrics["correlation/ab"] = correlation(a, fake_b)
+        metrics["correlation/ba"] = correlation(b, fake_a)
+        metrics |= self.find_inverted(metrics, state.step)
         return TrainState(state.step + 1, params, batch_stats, opt_state, memory), metrics
 
     def discriminator_loss(
@@ -219,12 +222,13 @@ class CycleGAN:
         accuracy = gan.accuracy(f"discriminator_{domain}", real_logits, fake_logits)
         return loss, ({f"loss/discriminator_{domain}": loss} | accuracy, stats)
 
-    def watch(self, direction: str, x: Domain, fake: Domain) -> Metrics:
-        """Return the correlation of input and translation, and a warning about inverted colors."""
-        similarity = correlation(x, fake)
+    def find_inverted(self, metrics: Metrics, step: Integer[Array, ""]) -> Metrics:
+        """Return the warnings about inverted colors, given the correlations."""
+        started = has_started(step, self.learning_rate)
+        inverted = {name: metrics[f"correlation/{name}"] < INVERTED for name in DIRECTIONS}
         return {
-            f"correlation/{direction}": similarity,
-            f"warning/colors_inverted_{direction}": (similarity < INVERTED).astype(jnp.float32),
+            f"warning/colors_inverted_{name}": (found & started).astype(jnp.float32)
+            for name, found in inverted.items()
         }
 
     def _judge(self, state: TrainState, domain: str, images: Domain) -> Logits:

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxgan.methods import accumulate
 from jaxgan.methods.image_pool import query
-from jaxgan.methods.losses import ADVERSARIAL_LOSSES, l1
+from jaxgan.methods.losses import ADVERSARIAL_LOSSES, correlation, l1
 from jaxgan.methods.updates import Passes, run, update_all
 from jaxgan.types import Batch, Metrics, TrainState
 
@@ -102,6 +102,7 @@ def train_step(
         for half, direction in enumerate(DIRECTIONS)
         for name, values in metrics.items()
     }
+    named |= method.find_inverted(named, state.step)
     return dataclasses.replace(after, step=state.step + 1), named
 
 
@@ -157,7 +158,7 @@ def _update(
     )(half.params["discriminator"], half.batch_stats["discriminator"], (y, old_fake), None)
 
     params, opt_state = update_all(method.make_optimizer(), gradients, half)
-    metrics |= measured | method.watch("{direction}", x, fake)
+    metrics |= measured | {"correlation/{direction}": correlation(x, fake)}
     return TrainState(half.step, params, batch_stats, opt_state, memory), metrics
 
 

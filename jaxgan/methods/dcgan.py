@@ -15,7 +15,7 @@ from jaxgan.methods import accumulate
 from jaxgan.methods.augment import diff_augment
 from jaxgan.methods.losses import ADVERSARIAL_LOSSES, AdversarialLossName, diversity
 from jaxgan.methods.schedules import Constant
-from jaxgan.methods.updates import average, init_state, represent, run, update
+from jaxgan.methods.updates import average, has_started, init_state, represent, run, update
 from jaxgan.networks.dcgan import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -24,7 +24,7 @@ from jaxgan.networks.dcgan import (
 )
 from jaxgan.networks.layers.compute import Compute
 from jaxgan.networks.layers.modules import INITIALIZERS, InitializerName
-from jaxgan.settings.resume import REPORTED
+from jaxgan.settings.resume import REPORTED, REPORTED_ABOVE_ZERO
 from jaxgan.settings.validation import require
 from jaxgan.types import Batch, Images, Metrics, PyTree, Schedule, Spec, TrainState
 
@@ -57,16 +57,16 @@ class DCGAN:
     """Initializer of the kernels: normal, N(0, 0.02), as in the paper."""
     adversarial_loss: AdversarialLossName = "vanilla"
     """Formulation of the adversarial loss."""
-    label_smoothing: float = 0.0
+    label_smoothing: float = field(default=0.0, metadata=REPORTED)
     """Subtracted from the target for real images, 1 (Salimans et al. 2016 use 0.1)."""
-    diff_augment: bool = False
+    diff_augment: bool = field(default=False, metadata=REPORTED)
     """Whether to augment the discriminator's inputs (Zhao et al. 2020), for small data sets."""
-    ema: float = 0.0
+    ema: float = field(default=0.0, metadata=REPORTED_ABOVE_ZERO)
     """Per-step decay of the generator's moving average, used for sampling; 0 disables it.
     Parameters and running batch-norm statistics are averaged."""
     learning_rate: float = field(default=2e-4, metadata=REPORTED)
     """Adam's learning rate for both networks."""
-    beta1: float = 0.5
+    beta1: float = field(default=0.5, metadata=REPORTED)
     """Adam's decay of the first moment; the second's is 0.999."""
     schedule: Schedule = field(default_factory=Constant, metadata=REPORTED)
     """How the learning rate changes over the steps."""
@@ -168,7 +168,7 @@ class DCGAN:
         if self.ema:
             averaged = average(state.memory["average"], _generator_of(after), self.ema, state.step)
             after = dataclasses.replace(after, memory={"average": averaged})
-        return after, d_metrics | g_metrics | _watch_diversity(fake, real)
+        return after, d_metrics | g_metrics | self._watch(state, fake, real)
 
     def sample(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
@@ -216,17 +216,17 @@ class DCGAN:
             compute=self.compute,
         )
 
+    def _watch(self, state: TrainState, fake: Images, real: Images) -> Metrics:
+        """Return the diversity of generated images and the warning about mode collapse."""
+        if len(real) == 1:
+            return {}
+        found = diversity(fake, real)
+        collapsed = (found < COLLAPSED) & has_started(state.step, self.learning_rate)
+        return {"diversity": found, "warning/collapsed": collapsed.astype(jnp.float32)}
+
     def make_optimizer(self) -> optax.GradientTransformation:
         """Return the optimizer that each network uses."""
         return optax.adam(self.schedule.scale(self.learning_rate), b1=self.beta1, b2=0.999)
-
-
-def _watch_diversity(fake: Images, real: Images) -> Metrics:
-    """Return the diversity of generated images and the warning about mode collapse."""
-    if len(real) == 1:
-        return {}
-    found = diversity(fake, real)
-    return {"diversity": found, "warning/collapsed": (found < COLLAPSED).astype(jnp.float32)}
 
 
 def _generator_of(state: TrainState) -> PyTree:

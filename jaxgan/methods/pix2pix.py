@@ -50,18 +50,18 @@ class Pix2pix:
     """Strided layers of the PatchGAN: 3 judges 70x70 patches; 0 judges single pixels (PixelGAN)."""
     norm: NormName = "batch"
     """Norm of both networks."""
-    dropout: float = 0.5
+    dropout: float = field(default=0.5, metadata=REPORTED)
     """Dropout probability in the generator's middle up blocks; 0 disables dropout."""
     initializer: InitializerName = "normal"
     """Initializer of the kernels: normal, N(0, 0.02), as in the paper; the others as in the
     reference."""
     adversarial_loss: AdversarialLossName = "vanilla"
     """Formulation of the adversarial loss."""
-    lambda_l1: float = 100.0
+    lambda_l1: float = field(default=100.0, metadata=REPORTED)
     """Weight of the L1 distance to the target."""
     learning_rate: float = field(default=2e-4, metadata=REPORTED)
     """Adam's learning rate for both networks."""
-    beta1: float = 0.5
+    beta1: float = field(default=0.5, metadata=REPORTED)
     """Adam's decay of the first moment; the second's is 0.999."""
     schedule: Schedule = field(default_factory=Constant, metadata=REPORTED)
     """How the learning rate changes over the steps."""

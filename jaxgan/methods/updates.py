@@ -7,11 +7,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Integer, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Integer, PRNGKeyArray
 
 from jaxgan.methods import accumulate
 from jaxgan.networks.layers.compute import widen
 from jaxgan.types import Images, PyTree, TrainState
+
+START = 0.1  # sum of the learning rates of the first steps: 500 steps at 2e-4
 
 
 def init_state(
@@ -136,6 +138,16 @@ def average(average: PyTree, latest: PyTree, decay: float, step: Integer[Array, 
     weights = -jnp.expm1(jnp.log(decay) * jnp.array([step, step + 1]))  # 1 - decay**t
     kept = decay * weights[0] / weights[1]
     return jax.tree.map(lambda old, new: kept * old + (1 - kept) * new, average, latest)
+
+
+def has_started(step: Integer[Array, ""], learning_rate: float) -> Bool[Array, ""]:
+    """Return whether enough steps were taken for a warning about the images to mean something.
+
+    Initial weights give images without diversity, in random colors. A step of Adam changes a weight
+    by at most about the learning rate, so the number of steps that this lasts is inversely
+    proportional to it.
+    """
+    return step * learning_rate >= START
 
 
 def with_weights(state: TrainState, params: PyTree, batch_stats: PyTree) -> TrainState:

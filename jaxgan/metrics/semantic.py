@@ -16,11 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, Float, Integer, PRNGKeyArray, UInt8
-from tqdm import tqdm
 
 from jaxgan.devices.compiler import compiler_options
 from jaxgan.metrics.networks.segmenter import SegmentationUNet
 from jaxgan.metrics.palette import Palette, find_palette, to_classes
+from jaxgan.progress import show_progress
 from jaxgan.types import PyTree
 
 SEEN_SIZE = 128  # maximum shorter side of the network's input in pixels
@@ -92,7 +92,7 @@ def train_segmenter(
     rng = np.random.default_rng(seed)
     epochs = math.ceil(steps * SEGMENTER_BATCH_SIZE / len(photos))
     order = np.concatenate([rng.permutation(len(photos)) for _ in range(epochs)])
-    for number in tqdm(range(steps), "training the segmenter", unit=" steps"):
+    for number in show_progress(range(steps), "training the segmenter", unit=" steps"):
         chosen = order[number * SEGMENTER_BATCH_SIZE : (number + 1) * SEGMENTER_BATCH_SIZE]
         key = jax.random.fold_in(flip_key, number)
         variables, opt_state = step(variables, opt_state, photos[chosen], labels[chosen], key)

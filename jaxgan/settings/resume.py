@@ -6,7 +6,9 @@ from typing import Any
 
 # Field metadata. All other fields must keep their value for the whole run.
 FREE = {"on resume": "free"}  # may change; does not affect numerical results
-REPORTED = {"on resume": "reported"}  # may change; affects numerical results, so it is printed
+REPORTED = {"on resume": "reported"}  # may change; affects numerical results, so it is recorded
+# The same, but not from or to zero, which adds or removes a part of the state.
+REPORTED_ABOVE_ZERO = {"on resume": "reported above zero"}
 
 UNNAMED = ("source", "facades", "loading", "compute")  # parts of a path that the command line omits
 
@@ -40,7 +42,9 @@ def find_changes(old: Any, new: Any, path: str = "config", rule: str | None = No
             return []
         names = ".".join(part for part in path.split(".") if part not in UNNAMED)
         line = f"{names} was {_short(old)}, is {_short(new)}"
-        return [Change(line, rule == FREE["on resume"], rule == REPORTED["on resume"])]
+        above_zero = rule == REPORTED_ABOVE_ZERO["on resume"] and old and new
+        is_reported = rule == REPORTED["on resume"] or bool(above_zero)
+        return [Change(line, rule == FREE["on resume"], is_reported)]
     return [
         change
         for field in dataclasses.fields(new)

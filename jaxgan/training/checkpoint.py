@@ -14,7 +14,7 @@ import orbax.checkpoint as ocp
 from jaxtyping import Array, Bool, UInt32
 
 from jaxgan.errors import UserError
-from jaxgan.training.quiet import silence_failed_writes
+from jaxgan.training.quiet import silence_orbax
 from jaxgan.types import PyTree, TrainState
 
 MARGIN = 16 * 2**20  # bytes to leave free for files other than the arrays
@@ -34,7 +34,7 @@ def open_checkpoints(
     Raises:
         UserError: On exit, if a checkpoint could not be written.
     """
-    silence_failed_writes()
+    silence_orbax()
     options = ocp.CheckpointManagerOptions(
         max_to_keep=keep_last, keep_period=keep_every or None, cleanup_tmp_directories=True
     )

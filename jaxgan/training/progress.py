@@ -5,11 +5,32 @@ import datetime
 import time
 from collections.abc import Iterator, Mapping
 
+# What to do about a warning, by the start of its name.
+ADVICE = {
+    "collapsed": (
+        "the images are almost equal: continue with a lower --config.method.learning_rate or "
+        "--config.method.diff_augment=True"
+    ),
+    "colors_inverted": (
+        "translations look like negatives: start another run, with another --config.train.seed "
+        "or a higher --config.method.lambda_identity"
+    ),
+}
+
 
 def warnings_in(values: Mapping[str, float]) -> str:
-    """Return the warnings among metrics, each after two spaces."""
-    names = [name for name, value in values.items() if name.startswith("warning/") and value]
-    return "".join(f"  WARNING: {name.removeprefix('warning/')}" for name in names)
+    """Return the warnings among metrics, each after two spaces and followed by advice."""
+    names = [
+        name.removeprefix("warning/")
+        for name, value in values.items()
+        if name.startswith("warning/") and value
+    ]
+    return "".join(f"  WARNING: {name}{_advice(name)}" for name in names)
+
+
+def _advice(warning: str) -> str:
+    """Return the advice about a warning in parentheses; other methods can have other warnings."""
+    return next((f" ({text})" for name, text in ADVICE.items() if warning.startswith(name)), "")
 
 
 class Progress:

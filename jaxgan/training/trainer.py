@@ -47,9 +47,10 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
         state = restore_or_init(program, workdir, checkpoints, init_key)
         start = int(state.step)
         if start >= settings.steps:
+            length = "epochs" if settings.epochs else "steps"
             print(
-                f"already trained for {start} steps: raise --config.train.steps to go on, or start "
-                f"another --workdir with --config.train.init_from={workdir}"
+                f"already trained for {start} steps: raise --config.train.{length} to go on, or "
+                f"start another --workdir with --config.train.init_from={workdir}"
             )
             return None
         _check_start(program.config, start)

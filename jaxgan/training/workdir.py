@@ -18,6 +18,7 @@ from jaxgan.errors import UserError
 from jaxgan.files import lock, write_text
 from jaxgan.settings.resume import find_changes
 from jaxgan.settings.stored import to_json
+from jaxgan.training.checkpoint import steps_in
 
 # Contents of a run's folder besides its config and checkpoints.
 REPORT = ("index.html", "metrics.jsonl", "plotly.min.js", "samples", "tensorboard", "best")
@@ -50,6 +51,8 @@ def claim(
 ) -> Iterator[None]:
     """Lock a run's folder, created if missing, for this process and write its `config.json`.
 
+    The file also lists the changes that affect results, with the step from which they apply.
+
     Args:
         workdir: The run's folder.
         config: The experiment.
@@ -73,6 +76,8 @@ def claim(
     with lock(workdir / ".lock", refuse):
         file = workdir / "config.json"
         known: Mapping[str, str] = {}
+        step = max(steps_in(workdir / "checkpoints"), default=0)
+        changes = []
         others = [workdir / name for name in REPORT if os.path.lexists(workdir / name)]
         if others and not file.exists() and not (workdir / "checkpoints").exists():
             raise UserError(
@@ -84,21 +89,23 @@ def claim(
                 stored = old["config"]
                 known = {**(old.get("fingerprints") or {})}
                 data_changed = _data_changes(old, data, fingerprints)
+                changes = [*old.get("changes", ())]
             except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
                 raise UserError(
                     f"{file} is damaged: restore it or choose another --workdir"
                 ) from error
             try:
-                changes = find_changes(from_plain(stored, config), config)
+                before = from_plain(stored, config)
             except UserError as error:
                 raise UserError(f"{file}: {error}") from error
-            if reported := [change.line for change in changes if change.is_reported]:
-                print(f"changed since the run's last part: {'; '.join(reported)}")
-            fixed = [c.line for c in changes if not (c.is_free or c.is_reported)]
+            found = find_changes(before, config)
+            reported = [change.line for change in found if change.is_reported]
+            fixed = [c.line for c in found if not (c.is_free or c.is_reported)]
             if fixed:
                 raise UserError(
-                    f"{workdir} holds a run of another config: {'; '.join(fixed)}. "
-                    "Choose another --workdir, or the same values"
+                    f"{workdir} holds a run of another config: {'; '.join(fixed)}. Keep the "
+                    "values, or start another --workdir, from the weights of this run with "
+                    f"--config.train.init_from={workdir}"
                 )
             if data_changed and not allow_new_data:
                 raise UserError(
@@ -106,9 +113,19 @@ def claim(
                     "them, choose another --workdir, or continue with the new ones: "
                     "--config.train.allow_new_data=True"
                 )
+            if reported:
+                print(f"changed since the run's last part: {'; '.join(reported)}")
+            if step and before.train.batch_size != config.train.batch_size:
+                examples = step * config.train.batch_size
+                print(
+                    f"data: continues at example {examples} of the shuffled sequence, as if all "
+                    f"{step} steps had used this batch size"
+                )
             if data_changed:
                 print(f"data: training continues with different images: {'; '.join(data_changed)}")
                 known = {}
+            if reported or data_changed:
+                changes.append({"step": step, "changes": [*reported, *data_changed]})
         record = {
             "config": to_json(config),
             "data": dict(data),
@@ -119,6 +136,7 @@ def claim(
                 "python": platform.python_version(),
             },
             "devices": [device.device_kind for device in jax.devices()],
+            "changes": changes,
         }
         write_text(file, json.dumps(record, indent=2) + "\n")
         try:

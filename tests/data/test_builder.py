@@ -29,7 +29,7 @@ def prepare(data_dir, count, expected=None, name="numbers", dtype=np.uint8, shap
             png=dtype == np.uint8,
         )
 
-    return open_or_prepare(build, data_dir, name)["train"]
+    return open_or_prepare(build, data_dir, name, source="a test")["train"]
 
 
 @pytest.mark.parametrize("file_format", ["array_record", "parquet"])
@@ -72,6 +72,17 @@ def test_a_data_set_is_written_once(tmp_path):
     assert len(prepare(tmp_path, 5)) == 2
 
 
+def test_where_a_data_set_is_written_is_printed_once_and_its_source_is_kept(tmp_path, capsys):
+    prepare(tmp_path, 2)
+    folder = tmp_path / "numbers"
+    size = sum(file.stat().st_size for file in (folder / "1.0.0").iterdir()) / 1e6
+    line = f"data: {size:.1f} MB were written to {folder}, which can be deleted after training; "
+    assert f"{line}--config.data.data_dir=DIR chooses another place\n" in capsys.readouterr().out
+    assert "Source: a test\n" in (folder / "README.txt").read_text()
+    prepare(tmp_path, 2)
+    assert "written to" not in capsys.readouterr().out
+
+
 def test_an_unfinished_data_set_is_written_again(tmp_path):
     def interrupted():
         def examples():
@@ -82,5 +93,5 @@ def test_an_unfinished_data_set_is_written_again(tmp_path):
         write(name="numbers", data_dir=tmp_path, image_names=["a"], splits=splits)
 
     with pytest.raises(KeyboardInterrupt):
-        open_or_prepare(interrupted, tmp_path, "numbers")
+        open_or_prepare(interrupted, tmp_path, "numbers", source="a test")
     assert len(prepare(tmp_path, 2)) == 2

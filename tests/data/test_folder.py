@@ -48,6 +48,13 @@ def test_combined_pictures_are_cut_in_the_middle(tmp_path, data_dir):
     assert read_image(splits["train"][0]["a"], 3).shape == (6, 8, 3)
 
 
+def test_the_prepared_set_names_its_folder(tmp_path):
+    combined(tmp_path / "my pictures" / "train" / "1.png")
+    prepare(tmp_path / "my pictures", tmp_path / "data")
+    (note,) = (tmp_path / "data").glob("folder_of_*/README.txt")
+    assert f"Source: {tmp_path / 'my pictures'}\n" in note.read_text()
+
+
 def test_two_folders_are_matched_by_name(tmp_path, data_dir, capsys):
     for name in ("x", "y", "deep/er/z"):
         single(tmp_path / "trainA" / f"{name}.png", RED)

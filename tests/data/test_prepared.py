@@ -163,10 +163,10 @@ def test_a_full_disk_leaves_nothing_and_ends_in_one_line(tmp_path, monkeypatch, 
         disks.full_at(2**16),
         pytest.raises((UserError, OSError), match="File too large") as error,
     ):
-        open_or_prepare(build, tmp_path, "noise")
+        open_or_prepare(build, tmp_path, "noise", source="a test")
     assert "\n" not in str(error.value)
     assert not [*tmp_path.rglob("*noise-train*"), *tmp_path.rglob("incomplete.*")]
-    assert len(open_or_prepare(build, tmp_path, "noise")["train"]) == 9
+    assert len(open_or_prepare(build, tmp_path, "noise", source="a test")["train"]) == 9
 
 
 def test_a_folder_of_prepared_data_whose_name_is_not_utf8_is_refused(tmp_path):

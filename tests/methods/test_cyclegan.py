@@ -117,14 +117,17 @@ class Scale(nn.Module):
         return x * self.param("factor", nn.initializers.constant(self.factor), ())
 
 
-@pytest.mark.parametrize(("factor", "inverted"), [(0.9, 0), (-0.9, 1)])
-def test_inverted_colors_raise_a_warning(factor, inverted):
+@pytest.mark.parametrize(
+    ("factor", "number", "inverted"), [(0.9, 500, 0), (-0.9, 500, 1), (-0.9, 499, 0)]
+)
+def test_inverted_colors_raise_a_warning_after_the_start(factor, number, inverted):
     class Scaling(CycleGAN):
         def make_generator(self, output_channels):
             return Scale(factor)
 
     method = Scaling(discriminator_features=4, discriminator_layers=0)
     state = init(method, jax.random.key(0), CASE.spec(2))
+    state = state.replace(step=jnp.asarray(number, jnp.int32))
     _, metrics = step(method, state, CASE.batch(2))
     for direction in ("ab", "ba"):
         np.testing.assert_allclose(metrics[f"correlation/{direction}"], np.sign(factor), rtol=1e-4)

@@ -151,13 +151,23 @@ def test_spectral_norm_bounds_every_layer():
     assert not np.allclose(first, values[0])
 
 
-def test_a_collapsed_generator_is_told():
+@pytest.mark.parametrize(("step", "warns"), [(0, 0), (499, 0), (500, 1), (100_000, 1)])
+def test_a_collapsed_generator_is_reported_after_the_start(step, warns):
     state = start(CASE.method)
     zeros = jax.tree.map(jnp.zeros_like, state.params["generator"])
-    collapsed = state.replace(params=state.params | {"generator": zeros})
+    collapsed = state.replace(
+        params=state.params | {"generator": zeros}, step=jnp.asarray(step, jnp.int32)
+    )
     _, metrics = train_step(CASE.method)(collapsed, CASE.batch(4), KEY)
     assert metrics["diversity"] == 0
-    assert metrics["warning/collapsed"] == 1
+    assert metrics["warning/collapsed"] == warns
+
+
+def test_a_generator_that_works_raises_no_warning():
+    state = start(CASE.method).replace(step=jnp.asarray(1000, jnp.int32))
+    _, metrics = train_step(CASE.method)(state, CASE.batch(4), KEY)
+    assert metrics["diversity"] > 0.1
+    assert metrics["warning/collapsed"] == 0
     _, metrics = jax.eval_shape(CASE.method.train_step, state, CASE.spec(1), KEY)
     assert "diversity" not in metrics  # which takes two images
 

@@ -1,3 +1,4 @@
+import logging
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from cases import METHODS, init
 from jaxgan.devices.mesh import ShardedMethod, mesh_of
 from jaxgan.errors import UserError
 from jaxgan.training.checkpoint import all_finite, digest, open_checkpoints, restore, save
-from jaxgan.training.quiet import silence_failed_writes
+from jaxgan.training.quiet import silence_orbax
 
 CASE = METHODS["pix2pix"]
 
@@ -153,7 +154,7 @@ def test_all_finite_sees_a_single_nan():
 def test_only_failed_writes_are_left_out_of_what_nobody_can_catch(monkeypatch):
     shown = []
     monkeypatch.setattr(sys, "unraisablehook", shown.append)
-    silence_failed_writes.__wrapped__()
+    silence_orbax.__wrapped__()
     closed, other = (
         SimpleNamespace(object=None, exc_value=RuntimeError(text))
         for text in ("Event loop is closed", "another error")
@@ -161,6 +162,21 @@ def test_only_failed_writes_are_left_out_of_what_nobody_can_catch(monkeypatch):
     sys.unraisablehook(closed)
     sys.unraisablehook(other)
     assert shown == [other]
+
+
+@pytest.mark.parametrize(
+    ("file", "level", "shown"),
+    [
+        (ocp.checkpoint_manager.__file__, logging.WARNING, False),  # such as about a slow disk
+        (ocp.checkpoint_manager.__file__, logging.ERROR, True),
+        (jax.__file__, logging.WARNING, True),
+    ],
+)
+def test_warnings_of_orbax_are_not_shown(tmp_path, file, level, shown):
+    with open_checkpoints(tmp_path, keep_last=1, keep_every=0):
+        pass
+    message = logging.makeLogRecord({"pathname": file, "levelno": level, "msg": "a message"})
+    assert bool(logging.getLogger("absl").filter(message)) == shown
 
 
 FULL_DISK = """

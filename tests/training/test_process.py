@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import tiny
 import tiny_cyclegan
 from paths import ROOT
+from PIL import Image
 from plotly.offline import get_plotlyjs
 
 from jaxgan.training.checkpoint import open_checkpoints, restore
@@ -180,3 +182,44 @@ def test_compiled_programs_are_kept_for_the_next_start(tmp_path, data_dir, monke
     code, _, errors = run(tmp_path / "run", data_dir, "--config.train.steps=1")
     assert code == 0, errors
     assert list(tmp_path.rglob("xla/*-cache"))
+
+
+QUICKLY = """
+import runpy, sys
+from jaxgan import progress
+progress.INTERVAL = 0.001
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_output_to_a_file_is_lines_with_the_time_left(tmp_path):
+    """And not bars, which are redrawn after a carriage return."""
+    command = [sys.executable, "-c", QUICKLY]
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+
+    def run_into_file(*arguments):
+        with (tmp_path / "log").open("w+b") as log:
+            run = [*command, *map(str, arguments)]
+            subprocess.run(run, env=environment, stdout=log, stderr=log, check=True, timeout=300)
+            log.seek(0)
+            return log.read().decode()
+
+    trained = run_into_file(
+        *(ROOT / "train.py", "--config", tiny.__file__, "--workdir", tmp_path / "run"),
+        *(f"--config.data.data_dir={tmp_path / 'data'}", "--config.train.steps=2"),
+    )
+    (tmp_path / "photos").mkdir()
+    for number in range(3):
+        picture = Image.new("RGB", (32, 32), (80 * number, 0, 0))
+        picture.save(tmp_path / "photos" / f"{number}.png")
+    translated = run_into_file(
+        *(ROOT / "jaxgan" / "cli" / "main.py", "translate", "--run", tmp_path / "run"),
+        *("--input", tmp_path / "photos", "--output", tmp_path / "translated"),
+    )
+    assert "\r" not in trained + translated
+    assert re.search(
+        r"^preparing train: \d+ of 12 examples, .+ examples/s, \S+ left$", trained, re.M
+    )
+    assert re.search(r"^step 2/2 .* images/s .* 0:00:00 left$", trained, re.M)
+    assert re.search(r"^translating: 3 of 3 images, .* images/s, 00:00 left$", translated, re.M)

@@ -1,4 +1,9 @@
-from jaxgan.training.progress import Progress
+import re
+
+import jax
+from cases import METHODS
+
+from jaxgan.training.progress import Progress, warnings_in
 
 
 def test_a_line_shows_losses_speed_and_warnings(capsys):
@@ -9,9 +14,26 @@ def test_a_line_shows_losses_speed_and_warnings(capsys):
     assert line.startswith("step 5/10  a 0.500  ")
     assert "accuracy" not in line
     assert "WARNING: x" not in line
-    assert line.endswith("left  WARNING: colors_inverted_ab\n")
+    assert "left  WARNING: colors_inverted_ab (translations look like negatives: start " in line
+    assert line.endswith("or a higher --config.method.lambda_identity)\n")
     assert speed["images_per_second"] > 0
     assert speed["data_wait"] == 0
+
+
+def test_every_warning_of_a_method_comes_with_advice():
+    warned = set()
+    for case in METHODS.values():
+        spec = case.spec(2)
+        state = jax.eval_shape(lambda key, c=case, s=spec: c.method.init(key, s), jax.random.key(0))
+        _, metrics = jax.eval_shape(case.method.train_step, state, spec, jax.random.key(0))
+        warned |= {name for name in metrics if name.startswith("warning/")}
+    assert len(warned) == 3
+    for name in warned:
+        assert re.fullmatch(r"  WARNING: \w+ \(.+: .+ --config\..+\)", warnings_in({name: 1.0}))
+
+
+def test_a_warning_of_another_method_is_shown_without_advice():
+    assert warnings_in({"warning/mine": 1.0, "warning/collapsed": 0.0}) == "  WARNING: mine"
 
 
 def test_waiting_counts_and_pauses_do_not(monkeypatch, capsys):

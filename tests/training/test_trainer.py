@@ -135,6 +135,22 @@ def test_a_run_that_would_learn_nothing_is_refused(config, tmp_path):
         train(change(config, steps=4), tmp_path)
 
 
+def test_after_the_memory_ran_out_it_goes_on_with_smaller_batches(config, tmp_path, capsys):
+    """The number of steps and the place in the data are those of a run with these batches."""
+    train(change(config, batch_size=4, steps=3, sample_every=0), tmp_path)
+    smaller = change(config, batch_size=1, epochs=1, steps=3, sample_every=0)
+    train(smaller, tmp_path)
+    printed = capsys.readouterr().out
+    assert "changed since the run's last part: config.train.batch_size was 4, is 1" in printed
+    assert "continues at example 3 of" in printed
+    assert "1 epochs of 12 examples are 12 steps" in printed
+    assert "continuing after step 3" in printed
+    assert final_state(config, tmp_path).step == 12
+    assert [record["step"] for record in records(tmp_path)] == [*range(1, 13)]
+    record = json.loads((tmp_path / "config.json").read_text())
+    assert record["changes"] == [{"step": 3, "changes": ["config.train.batch_size was 4, is 1"]}]
+
+
 def test_a_run_is_as_long_as_its_epochs(config, tmp_path):
     train(change(config, epochs=1, steps=1, sample_every=0), tmp_path)
     assert [record["step"] for record in records(tmp_path)] == [1, 2, 3, 4, 5, 6]  # 12 pairs by 2

@@ -112,4 +112,4 @@ def _prepare(
         image_names = next(iter(splits.values()))[0]
         write(name=name, data_dir=data_dir, image_names=tuple(image_names), splits=written)
 
-    return open_or_prepare(build, data_dir, name)
+    return open_or_prepare(build, data_dir, name, source=f"drawings of {source}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,8 @@ class CIFAR10:
             if not file.is_file():
                 raise UserError(f"there is no file {file}, given as --config.data.archive")
             name = f"cifar10_{fingerprint([file])}"
-            return open_or_prepare(lambda: _build(file, data_dir, name), data_dir, name)
+            build = partial(_build, file, data_dir, name)
+            return open_or_prepare(build, data_dir, name, source=str(file.absolute()))
 
         def download_and_build():
             file = download(
@@ -56,7 +58,7 @@ class CIFAR10:
             _build(file, data_dir, name)
 
         name = "cifar10_png"
-        return open_or_prepare(download_and_build, data_dir, name)
+        return open_or_prepare(download_and_build, data_dir, name, source=self.mirror)
 
 
 def _build(archive: Path, data_dir: Path, name: str) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from jaxgan.data.prepared import open_or_prepare
 from jaxgan.data.sources.archive import extract
 from jaxgan.data.sources.folder import Layout, build_from_folder, fingerprint
 from jaxgan.errors import UserError
+from jaxgan.progress import show_progress
 from jaxgan.types import Splits
 
+CHUNK = 2**10  # bytes read at once
 TIMEOUT = 20  # seconds without a response before a download is aborted
 WINDOW = 60  # seconds in which at least SLOWEST bytes must arrive
 SLOWEST = 2**16  # bytes, far fewer than any usable connection transfers
@@ -55,7 +58,7 @@ def prepare_archive(
                 file.unlink()  # so that the next run downloads it again
                 raise
 
-        return open_or_prepare(download_and_build, data_dir, name)
+        return open_or_prepare(download_and_build, data_dir, name, source=url)
     return prepare_archive_file(archive, name, data_dir, layout)
 
 
@@ -65,7 +68,8 @@ def prepare_archive_file(archive: str, name: str, data_dir: Path, layout: Layout
     if not file.is_file():
         raise UserError(f"there is no file {file}, given as --config.data.archive")
     name += "_" + fingerprint([file])
-    return open_or_prepare(lambda: _build(file, data_dir, name, layout), data_dir, name)
+    build = partial(_build, file, data_dir, name, layout)
+    return open_or_prepare(build, data_dir, name, source=str(file.absolute()))
 
 
 def recorded_sha256(builder: str, url: str) -> str:
@@ -89,8 +93,8 @@ def download(url: str, sha256: str | None, folder: Path, instead: str) -> Path:
         UserError: If the download fails.
     """
     file = url.rpartition("/")[2]
-    for partial in folder.glob("tmp*"):  # left by pooch in a killed process
-        partial.unlink()
+    for unfinished in folder.glob("tmp*"):  # left by pooch in a killed process
+        unfinished.unlink()
     downloader: Any = _fetch
     known_hash = sha256 and f"sha256:{sha256}"
     try:
@@ -104,7 +108,7 @@ def download(url: str, sha256: str | None, folder: Path, instead: str) -> Path:
 
 
 def _fetch(url: str, file: str, _: Any) -> None:
-    """Download a file like pooch's downloaders do, but abort if it is too slow.
+    """Download a file for pooch, but abort if it is too slow.
 
     Socket timeouts apply only between bytes, so the download runs in a thread that is watched here.
     """
@@ -112,7 +116,14 @@ def _fetch(url: str, file: str, _: Any) -> None:
 
     def download():
         try:
-            pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)(url, opened, None)
+            with requests.get(url, stream=True, timeout=TIMEOUT) as response:
+                response.raise_for_status()
+                total = int(response.headers.get("content-length", 0))
+                what = f"downloading {url.rpartition('/')[2]}"
+                with show_progress(what=what, total=total, unit="B", unit_scale=True) as progress:
+                    for chunk in response.iter_content(CHUNK):
+                        opened.write(chunk)
+                        progress.update(len(chunk))
         except Exception as error:
             errors.append(error)
 

@@ -40,13 +40,14 @@ class FashionMNIST:
     def prepare(self, data_dir: Path) -> Splits:
         if self.root is None:
             build = partial(self._download_and_build, data_dir)
-            return open_or_prepare(build, data_dir, "fashion_mnist_png")
+            return open_or_prepare(build, data_dir, "fashion_mnist_png", source=self.mirror)
         folder = Path(self.root).expanduser()
         files = [folder / name for prefix in SPLITS.values() for name in _names(prefix)]
         if missing := [file for file in files if not file.is_file()]:
             raise UserError(f"there is no file {missing[0]}: it is one of Fashion-MNIST's four")
         name = f"fashion_mnist_{fingerprint(files)}"
-        return open_or_prepare(lambda: _build(folder, data_dir, name), data_dir, name)
+        build = partial(_build, folder, data_dir, name)
+        return open_or_prepare(build, data_dir, name, source=str(folder.absolute()))
 
     def _download_and_build(self, data_dir: Path) -> None:
         folder = data_dir / "downloads" / "fashion_mnist"

@@ -99,7 +99,9 @@ def prepare_folder(root: str | None, data_dir: Path, layout: Layout) -> Splits:
     def build():
         build_from_folder(folder, data_dir, name, layout)
 
-    return open_or_prepare(build, data_dir, name, found.unused(folder))
+    return open_or_prepare(
+        build, data_dir, name, source=str(folder.absolute()), unused=found.unused(folder)
+    )
 
 
 def build_from_folder(root: Path, data_dir: Path, name: str, layout: Layout) -> None:

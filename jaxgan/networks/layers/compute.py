@@ -6,7 +6,7 @@ from typing import Literal
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.settings.resume import FREE
+from jaxgan.settings.resume import FREE, REPORTED
 from jaxgan.settings.validation import require
 
 
@@ -14,13 +14,13 @@ from jaxgan.settings.validation import require
 class Compute:
     """Trade-offs between speed and memory. None of them changes what a network computes."""
 
-    compute_dtype: Literal["float32", "bfloat16"] = "float32"
+    compute_dtype: Literal["float32", "bfloat16"] = field(default="float32", metadata=REPORTED)
     """Data type of the convolutions and the activations, for GPUs and TPUs. Parameters, statistics,
     losses and the optimizer are always float32."""
     remat: bool = field(default=False, metadata=FREE)
     """Whether to recompute the blocks of a network in the backward pass instead of storing their
     activations: saves memory, takes up to a third more time."""
-    accumulate: int = 1
+    accumulate: int = field(default=1, metadata=REPORTED)
     """Gradient accumulation: the number of micro-batches that a batch is split into, to save
     memory. Batch norm normalizes each micro-batch separately."""
     plain_layers: bool = field(default=False, metadata=FREE)
