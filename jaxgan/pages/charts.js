@@ -1,6 +1,6 @@
 // Line charts: a thin line as measured, and a thick one smoothed. Needs elements.js.
 
-const CHART = { height: 240, left: 60, right: 14, top: 10, bottom: 38 };
+const CHART = { height: 240, left: 60, right: 22, top: 10, bottom: 38 };
 
 /** Returns the means of values over a window, which is a share of all values. */
 function smooth(values, share) {
@@ -87,10 +87,9 @@ class Chart {
     const y = (value) => height - ((value - low) / (high - low)) * height;
     const line = (steps, values) =>
       `M${steps.map((step, index) => `${x(step).toFixed(1)} ${y(values[index]).toFixed(1)}`).join("L")}h0`;
-    const paths = this.curves.flatMap(({ steps, values, shown }, index) => shown ? [
-      svg("path", { class: `raw curve-${index % 8}`, d: line(steps, values) }),
-      svg("path", { class: `curve-${index % 8}`, d: line(steps, smooth(values, this.share)) }),
-    ] : []);
+    const draw = (kind, share) => this.curves.flatMap(({ steps, values, shown }, index) =>
+      shown ? [svg("path", { class: `${kind} curve-${index % 8}`, d: line(steps, smooth(values, share)) })] : []);
+    const paths = [...draw("raw", 0), ...draw("smooth", this.share)];
     const marks = ticks(low, high, 5).flatMap((value) => [
       svg("path", { class: "tick", d: `M0 ${y(value)}h${width}` }),
       svg("text", { x: -8, y: y(value) + 4, "text-anchor": "end" }, shorten(value, 6)),

@@ -5,13 +5,13 @@ const data = readJson("data");
 /** Returns an image of a sample, cut out of its picture. */
 function cut({ step, file, layout }, row, column) {
   const { size, columns, boxes } = data.layouts[layout];
-  const [left, top, width, height] = boxes[row][column];
+  const [x, y, width, height] = boxes[row][column];
+  const viewBox = `${x} ${y} ${width} ${height}`;
   const image = svg("image", { href: file, width: size[0], height: size[1] });
+  const inside = svg("svg", { x, y, width, height, viewBox }, image); // hides all other images
   const label = `${columns[column]} of image ${row + 1} at step ${step}`;
-  return svg("svg", {
-    viewBox: `${left} ${top} ${width} ${height}`, role: "img", "aria-label": label,
-    class: width < 128 ? "pixels" : "",
-  }, image);
+  const attributes = { viewBox, role: "img", "aria-label": label };
+  return svg("svg", { ...attributes, class: width < 128 ? "pixels" : "" }, inside);
 }
 
 /** Returns the images that `enlarge` shows for a list of [sample, row, column]. */

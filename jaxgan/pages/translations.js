@@ -5,12 +5,12 @@ const pairs = [...document.querySelectorAll(".pairs figure")];
 /** Returns what `enlarge` shows of a pair: its input, and the whole output if browsers can show it. */
 function enlarged(pair) {
   const [input, output] = pair.querySelectorAll("img");
-  const link = pair.querySelector("a").href;
-  const whole = html("img", { src: output.dataset.whole ?? output.src, alt: output.alt });
+  const whole = output.cloneNode();
+  whole.src = output.dataset.whole ?? output.src;
   return {
     caption: pair.querySelector("figcaption span").textContent,
     pictures: [["input", input.cloneNode()], ["output", whole]],
-    link,
+    link: pair.querySelector("a").href,
   };
 }
 

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +63,7 @@ class Report:
         records, _ = _read_metrics(self._workdir)
         write_page(self._workdir, self._config, status, records)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Report":
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:

@@ -130,8 +130,9 @@ def _facts(
         values = evaluations.get(step, {})
         numbers = (f"{key.removeprefix('eval/')} {value:.4g}" for key, value in values.items())
         yield name, f"{', '.join(numbers)} at step {step}" if values else ""
-    yield "Method", f"{type(config.method).__name__} on {type(config.data).__name__} images"
-    yield "Data", ", ".join(f"{count} {split}" for split, count in run.get("data", {}).items())
+    counts = ", ".join(f"{count} {split}" for split, count in run.get("data", {}).items())
+    yield "Method", type(config.method).__name__
+    yield "Data", f"{type(config.data).__name__}: {counts}" if counts else ""
     devices = run.get("devices", [])
     yield "Devices", ", ".join(f"{devices.count(kind)} x {kind}" for kind in dict.fromkeys(devices))
     versions = run.get("versions", {})
@@ -177,11 +178,12 @@ def _command(purpose: str, line: str) -> str:
 def _settings(config: Config, run: Mapping[str, Any]) -> Iterator[str]:
     """Yield a table of the settings that are not the defaults, and what changed during the run."""
     yield '<div class="scroll"><table class="settings">'
-    yield "<caption>Settings that have no default or another value</caption>"
+    yield "<caption>Settings that differ from their default, or have none</caption>"
     yield '<thead><tr><th scope="col">Setting</th><th scope="col">Value</th>'
     yield '<th scope="col">Default</th></tr></thead><tbody>'
     for name, value, default in find_settings(config):
-        yield f'<tr><th scope="row"><code>{as_text(name)}</code></th><td>{as_text(value)}</td>'
+        wrapped = as_text(name).replace(".", ".<wbr>").replace("_", "_<wbr>")
+        yield f'<tr><th scope="row"><code>{wrapped}</code></th><td>{as_text(value)}</td>'
         yield f"<td>{'' if default is None else as_text(default)}</td></tr>"
     yield "</tbody></table></div>"
     for change in run.get("changes", []):
