@@ -25,6 +25,7 @@ function ticks(low, high, count) {
 }
 
 const shorten = (value, digits) => String(Number(value.toPrecision(digits)));
+const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 
 /** Curves over steps that share a unit. */
 class Chart {
@@ -85,11 +86,12 @@ class Chart {
     [low, high] = [low - space, high + space];
     const x = (step) => ((step - first) / (last - first || 1)) * width;
     const y = (value) => height - ((value - low) / (high - low)) * height;
-    const line = (steps, values) =>
-      `M${steps.map((step, index) => `${x(step).toFixed(1)} ${y(values[index]).toFixed(1)}`).join("L")}h0`;
-    const draw = (kind, share) => this.curves.flatMap(({ steps, values, shown }, index) =>
-      shown ? [svg("path", { class: `${kind} curve-${index % 8}`, d: line(steps, smooth(values, share)) })] : []);
-    const paths = [...draw("raw", 0), ...draw("smooth", this.share)];
+    const lines = (kind, share) => this.curves.flatMap(({ steps, values, shown }, index) => {
+      const points = smooth(values, share).map((value, at) =>
+        `${x(steps[at]).toFixed(1)} ${y(value).toFixed(1)}`);
+      const d = `M${points.join("L")}h0`; // h0 makes a single point visible
+      return shown ? [svg("path", { class: `${kind} curve-${index % 8}`, d })] : [];
+    });
     const marks = ticks(low, high, 5).flatMap((value) => [
       svg("path", { class: "tick", d: `M0 ${y(value)}h${width}` }),
       svg("text", { x: -8, y: y(value) + 4, "text-anchor": "end" }, shorten(value, 6)),
@@ -99,10 +101,12 @@ class Chart {
     below.push(svg("text", { x: width / 2, y: height + 33, "text-anchor": "middle" }, "step"));
     this.line = svg("path", { class: "cursor" });
     this.picked = svg("rect", { class: "picked", height, hidden: "" });
-    const inside = svg("svg", { width, height }, ...paths, this.line, this.picked); // clips
+    const inside = svg("svg", { width, height }, // hides what is outside of the zoom
+      ...lines("raw", 0), ...lines("smooth", this.share), this.line, this.picked);
     const place = { transform: `translate(${CHART.left} ${CHART.top})` };
     this.svg.replaceChildren(svg("g", place, ...marks, ...below, inside));
-    this.scale = { x, height, toStep: (left) => first + ((left - CHART.left) / width) * (last - first) };
+    const toStep = (left) => first + ((left - CHART.left) / width) * (last - first);
+    this.scale = { x, height, toStep };
     this.point(this.cursor);
   }
 
@@ -117,7 +121,8 @@ class Chart {
       const value = step === null ? values.at(-1) : values[steps.indexOf(nearest(steps))];
       this.values[index].textContent = shorten(value, 4);
     });
-    this.line?.setAttribute("d", step === null ? "" : `M${this.scale.x(found)} 0V${this.scale.height}`);
+    const line = () => `M${this.scale.x(found)} 0V${this.scale.height}`;
+    this.line?.setAttribute("d", step === null ? "" : line());
   }
 
   press(event) {
@@ -140,7 +145,7 @@ class Chart {
     const range = [this.drag, left].sort((a, b) => a - b).map(this.scale.toStep);
     const isDrag = Math.abs(left - this.drag) > 5;
     this.drag = null;
-    if (isDrag) this.show([Math.max(range[0], this.steps[0]), Math.min(range[1], this.steps.at(-1))]);
+    if (isDrag) this.show(range.map((step) => clamp(step, this.steps[0], this.steps.at(-1))));
   }
 
   /** Moves the cursor by the arrow keys; + zooms in around it, - shows all steps. */
@@ -148,8 +153,8 @@ class Chart {
     const [first, last] = this.zoom ?? [this.steps[0], this.steps.at(-1)];
     const cursor = this.cursor ?? last;
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (by) this.point(Math.max(first, Math.min(last, cursor + (by * (last - first)) / 50)));
-    else if (event.key === "+") this.show([cursor - (cursor - first) / 2, cursor + (last - cursor) / 2]);
+    if (by) this.point(clamp(cursor + (by * (last - first)) / 50, first, last));
+    else if (event.key === "+") this.show([(cursor + first) / 2, (cursor + last) / 2]);
     else if (event.key === "-") this.show(null);
     else return;
     event.preventDefault();

@@ -29,12 +29,14 @@ function imageButton(image, open) {
 
 /** Returns a table of all images of a sample, or its picture where these are not known. */
 function table(sample) {
-  if (sample.layout === null) {
-    const image = () => html("img", { src: sample.file, alt: `Samples at step ${sample.step}` });
-    const item = () => ({ caption: `Step ${sample.step}`, pictures: [["", image()]], link: sample.file });
+  const { step, file, layout } = sample;
+  if (layout === null) {
+    const image = () => html("img", { src: file, alt: `Samples at step ${step}` });
+    const pictures = () => [["all images", image()]];
+    const item = () => ({ caption: `Step ${step}`, pictures: pictures(), link: file });
     return imageButton(image(), () => enlarge([item], 0));
   }
-  const { columns, boxes } = data.layouts[sample.layout];
+  const { columns, boxes } = data.layouts[layout];
   const cells = boxes.flatMap((_, row) => columns.map((_, column) => [sample, row, column]));
   const items = enlargeable(cells);
   const cell = (row, column) => {
@@ -42,7 +44,8 @@ function table(sample) {
     return html("td", {}, imageButton(cut(sample, row, column), open));
   };
   const headings = columns.map((name) => html("th", { scope: "col" }, name));
-  const rows = boxes.map((_, row) => html("tr", {}, ...columns.map((_, column) => cell(row, column))));
+  const rows = boxes.map((_, row) =>
+    html("tr", {}, ...columns.map((_, column) => cell(row, column))));
   return html("table", { class: "cells" },
     html("thead", {}, html("tr", {}, ...headings)), html("tbody", {}, ...rows));
 }
@@ -88,7 +91,8 @@ function showOverTime(section) {
     const items = enlargeable(having.map((sample) => [sample, row, column]));
     list.replaceChildren(...having.map((sample, index) => {
       const image = imageButton(cut(sample, row, column), () => enlarge(items, index));
-      return html("li", {}, html("figure", {}, image, html("figcaption", {}, `step ${sample.step}`)));
+      const caption = html("figcaption", {}, `step ${sample.step}`);
+      return html("li", {}, html("figure", {}, image, caption));
     }));
   }
   const bar = html("div", { class: "bar" },
@@ -129,8 +133,9 @@ function showMetrics(section) {
     const made = units.map(({ unit, curves }) => new Chart(unit,
       curves.map(({ name, axis, values }) => ({ name, steps: data.axes[axis], values }))));
     charts.push(...made);
-    section.append(html("section", {}, html("h3", {}, title), html("p", { class: "faint" }, reading),
-      html("div", { class: "charts" }, ...made.map((chart) => chart.node))));
+    const nodes = made.map((chart) => chart.node);
+    section.append(html("section", {}, html("h3", {}, title),
+      html("p", { class: "faint" }, reading), html("div", { class: "charts" }, ...nodes)));
   }
   update();
 }
@@ -156,6 +161,7 @@ async function copy(event) {
 }
 
 document.querySelectorAll("#written").forEach(showAge);
-document.querySelectorAll(".command button").forEach((button) => button.addEventListener("click", copy));
+document.querySelectorAll(".command button").forEach((button) =>
+  button.addEventListener("click", copy));
 showSamples(document.getElementById("samples"));
 showMetrics(document.getElementById("metrics"));

@@ -2,7 +2,7 @@
 
 const pairs = [...document.querySelectorAll(".pairs figure")];
 
-/** Returns what `enlarge` shows of a pair: its input, and the whole output if browsers can show it. */
+/** Returns what `enlarge` shows of a pair: the whole output, if browsers can show it. */
 function enlarged(pair) {
   const [input, output] = pair.querySelectorAll("img");
   const whole = output.cloneNode();

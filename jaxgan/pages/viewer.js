@@ -1,11 +1,11 @@
 // Shows images in the size of the window. Needs elements.js.
 
 /**
- * Opens a dialog that shows one item at a time. The arrow keys, Home and End move between items, and
- * Escape closes the dialog.
+ * Opens a dialog that shows one item at a time. The arrow keys, Home and End move between items,
+ * and Escape closes the dialog.
  *
- * @param items Functions that return an item: its `caption`, and `pictures`, pairs of a title and an
- *     element. An item may have a `link`, a file to open.
+ * @param items Functions that return an item: its `caption`, and `pictures`, pairs of a title and
+ *     an element. An item may have a `link`, a file to open.
  * @param index The item to start with.
  */
 function enlarge(items, index) {

@@ -80,12 +80,13 @@ def test_an_enlarged_pair_shows_the_whole_output_and_is_left_by_the_keyboard(mov
         document.querySelectorAll(".pairs button")[2].focus();
         document.activeElement.click();
         const dialog = document.querySelector("dialog");
-        const press = (key) =>
-          document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+        const press = (key) => document.activeElement.dispatchEvent(
+          new KeyboardEvent("keydown", { key, bubbles: true }));
         const read = async () => {
           const images = [...dialog.querySelectorAll("img")];
           await Promise.all(images.map((image) => image.decode()));
-          return [dialog.querySelector("p").textContent, ...images.map((image) => image.naturalWidth)];
+          const widths = images.map((image) => image.naturalWidth);
+          return [dialog.querySelector("p").textContent, ...widths];
         };
         const seen = [await read()];
         for (const key of ["ArrowRight", "ArrowRight", "Home", "ArrowLeft"]) {

@@ -56,7 +56,7 @@ def test_tensorboard_events_hold_the_same_values_and_the_grids(tmp_path):
             else:
                 images[event.step] = value.tag, value.image.width
     assert values == pytest.approx({1: 1.0, 2: 0.5})
-    assert images == {step: ("samples/real_A-fake_B", 8 + 2 + 8) for step in (1, 2)}
+    assert images == dict.fromkeys((1, 2), ("samples/real_A-fake_B", 8 + 2 + 8))
 
 
 DAMAGED = [
@@ -95,10 +95,14 @@ def test_copies_of_samples_are_left_alone(tmp_path):
     ],
 )
 def test_the_page_says_which_error_ended_the_run(tmp_path, error, reason):
-    with pytest.raises(type(error)), Report(tmp_path, CONFIG, 0) as report:
-        report.write_page(Status(2))
-        report.log(4, {"loss/a": 1.0})
-        raise error
+    def fail():
+        with Report(tmp_path, CONFIG, 0) as report:
+            report.write_page(Status(2))
+            report.log(4, {"loss/a": 1.0})
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
     page = (tmp_path / "index.html").read_text()
     assert '<p class="state failed"><strong>Failed</strong> at <time ' in page
     assert f"step 4 of 6: {reason}</p>" in page
@@ -107,9 +111,14 @@ def test_the_page_says_which_error_ended_the_run(tmp_path, error, reason):
 def test_a_folder_that_is_gone_hides_no_error(tmp_path):
     workdir = tmp_path / "run"
     workdir.mkdir()
-    with pytest.raises(UserError, match="moved"), Report(workdir, CONFIG, 0):
-        workdir.rename(tmp_path / "moved")
-        raise UserError("the folder was moved")
+
+    def fail():
+        with Report(workdir, CONFIG, 0):
+            workdir.rename(tmp_path / "moved")
+            raise UserError("the folder was moved")
+
+    with pytest.raises(UserError, match="moved"):
+        fail()
 
 
 def test_infinite_metrics_do_not_reach_the_page(tmp_path):

@@ -217,14 +217,15 @@ def test_a_browser_shows_samples_and_charts(tmp_path, width, dark):
         workdir / "index.html",
         """
         const root = document.documentElement;
-        const texts = (selector) => [...document.querySelectorAll(selector)].map((e) => e.textContent);
+        const all = (selector) => [...document.querySelectorAll(selector)];
+        const texts = (selector) => all(selector).map((element) => element.textContent);
         return {
           title: document.querySelector("h1").textContent,
           state: document.querySelector(".state").textContent,
           columns: texts(".cells th"),
           cells: document.querySelectorAll(".cells [role=img]").length,
           steps: texts(".steps figcaption"),
-          groups: [...document.querySelectorAll("#metrics section")].map((section) =>
+          groups: all("#metrics section").map((section) =>
             [section.querySelector("h3").textContent, section.querySelectorAll("figure").length]),
           lines: document.querySelectorAll(".chart .smooth").length,
           background: getComputedStyle(document.body).backgroundColor,
@@ -304,7 +305,7 @@ def test_charts_show_values_smooth_zoom_and_hide(tmp_path):
         const ticks = () => [...chart.querySelectorAll("text")].map((e) => e.textContent);
         const reset = figure.querySelector("figcaption button");
         const found = { last: read(), ticks: ticks() };
-        at("pointermove", 0.5);
+        at("pointermove", 0.505);
         found.half = read();
         at("pointerdown", 0.1); at("pointermove", 0.2); at("pointerup", 0.2);
         at("pointerleave", 0);
@@ -314,7 +315,8 @@ def test_charts_show_values_smooth_zoom_and_hide(tmp_path):
         chart.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
         found.key = read();
         const spread = () => {
-          const ys = chart.querySelector(".smooth").getAttribute("d").match(/(?<= )[\\d.]+/g).map(Number);
+          const path = chart.querySelector(".smooth").getAttribute("d");
+          const ys = path.match(/(?<= )[\\d.]+/g).map(Number);
           return Math.max(...ys) - Math.min(...ys);
         };
         figure.querySelectorAll(".legend button")[1].click();
@@ -336,7 +338,7 @@ def test_charts_show_values_smooth_zoom_and_hide(tmp_path):
     assert not found["zoomed"][1]
     assert found["reset"] == [True, True]
     assert found["key"] == ["step 98", "0", "100"]
-    assert found["hidden"][:6] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+    assert found["hidden"][:3] == ["0", "0.5", "1"]
     assert found["smoother"]
 
 
