@@ -10,7 +10,7 @@ PACKAGE = ROOT / "jaxgan"
 # The package from the ground up: a module imports from floors below its own, or from its own room.
 FLOORS = [
     {"errors", "files", "progress", "__version__"},
-    {"settings", "packaged"},
+    {"settings", "packaged", "pages"},
     {"networks", "images"},
     {"types"},
     {"config"},

@@ -2,12 +2,13 @@
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
-from PIL import Image, ImageDraw
+from PIL import Image
 
 ImageArray = Float[np.ndarray, "_height _width _channels"]
 
@@ -47,29 +48,35 @@ def mosaic(
     return tiles.reshape(1, rows * height, columns * width, channels)
 
 
-def grid(
-    columns: Mapping[str, Sequence[ImageArray]],
-) -> Image.Image:
-    """Lay out images in rows and columns, with the names of the columns as headings.
+class Grid(NamedTuple):
+    """Images in rows and columns.
+
+    Attributes:
+        picture: All images.
+        boxes: Left, top, width and height of each image in the picture, by row and column.
+    """
+
+    picture: Image.Image
+    boxes: list[list[tuple[int, int, int, int]]]
+
+
+def grid(columns: Sequence[Sequence[ImageArray]]) -> Grid:
+    """Lay out images in rows and columns.
 
     Args:
-        columns: Images in [-1, 1] by heading, the same number in each column.
+        columns: Images in [-1, 1], the same number in each column.
     """
-    gap, heading = 2, 14
-    shown = {name: list(map(to_picture, images)) for name, images in columns.items()}
-    heights = [max(image.height for image in row) for row in zip(*shown.values(), strict=True)]
-    widths = [
-        max(8 * len(name), *(image.width for image in images)) for name, images in shown.items()
-    ]
-    size = (sum(widths) + gap * (len(widths) - 1), heading + sum(heights) + gap * len(heights))
-    canvas = Image.new("RGB", size, "white")
-    draw = ImageDraw.Draw(canvas)
-    left = 0
-    for (name, images), width in zip(shown.items(), widths, strict=True):
-        draw.text((left + 1, 1), name, fill="black")
-        top = heading
-        for image, height in zip(images, heights, strict=True):
+    gap = 2
+    shown = [list(map(to_picture, images)) for images in columns]
+    rows = list(zip(*shown, strict=True))
+    widths = [max(image.width for image in images) for images in shown]
+    heights = [max(image.height for image in row) for row in rows]
+    *lefts, right = itertools.accumulate((width + gap for width in widths), initial=0)
+    *tops, bottom = itertools.accumulate((height + gap for height in heights), initial=0)
+    canvas = Image.new("RGB", (right - gap, bottom - gap), "white")
+    boxes = []
+    for top, row in zip(tops, rows, strict=True):
+        boxes.append([(left, top, *image.size) for left, image in zip(lefts, row, strict=True)])
+        for left, image in zip(lefts, row, strict=True):
             canvas.paste(image, (left, top))
-            top += height + gap
-        left += width + gap
-    return canvas
+    return Grid(canvas, boxes)

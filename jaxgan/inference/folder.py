@@ -111,7 +111,8 @@ def translate_files(
             headers[file] = header
         except ImageError as error:
             fail(file, error)
-    planned = plan(root, output, suffixes, (inputs.channels, outputs.channels))
+    sizes = {file: header.size for file, header in headers.items()}
+    planned = plan(root, output, suffixes, sizes, outputs.channels)
     if planned:
         targets = {pair.output for pair in planned.values()}
         targets |= {picture for pair in planned.values() for _, picture in pair.extra()}
@@ -150,7 +151,8 @@ def translate_files(
                 written.append(pair)
             progress.update(len(batch))
     if written:
-        write_page(output, written, f"{model.checkpoint}, {direction}")
+        title = f"{len(written)} images, translated by {model.checkpoint}, {direction}"
+        write_page(output, written, title)
     return len(written), failed
 
 

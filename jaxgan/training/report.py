@@ -1,43 +1,42 @@
 """The report of a run: metrics, sample grids, and a page that shows them."""
 
-import importlib.resources
+import contextlib
 import json
 import re
-import string
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects
-import plotly.offline
-import plotly.subplots
 
-from jaxgan.files import printable, replacing, write_text
-from jaxgan.images.pictures import grid
+from jaxgan.config import Config
+from jaxgan.errors import UserError
+from jaxgan.files import write_text
 from jaxgan.training.events import Events
-from jaxgan.training.progress import warnings_in
+from jaxgan.training.run_page import Status, write_page
+from jaxgan.training.samples import find_samples, write_sample
 from jaxgan.types import ImageArray
 
-BARE = {"displayModeBar": False}  # its buttons cover the titles
 LARGEST_METRIC = 1e300  # sums of larger ones overflow
-MAX_POINTS = 2000  # per curve, to keep the page small
 
 
 class Report:
-    """Writes `metrics.jsonl`, TensorBoard events, sample grids and `index.html` of a run."""
+    """Writes `metrics.jsonl`, TensorBoard events, sample grids and `index.html` of a run.
 
-    def __init__(self, workdir: Path, config: Any, step: int):
+    As a context manager, it closes all files on exit. If an error ended the run, the page says so.
+    """
+
+    def __init__(self, workdir: Path, config: Config, step: int):
         """Open the report of a run at the step from which it continues.
 
         Args:
             workdir: The run's folder.
-            config: The run's config as plain values, shown on the page.
+            config: The experiment.
             step: Steps taken so far. Later entries, which a crashed run leaves, are removed.
         """
         self._workdir = workdir
         self._config = config
+        self._step = step
         (workdir / "samples").mkdir(exist_ok=True)
         _forget_after(workdir, step)
         self._metrics = (workdir / "metrics.jsonl").open("a", encoding="utf-8")
@@ -45,54 +44,35 @@ class Report:
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Write the values of one step."""
+        self._step = step
         self._metrics.write(json.dumps({"step": step} | dict(values)) + "\n")
         self._metrics.flush()
         for name, value in values.items():
             self._events.add_scalar(name, value, step)
 
     def sample(self, step: int, columns: Mapping[str, Sequence[ImageArray]]) -> None:
-        """Write a grid of images, one column per name, and update the page."""
-        picture = grid(columns)
-        with replacing(self._workdir / "samples" / f"step_{step:08}.png") as opened:
-            picture.save(opened, "png")
-        self._events.add_image("samples", np.asarray(picture), step)
-        self.write_page()
+        """Write a grid of images, one column per name."""
+        self._step = step
+        picture = write_sample(self._workdir, step, columns)
+        names = "-".join(re.sub(r"\W+", "_", name) for name in columns)
+        self._events.add_image(f"samples/{names}", np.asarray(picture), step)
 
-    def write_page(self) -> None:
+    def write_page(self, status: Status) -> None:
         """Write `index.html`, which needs no server."""
-        write_page(self._workdir, self._config)
+        self._step = status.step
+        records, _ = _read_metrics(self._workdir)
+        write_page(self._workdir, self._config, status, records)
 
-    def close(self) -> None:
-        """Close all files."""
+    def __enter__(self) -> "Report":
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is not None:
+            reason = str(error) if isinstance(error, UserError | OSError) else type(error).__name__
+            with contextlib.suppress(OSError):  # the disk may be full, or the folder removed
+                self.write_page(Status(self._step, "failed", reason))
         self._metrics.close()
         self._events.close()
-
-
-def write_page(workdir: Path, config: Any) -> None:
-    """Write `index.html` from the files in a run's folder.
-
-    Args:
-        workdir: The run's folder.
-        config: The run's config as plain values.
-    """
-    script, content = workdir / "plotly.min.js", plotly.offline.get_plotlyjs()
-    if not script.exists() or script.stat().st_size != len(content.encode()):
-        write_text(script, content)
-    records, _ = _read_metrics(workdir)
-    watched = [record for record in records if any(name.startswith("warning/") for name in record)]
-    links = [f"samples/{file.name}" for file in _samples(workdir)]
-    template = (
-        importlib.resources.files("jaxgan.training").joinpath("report.html").read_text("utf-8")
-    )
-    page = string.Template(template).substitute(
-        title=escape(printable(workdir.absolute().name)),
-        step=records[-1]["step"] if records else 0,
-        warnings=escape(warnings_in(watched[-1])) if watched else "",
-        curves=_curves(records),
-        samples=json.dumps(links),
-        config=escape(json.dumps(config, indent=2)),
-    )
-    write_text(workdir / "index.html", page)
 
 
 def _read_metrics(workdir: Path) -> tuple[list[dict[str, float]], int]:
@@ -120,15 +100,6 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) < LARGEST_METRIC
 
 
-def _samples(workdir: Path) -> dict[Path, int]:
-    """Return the sample grids and their steps, without files that have other names."""
-    found = {
-        file: re.fullmatch(r"step_(\d{8,19})\.png", file.name, re.ASCII)
-        for file in sorted((workdir / "samples").iterdir())
-    }
-    return {file: int(match[1]) for file, match in found.items() if match}
-
-
 def _forget_after(workdir: Path, step: int) -> None:
     """Remove metrics and samples of steps that will be repeated, and damaged metrics."""
     file = workdir / "metrics.jsonl"
@@ -137,41 +108,6 @@ def _forget_after(workdir: Path, step: int) -> None:
         print(f"{file}: {damaged} damaged lines were removed")
     kept = [record for record in records if record["step"] <= step]
     write_text(file, "".join(json.dumps(record) + "\n" for record in kept))
-    for sample, of_step in _samples(workdir).items():
+    for of_step, sample in list(find_samples(workdir)):
         if of_step > step:
             sample.unlink()
-
-
-def _curves(records: list[dict[str, float]]) -> str:
-    """Return one chart per metric, as HTML: a thin curve as measured, a thick one smoothed."""
-    if not records:
-        return "<p>Nothing was logged yet.</p>"
-    names = list(dict.fromkeys(name for record in records for name in record if name != "step"))
-    columns = 3
-    rows = -(-len(names) // columns)
-    figure = plotly.subplots.make_subplots(rows, columns, subplot_titles=names)
-    for index, name in enumerate(names):
-        having = [record for record in records if name in record]
-        having = having[:: -(-len(having) // MAX_POINTS)]
-        steps, values = ([record[key] for record in having] for key in ("step", name))
-        window = min(len(values), 1 + len(values) // 20)
-        weights = np.convolve(np.ones(len(values)), np.ones(window), "same")
-        smooth = np.convolve(values, np.ones(window), "same") / weights
-        for ys, line in (
-            (np.array(values), {"color": "#b8c4d6", "width": 1}),
-            (smooth, {"color": "#1f4e8c"}),
-        ):
-            figure.add_trace(
-                plotly.graph_objects.Scatter(x=steps, y=ys.tolist(), line=line, name=name),
-                row=index // columns + 1,
-                col=index % columns + 1,
-            )
-    figure.update_layout(
-        showlegend=False,
-        height=280 * rows,
-        margin={"l": 50, "r": 20, "t": 40, "b": 30},
-        template="plotly_white",
-    )
-    return figure.to_html(
-        full_html=False, include_plotlyjs="plotly.min.js", default_width="100%", config=BARE
-    )

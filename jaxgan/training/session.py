@@ -22,6 +22,7 @@ from jaxgan.training.fine_tune import is_import, start_from
 from jaxgan.training.program import Program
 from jaxgan.training.progress import Progress
 from jaxgan.training.report import Report
+from jaxgan.training.run_page import Status
 from jaxgan.training.stopping import stop_on_signals
 from jaxgan.training.workdir import claim
 from jaxgan.types import (
@@ -104,8 +105,7 @@ def open_session(
     with contextlib.ExitStack() as stack:
         report = None
         if jax.process_index() == 0:
-            report = Report(workdir, to_json(config), start)
-            stack.enter_context(contextlib.closing(report))
+            report = stack.enter_context(Report(workdir, config, start))
         stops = stack.enter_context(stop_on_signals(program.mesh))
         held_out = config.data.held_out(splits, train.sample_count).batches
         stream = config.data.stream(
@@ -235,17 +235,23 @@ class Session:
         if better:
             score = {"value": evaluated.score, "measure": measure}
             save(best, checkpoint, to_json(config), score)
+            wait(best)  # the page reads which one is the best
 
     def save(self, checkpoint: TrainState) -> None:
         """Start saving a checkpoint."""
         save(self.checkpoints, checkpoint, to_json(self.program.config))
 
+    def write_page(self, status: Status) -> None:
+        """Write the page of the run."""
+        if self.report:
+            self.report.write_page(status)
+
     def finish(self, step: int) -> None:
         """Complete the report and wait for checkpoints, after the last step."""
-        if self.report:
-            self.report.write_page()
         wait(self.checkpoints)
-        if step < self.program.config.train.steps:
+        stopped = step < self.program.config.train.steps
+        self.write_page(Status(step, "stopped" if stopped else "finished"))
+        if stopped:
             print(f"stopped and saved at step {step}; the same command with --workdir continues")
         else:
             print(f"done; the report is {self.workdir / 'index.html'}")

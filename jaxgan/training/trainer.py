@@ -13,6 +13,7 @@ from jaxgan.errors import UserError
 from jaxgan.methods.schedules import check_length
 from jaxgan.training.fine_tune import check_import, is_import
 from jaxgan.training.program import Program, make_program, resolve
+from jaxgan.training.run_page import Status
 from jaxgan.training.session import MakeEvaluate, open_session, open_workdir, restore_or_init
 from jaxgan.training.workdir import check_present
 from jaxgan.types import Scheduled
@@ -60,6 +61,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
         with session.progress.paused():
             if start == 0 and settings.sample_every:
                 session.show(start, program.to_checkpoint(state), sample_key)
+            session.write_page(Status(start))
             train_steps = _compile(program)
         step, signal = start, None
         while step < settings.steps and not signal:
@@ -83,6 +85,7 @@ def train(config: Config, workdir: Path, make_evaluate: MakeEvaluate | None = No
                         session.evaluate(step, checkpoint)
                     if saving:
                         session.save(checkpoint)
+                    session.write_page(Status(step))
         session.finish(step)
         return signal if step < settings.steps else None
 

@@ -1,9 +1,11 @@
 """The folder of a run: its name, its config, and a lock so that one process writes to it."""
 
 import contextlib
+import datetime
 import json
 import os
 import platform
+import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +23,7 @@ from jaxgan.settings.stored import to_json
 from jaxgan.training.checkpoint import steps_in
 
 # Contents of a run's folder besides its config and checkpoints.
-REPORT = ("index.html", "metrics.jsonl", "plotly.min.js", "samples", "tensorboard", "best")
+REPORT = ("index.html", "metrics.jsonl", "samples", "tensorboard", "best")
 
 
 @contextlib.contextmanager
@@ -78,6 +80,7 @@ def claim(
         known: Mapping[str, str] = {}
         step = max(steps_in(workdir / "checkpoints"), default=0)
         changes = []
+        started = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         others = [workdir / name for name in REPORT if os.path.lexists(workdir / name)]
         if others and not file.exists() and not (workdir / "checkpoints").exists():
             raise UserError(
@@ -88,6 +91,7 @@ def claim(
                 old = json.loads(file.read_text(encoding="utf-8"))
                 stored = old["config"]
                 known = {**(old.get("fingerprints") or {})}
+                started = old.get("started")
                 data_changed = _data_changes(old, data, fingerprints)
                 changes = [*old.get("changes", ())]
             except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -137,6 +141,8 @@ def claim(
             },
             "devices": [device.device_kind for device in jax.devices()],
             "changes": changes,
+            "started": started,
+            "command": _command_line(),
         }
         write_text(file, json.dumps(record, indent=2) + "\n")
         try:
@@ -157,6 +163,16 @@ def check_present(workdir: Path) -> None:
             f"{workdir} was moved or removed during training: to continue from its last "
             "checkpoint, give its new place as --workdir"
         )
+
+
+def _command_line() -> list[str] | None:
+    """Return the command that runs this program, or None if it is not one of jaxgan's."""
+    program, *arguments = sys.argv
+    path = Path(program)
+    if path.name == "train.py":
+        return ["python", program, *arguments]
+    is_jaxgan = path.stem == "jaxgan" or path.parts[-2:] == ("jaxgan", "__main__.py")
+    return ["jaxgan", *arguments] if is_jaxgan else None
 
 
 def _data_changes(

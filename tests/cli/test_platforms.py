@@ -81,4 +81,4 @@ def test_help_and_typing_errors_do_not_wait_for_jax():
         )
         imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
         assert "jaxgan.cli.console" in imported
-        assert imported.isdisjoint({"jax", "flax", "optax", "tensorflow_datasets", "plotly"})
+        assert imported.isdisjoint({"jax", "flax", "optax", "tensorflow_datasets"})

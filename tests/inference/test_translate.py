@@ -72,10 +72,17 @@ def test_every_file_is_translated_under_its_name_at_its_size(
         *("deep/sixteen.png", "transparent.png", "palette.png", "index.html"),
         *("deep.tiff", "array.npy", ".jaxgan.json"),
         *(  # for browsers
-            f"pictures/{name}.{part}.png"
-            for name in ("line.tiff", "deep.tiff", "array.npy")
-            for part in ("input", "output")
+            f"pictures/{name}.output.png" for name in ("line.tiff", "deep.tiff", "array.npy")
         ),
+        *(
+            f"pictures/{name}.input.png"
+            for name in ("a.png", "b.jpg", "deep/c.webp", "one.png", "line.tiff", "gray.png")
+        ),
+        *(
+            f"pictures/{name}.input.png"
+            for name in ("deep/sixteen.png", "transparent.png", "palette.png")
+        ),
+        *(f"pictures/{name}.input.png" for name in ("deep.tiff", "array.npy")),
     }
     for file in written:
         if (pictures / file).exists():
@@ -83,8 +90,8 @@ def test_every_file_is_translated_under_its_name_at_its_size(
             assert image.shape == original.shape
             assert image.dtype == original.dtype
     page = (output / "index.html").read_text()
-    assert page.count("<tr>") == 11
-    assert 'src="../pictures/deep/c.webp"' in page
+    assert page.count("<figure>") == 11
+    assert 'src="pictures/deep/c.webp.input.png"' in page
     assert 'src="deep/c.webp"' in page
 
 

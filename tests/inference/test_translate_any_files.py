@@ -85,7 +85,7 @@ def test_pictures_of_any_name_are_written_and_linked(runs, tmp_path, capsys, no_
         with Image.open(file) as image:
             assert image.format == "PNG"
     for shown in ("latin \\xe9.png", "new\\nline.png", "é.png", "$title.png"):
-        assert f"<td>{shown}</td>" in page.read_text("utf-8")
+        assert f"<span>{shown}</span>" in page.read_text("utf-8")
 
 
 def test_outputs_have_names_of_their_own(runs, tmp_path, capsys, no_network):

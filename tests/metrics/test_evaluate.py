@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 import tiny
+from browser import fact
 from cases import METHODS
 from PIL import Image
 
@@ -182,7 +183,11 @@ def test_the_best_model_is_kept_beside_the_last(tmp_path, data_dir):
     code, results = evaluate(best, "--metrics", "psnr", "--count", "256")
     assert code == 0
     assert results["psnr"].value == pytest.approx(measured[int(best.name)], rel=1e-5)
-    assert "eval\\u002fpsnr" in (tmp_path / "index.html").read_text()
+    page = (tmp_path / "index.html").read_text()
+    step = max(measured, key=lambda step: measured[step])
+    assert f"psnr {measured[6]:.4g}," in fact(page, "Last evaluation")
+    assert f"psnr {measured[step]:.4g}," in fact(page, "Best evaluation")
+    assert fact(page, "Best evaluation").endswith(f"at step {step}")
     # Another measure begins anew: scores of different measures cannot be compared.
     settings = dataclasses.replace(settings, steps=7, eval_metrics="l1")
     train(dataclasses.replace(config, train=settings), tmp_path, during_training)

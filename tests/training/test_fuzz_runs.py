@@ -1,6 +1,5 @@
 """Damaged folders of runs: the run is continued, or one line says why not."""
 
-import contextlib
 import json
 import random
 import shutil
@@ -10,23 +9,24 @@ import pytest
 import tiny
 
 from jaxgan.errors import UserError
-from jaxgan.settings.stored import from_json, to_json
+from jaxgan.settings.stored import from_json
 from jaxgan.training.report import Report
+from jaxgan.training.run_page import Status
 from jaxgan.training.workdir import claim
 
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 11))]
-PLAIN = to_json(tiny.get_config())
 
 
 def go_on(workdir, step):
     """Do with a run's folder what the trainer does besides training, up to a step."""
-    plain = json.loads(json.dumps(PLAIN))
+    config = tiny.get_config()
     with (
-        claim(workdir, tiny.get_config(), {"train": 12, "test": 3}),
-        contextlib.closing(Report(workdir, plain, step - 1)) as report,
+        claim(workdir, config, {"train": 12, "test": 3}),
+        Report(workdir, config, step - 1) as report,
     ):
         report.log(step, {"loss/a": 1.0})
         report.sample(step, {"input": [np.zeros((8, 8, 3))]})
+        report.write_page(Status(step))
     return from_json(json.loads((workdir / "config.json").read_text())["config"])
 
 

@@ -15,7 +15,6 @@ import tiny
 import tiny_cyclegan
 from paths import ROOT
 from PIL import Image
-from plotly.offline import get_plotlyjs
 
 from jaxgan.training.checkpoint import open_checkpoints, restore
 from jaxgan.training.program import state_shapes
@@ -152,7 +151,6 @@ def test_a_read_only_folder_ends_in_one_line(tmp_path, data_dir):
 def test_a_disk_that_takes_no_more_ends_in_one_line(tmp_path, data_dir, kibibytes):
     """A limit on the size of files fails writes as a full disk does, at different places."""
     run(tmp_path, data_dir, "--config.train.steps=2")
-    (tmp_path / "plotly.min.js").unlink()
     limited = ["bash", "-c", f'ulimit -f {kibibytes}; exec "$@"', "bash"]
     code, _, errors = run(tmp_path, data_dir, prefix=limited)
     assert code == 2
@@ -160,7 +158,7 @@ def test_a_disk_that_takes_no_more_ends_in_one_line(tmp_path, data_dir, kibibyte
     assert errors.splitlines()[-1].startswith("error: ")
     code, output, _ = run(tmp_path, data_dir)
     assert code == 0
-    assert (tmp_path / "plotly.min.js").read_text(encoding="utf-8") == get_plotlyjs()
+    assert "</html>" in (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "continuing after step" in output or "already trained" in output
 
 
