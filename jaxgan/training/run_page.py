@@ -127,7 +127,7 @@ def _facts(
     last = max(evaluations, default=None)
     best = max((int(path.name) for path in _numbered(workdir / "best")), default=None)
     for name, step in (("Last evaluation", last), ("Best evaluation", best)):
-        values = evaluations.get(step, {})
+        values = {} if step is None else evaluations.get(step, {})
         numbers = (f"{key.removeprefix('eval/')} {value:.4g}" for key, value in values.items())
         yield name, f"{', '.join(numbers)} at step {step}" if values else ""
     counts = ", ".join(f"{count} {split}" for split, count in run.get("data", {}).items())

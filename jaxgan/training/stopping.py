@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import threading
 from collections.abc import Callable, Iterator
 
 import jax
@@ -49,9 +50,12 @@ def stop_on_signals(mesh: Mesh) -> Iterator[Callable[[], int | None]]:
         stops = len(asked) > 1 and bool(asked.pop(0))
         return next(iter(received), signal.SIGTERM) if stops else None
 
-    for number in before:
-        signal.signal(number, receive)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread:  # Python sets handlers only there; a thread is stopped by its program
+        for number in before:
+            signal.signal(number, receive)
     try:
         yield local_signal if jax.process_count() == 1 else global_signal
     finally:
-        restore_handlers()
+        if in_main_thread:
+            restore_handlers()

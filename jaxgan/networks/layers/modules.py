@@ -117,11 +117,9 @@ class ResizeConv(nn.Module):
     def __call__(self, x: Features) -> NewFeatures:
         """Return the resized and convolved input."""
         kernel = self.param("kernel", self.kernel_init, (3, 3, self.features, x.shape[-1]))
-        spread = sum(
-            jnp.pad(kernel, ((top, 1 - top), (left, 1 - left), (0, 0), (0, 0)))
-            for top in (0, 1)
-            for left in (0, 1)
-        )
+        rows = jnp.pad(kernel, ((1, 1), (0, 0), (0, 0), (0, 0)))
+        columns = jnp.pad(rows[:-1] + rows[1:], ((0, 0), (1, 1), (0, 0), (0, 0)))
+        spread = columns[:, :-1] + columns[:, 1:]
         plainly = self.compute.plain_layers
         conv = forms.plain_transpose if plainly else convolutions.conv_transpose
         x = conv(self.compute.cast(gather_rows(x)), self.compute.cast(spread), 2, 1, 0)
