@@ -18,7 +18,7 @@ class _Lines(tqdm):
         """Print a line, or nothing if the message is empty, which clears a bar."""
         if msg is None:
             line = LINE if self.total else LINE_WITHOUT_TOTAL
-            text = self.format_meter(**(self.format_dict | {"bar_format": line}))
+            text = self.format_meter(**{**self.format_dict, "bar_format": line})
             print(text, file=sys.stderr, flush=True)
 
 
