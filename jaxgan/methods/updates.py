@@ -147,7 +147,7 @@ def has_started(step: Integer[Array, ""], learning_rate: float) -> Bool[Array, "
     by at most about the learning rate, so the number of steps that this lasts is inversely
     proportional to it.
     """
-    return step * learning_rate >= START
+    return step >= START / learning_rate
 
 
 def with_weights(state: TrainState, params: PyTree, batch_stats: PyTree) -> TrainState:

@@ -193,7 +193,7 @@ def test_a_long_list_of_what_was_left_out_is_shortened(tmp_path, data_dir, capsy
         (tmp_path / "train" / f"{number:02}.txt").touch()
         (tmp_path / f"{number:02}.md").touch()
     prepare(tmp_path, data_dir)
-    counts, left_out, unused = capsys.readouterr().out.splitlines()
+    _, counts, left_out, unused = capsys.readouterr().out.splitlines()
     assert counts.startswith("data: 1 train")
     assert left_out.startswith("data: 20 files left out: train/00.txt: not an image; train/01.txt")
     assert "04.txt: not an image; 15 more (all in " in left_out
