@@ -124,12 +124,14 @@ def _facts(
         for record in records
         if (values := {name: record[name] for name in record if name.startswith("eval/")})
     }
-    last = max(evaluations, default=None)
-    best = max((int(path.name) for path in _numbered(workdir / "best")), default=None)
-    for name, step in (("Last evaluation", last), ("Best evaluation", best)):
-        values = evaluations.get(step, {})
-        numbers = (f"{key.removeprefix('eval/')} {value:.4g}" for key, value in values.items())
-        yield name, f"{', '.join(numbers)} at step {step}" if values else ""
+    best = {int(path.name) for path in (workdir / "best").glob("*") if path.name.isdecimal()}
+    for name, candidates in (("Last", evaluations), ("Best", best & evaluations.keys())):
+        for step in sorted(candidates)[-1:]:
+            numbers = (
+                f"{metric.removeprefix('eval/')} {value:.4g}"
+                for metric, value in evaluations[step].items()
+            )
+            yield f"{name} evaluation", f"{', '.join(numbers)} at step {step}"
     counts = ", ".join(f"{count} {split}" for split, count in run.get("data", {}).items())
     yield "Method", type(config.method).__name__
     yield "Data", f"{type(config.data).__name__}: {counts}" if counts else ""
@@ -201,11 +203,6 @@ def _samples(workdir: Path) -> dict[str, Any]:
         index = None if layout is None else layouts.index(layout)
         samples.append({"step": step, "file": f"samples/{file.name}", "layout": index})
     return {"samples": samples, "layouts": layouts}
-
-
-def _numbered(folder: Path) -> list[Path]:
-    """Return the checkpoints in a folder, which may be missing."""
-    return [path for path in folder.glob("*") if path.name.isdecimal()]
 
 
 def _minute(time: datetime) -> str:

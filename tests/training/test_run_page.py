@@ -264,7 +264,7 @@ def test_the_slider_shows_every_step_and_an_image_is_enlarged_alone(tmp_path):
           slider.value = value;
           slider.dispatchEvent(new Event("input"));
           const whole = document.querySelector("#samples .scroll img");
-          await whole?.decode();
+          if (whole) await loaded([whole]);
           shown.push([document.querySelector(".time output").textContent, whole?.naturalWidth]);
         }
         document.querySelectorAll(".cells button")[3].click();
