@@ -148,16 +148,19 @@ def _commands(
 ) -> Iterator[str]:
     """Yield the commands that continue a run and use its model."""
     method, folder = config.method, str(workdir)
+    purpose, longer = "Continue this run where it stopped", []
     if status.state == "finished":
-        purpose = "Train for longer, with a higher number of steps:"
-    else:
-        purpose = "Continue this run where it stopped:"
+        length = "epochs" if config.train.epochs else "steps"
+        longer = [f"--config.train.{length}={2 * getattr(config.train, length)}"]
+        purpose = f"Train for longer, with more {length}"
     if command := run.get("command"):
-        if not any(argument.split("=")[0] == "--workdir" for argument in command):
-            command = [*command, "--workdir", folder]
-        yield _command(purpose, shlex.join(command))
+        names = [argument.split("=")[0] for argument in command]
+        place = [] if "--workdir" in names else ["--workdir", folder]
+        yield _command(
+            f"{purpose}:", shlex.join([*command, *place, *longer])
+        )  # the last one counts
     else:
-        yield _command(f"{purpose[:-1]}, in Python:", f"jaxgan.train(config, {folder!r})")
+        yield _command(f"{purpose}, in Python:", f"jaxgan.train(config, {folder!r})")
     custom = ["--config", "CONFIG.py"] if own_classes(config) else []
     if isinstance(method, TranslatesImages):
         chosen = ["--direction", method.directions[0]] if len(method.directions) > 1 else []
