@@ -25,6 +25,8 @@ REPORT = """
 <script>
 addEventListener("load", async () => {
   const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+  const loaded = (images) => Promise.all([...images].map((image) => image.complete ||
+    new Promise((resolve) => { image.onload = image.onerror = resolve; })));
   await wait(0.5);
   let found = null;
   try { found = await (async () => { %s })(); } catch (error) { errors.push(String(error)); }
@@ -52,7 +54,7 @@ def visit(page, script, *, width=1280, dark=False):
 
     Args:
         page: The file. Others are written to its folder, and removed.
-        script: The body of an async function, which may call `wait(seconds)`.
+        script: The body of an async function, which may await `wait(seconds)` and `loaded(images)`.
         width: Width of the page.
         dark: Whether the user prefers dark pages.
     """

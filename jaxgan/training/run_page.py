@@ -124,12 +124,14 @@ def _facts(
         for record in records
         if (values := {name: record[name] for name in record if name.startswith("eval/")})
     }
-    last = max(evaluations, default=None)
-    best = max((int(path.name) for path in _numbered(workdir / "best")), default=None)
-    for name, step in (("Last evaluation", last), ("Best evaluation", best)):
-        values = {} if step is None else evaluations.get(step, {})
-        numbers = (f"{key.removeprefix('eval/')} {value:.4g}" for key, value in values.items())
-        yield name, f"{', '.join(numbers)} at step {step}" if values else ""
+    best = {int(path.name) for path in (workdir / "best").glob("*") if path.name.isdecimal()}
+    for name, candidates in (("Last", evaluations), ("Best", best & evaluations.keys())):
+        for step in sorted(candidates)[-1:]:
+            numbers = (
+                f"{metric.removeprefix('eval/')} {value:.4g}"
+                for metric, value in evaluations[step].items()
+            )
+            yield f"{name} evaluation", f"{', '.join(numbers)} at step {step}"
     counts = ", ".join(f"{count} {split}" for split, count in run.get("data", {}).items())
     yield "Method", type(config.method).__name__
     yield "Data", f"{type(config.data).__name__}: {counts}" if counts else ""
@@ -146,16 +148,19 @@ def _commands(
 ) -> Iterator[str]:
     """Yield the commands that continue a run and use its model."""
     method, folder = config.method, str(workdir)
+    purpose, longer = "Continue this run where it stopped", []
     if status.state == "finished":
-        purpose = "Train for longer, with a higher number of steps:"
-    else:
-        purpose = "Continue this run where it stopped:"
+        length = "epochs" if config.train.epochs else "steps"
+        longer = [f"--config.train.{length}={2 * getattr(config.train, length)}"]
+        purpose = f"Train for longer, with more {length}"
     if command := run.get("command"):
-        if not any(argument.split("=")[0] == "--workdir" for argument in command):
-            command = [*command, "--workdir", folder]
-        yield _command(purpose, shlex.join(command))
+        names = [argument.split("=")[0] for argument in command]
+        place = [] if "--workdir" in names else ["--workdir", folder]
+        yield _command(
+            f"{purpose}:", shlex.join([*command, *place, *longer])
+        )  # the last one counts
     else:
-        yield _command(f"{purpose[:-1]}, in Python:", f"jaxgan.train(config, {folder!r})")
+        yield _command(f"{purpose}, in Python:", f"jaxgan.train(config, {folder!r})")
     custom = ["--config", "CONFIG.py"] if own_classes(config) else []
     if isinstance(method, TranslatesImages):
         chosen = ["--direction", method.directions[0]] if len(method.directions) > 1 else []
@@ -201,11 +206,6 @@ def _samples(workdir: Path) -> dict[str, Any]:
         index = None if layout is None else layouts.index(layout)
         samples.append({"step": step, "file": f"samples/{file.name}", "layout": index})
     return {"samples": samples, "layouts": layouts}
-
-
-def _numbered(folder: Path) -> list[Path]:
-    """Return the checkpoints in a folder, which may be missing."""
-    return [path for path in folder.glob("*") if path.name.isdecimal()]
 
 
 def _minute(time: datetime) -> str:

@@ -57,7 +57,7 @@ def test_a_folder_that_was_moved_shows_all_images(moved, width):
         """
         const images = [...document.querySelectorAll("img")];
         images.forEach((image) => { image.loading = "eager"; });
-        await Promise.all(images.map((image) => image.decode()));
+        await loaded(images);
         const root = document.documentElement;
         return {
           widths: images.map((image) => image.naturalWidth),
@@ -84,7 +84,7 @@ def test_an_enlarged_pair_shows_the_whole_output_and_is_left_by_the_keyboard(mov
           new KeyboardEvent("keydown", { key, bubbles: true }));
         const read = async () => {
           const images = [...dialog.querySelectorAll("img")];
-          await Promise.all(images.map((image) => image.decode()));
+          await loaded(images);
           const widths = images.map((image) => image.naturalWidth);
           return [dialog.querySelector("p").textContent, ...widths];
         };

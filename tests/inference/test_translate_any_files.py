@@ -99,11 +99,13 @@ def test_outputs_have_names_of_their_own(runs, tmp_path, capsys, no_network):
         for file in (tmp_path / "out").rglob("*.png")
         if file.is_file()
     }
-    assert written == {
+    outputs = {
         **{"a.png.2.png": 0, "A.png": 1, "a.png.png": 2, "a.jpg.png": 5, "b.png": 6},
         **{"a.bmp.png": 4, "a.jpg.2.png": 3, "c.png/d.png": 7, "c.bmp.png": 8},
-        **{"pictures/e.png.input.png": 9, "e.png": 10, "pictures/e.png.input.2.png": 10},
+        "pictures/e.png.input.png": 9,
     }
+    inputs = {f"pictures/{name}.input.png": index for name, index in outputs.items()}
+    assert written == outputs | inputs | {"e.png": 10, "pictures/e.png.input.2.png": 10}
     folded = {name.casefold() for name in written}
     assert len(folded) == len(written)
 

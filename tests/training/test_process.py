@@ -102,6 +102,7 @@ def test_a_signal_to_all_of_its_processes_saves_and_stops(tmp_path, data_dir, nu
     output, errors = process.communicate(timeout=60)
     assert process.returncode == code
     assert "stopped and saved at step" in output
+    assert "<strong>Stopped</strong>" in (tmp_path / "index.html").read_text()
     assert "Traceback" not in errors
     saved = int(output.rpartition("saved at step ")[2].partition(";")[0])
     assert final_state(tmp_path).step == saved

@@ -123,12 +123,16 @@ def test_the_last_warnings_are_shown_whatever_was_logged_since(tmp_path, value):
 def test_commands_continue_the_run_and_use_it(tmp_path):
     workdir = tmp_path / "a run"
     workdir.mkdir()
-    first, translate, tensorboard = commands_of(page_of(workdir))
+    first, translate, tensorboard = commands_of(page_of(workdir, Status(3, "stopped")))
     assert first == f"python train.py --config 'my config.py' --workdir '{workdir}'"
     assert translate == f"jaxgan translate --run '{workdir}' --input IMAGES --output TRANSLATED"
     assert tensorboard == f"tensorboard --logdir {tmp_path}"
     again = {"command": ["jaxgan", "train", "quickstart", "--workdir=x"]}
-    assert commands_of(page_of(workdir, run=again))[0] == "jaxgan train quickstart --workdir=x"
+    line = "jaxgan train quickstart --workdir=x"
+    assert commands_of(page_of(workdir, Status(3), run=again))[0] == line
+    assert commands_of(page_of(workdir, run=again))[0] == f"{line} --config.train.steps=12"
+    epochs = dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, epochs=5))
+    assert "--config.train.epochs=10" in commands_of(page_of(workdir, config=epochs))[0]
     in_python = commands_of(page_of(workdir, run={}))[0]
     assert in_python == f"jaxgan.train(config, '{workdir}')"
 
@@ -264,7 +268,7 @@ def test_the_slider_shows_every_step_and_an_image_is_enlarged_alone(tmp_path):
           slider.value = value;
           slider.dispatchEvent(new Event("input"));
           const whole = document.querySelector("#samples .scroll img");
-          await whole?.decode();
+          if (whole) await loaded([whole]);
           shown.push([document.querySelector(".time output").textContent, whole?.naturalWidth]);
         }
         document.querySelectorAll(".cells button")[3].click();

@@ -56,7 +56,9 @@ def test_a_run_leaves_everything_behind(config, tmp_path, capsys):
     assert {file.name for file in (tmp_path / "samples").iterdir()} == {
         f"step_{step:08}.png" for step in (0, 3, 6)
     }
-    assert (tmp_path / "index.html").exists()
+    page = (tmp_path / "index.html").read_text()
+    assert "<strong>Finished</strong>" in page
+    assert "step 6 of 6</p>" in page
     assert list((tmp_path / "tensorboard").iterdir())
     assert json.loads((tmp_path / "config.json").read_text())["config"]["train"]["steps"] == 6
     assert final_state(config, tmp_path).step == 6
@@ -226,6 +228,7 @@ def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(config, tmp
     state = final_state(config, tmp_path)
     assert state.step == 2
     assert all_finite(state.params)
+    assert "<strong>Failed</strong>" in (tmp_path / "index.html").read_text()
 
 
 def test_a_folder_of_another_config_is_refused(config, tmp_path):

@@ -1,5 +1,8 @@
 import dataclasses
+import datetime
 import json
+import sys
+import time
 
 import pytest
 import tiny
@@ -32,6 +35,36 @@ def test_the_config_versions_and_devices_are_written_down(tmp_path):
     assert record["versions"]["jaxgan"] == __version__
     assert {"jax", "python"} <= record["versions"].keys()
     assert len(record["devices"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["train.py", "--config", "x y.py"], ["python", "train.py", "--config", "x y.py"]),
+        (["/bin/jaxgan", "train", "quickstart"], ["jaxgan", "train", "quickstart"]),
+        (["/lib/jaxgan/__main__.py", "train", "a"], ["jaxgan", "train", "a"]),
+        (["/lib/pytest/__main__.py", "tests"], None),
+        (["notebook.py"], None),
+    ],
+)
+def test_the_command_and_the_time_of_the_first_start_are_written_down(
+    tmp_path, monkeypatch, arguments, command
+):
+    monkeypatch.setattr(sys, "argv", arguments)
+    started = []
+    for _ in range(2):
+        with claim(tmp_path, CONFIG, DATA):
+            record = json.loads((tmp_path / "config.json").read_text())
+        assert record["command"] == command
+        started.append(datetime.datetime.fromisoformat(record["started"]))
+        time.sleep(1.1)
+    assert started[0] == started[1]
+    assert started[0].tzinfo
+    (tmp_path / "config.json").write_text(
+        json.dumps({name: part for name, part in record.items() if name != "started"})
+    )
+    with claim(tmp_path, CONFIG, DATA):  # a run of version 0.1
+        assert json.loads((tmp_path / "config.json").read_text())["started"] is None
 
 
 def test_the_images_may_not_change(tmp_path):
