@@ -214,6 +214,8 @@ def test_code_for_the_symbols_of_a_paper_exists(page):
 def test_methods_and_functions_exist(page):
     files = [*(ROOT / "jaxgan").rglob("*.py")]
     for owner, name in re.findall(r"`([A-Z]\w+)\.(\w+)[`(]", PAGES[page]):
+        if (ROOT / f"{owner}.{name}").exists():
+            continue
         defining = [file.read_text() for file in files if f"class {owner}" in file.read_text()]
         assert any(f"def {name}(" in source for source in defining), f"{owner}.{name}"
     for name, path in re.findall(r"`(\w+)` in `(jaxgan/[\w/]+\.py)`", PAGES[page]):
@@ -276,8 +278,10 @@ def test_paths_exist(page):
 
 
 def test_the_tour_lists_every_package():
-    parts = [path for path in (ROOT / "jaxgan").iterdir() if not path.name.startswith("__")]
+    parts = {*(ROOT / "jaxgan").iterdir()} - {ROOT / "jaxgan" / "py.typed"}
     for part in parts:
+        if part.name.startswith("__"):
+            continue
         name = f"`jaxgan/{part.name}{'/' if part.is_dir() else ''}`"
         assert name in PAGES["docs/code_tour.md"].split("## Packages")[1], name
 

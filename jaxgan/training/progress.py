@@ -18,14 +18,14 @@ ADVICE = {
 }
 
 
-def warnings_in(values: Mapping[str, float]) -> str:
-    """Return the warnings among metrics, each after two spaces and followed by advice."""
+def warnings_in(values: Mapping[str, float]) -> list[str]:
+    """Return the warnings among metrics, each with advice."""
     names = [
         name.removeprefix("warning/")
         for name, value in values.items()
         if name.startswith("warning/") and value
     ]
-    return "".join(f"  WARNING: {name}{_advice(name)}" for name in names)
+    return [f"{name}{_advice(name)}" for name in names]
 
 
 def _advice(warning: str) -> str:
@@ -88,9 +88,10 @@ class Progress:
         )
         if "learning_rate" in values:
             losses += f"  learning_rate {values['learning_rate']:.3g}"
+        warnings = "".join(f"  WARNING: {warning}" for warning in warnings_in(values))
         print(
             f"step {step}/{self._steps}  {losses}  {speed['images_per_second']:.1f} images/s  "
-            f"waiting for data {speed['data_wait']:.0%}  {left} left{warnings_in(values)}",
+            f"waiting for data {speed['data_wait']:.0%}  {left} left{warnings}",
             flush=True,
         )
         self._restart(step)

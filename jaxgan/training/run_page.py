@@ -97,9 +97,7 @@ def _warnings(records: Records) -> Iterator[str]:
     watched = [record for record in records if any(name.startswith("warning/") for name in record)]
     if watched and (warnings := warnings_in(watched[-1])):
         step = watched[-1]["step"]
-        lines = "".join(
-            f"<p>{as_text(line.strip())}</p>" for line in warnings.split("  WARNING:") if line
-        )
+        lines = "".join(f"<p>{as_text(warning)}</p>" for warning in warnings)
         yield f'<div class="warnings"><strong>Warnings at step {step}</strong>{lines}</div>'
 
 
