@@ -4,8 +4,8 @@ Run:      jaxgan train quickstart
 Takes:    about 5 minutes on 2 CPU cores.
 Expect:   held-out facades with windows, doors and balconies where the label map has them.
 Differs from the paper: 128x128, a quarter of the features, batches of 2, twice the learning rate.
-          In so short a run, the paper's other settings draw a cross-hatch over the pictures. Without it:
-          up-sampling by resizing, instance norm, least squares, and patches of 16x16 pixels.
+          In so short a run, the paper's other settings draw a cross-hatch over the pictures. These
+          do not: up-sampling by resizing, instance norm, least squares, patches of 16x16 pixels.
 """
 
 from jaxgan import Config, LinearDecay, Loading, Paired, Pix2pix, ProceduralFacades, TrainConfig
