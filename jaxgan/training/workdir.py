@@ -77,73 +77,27 @@ def claim(
 
     with lock(workdir / ".lock", refuse):
         file = workdir / "config.json"
-        known: Mapping[str, str] = {}
-        step = max(steps_in(workdir / "checkpoints"), default=0)
-        changes = []
-        started = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         others = [workdir / name for name in REPORT if os.path.lexists(workdir / name)]
         if others and not file.exists() and not (workdir / "checkpoints").exists():
             raise UserError(
                 f"{others[0]} exists, but does not belong to a run: choose another --workdir"
             )
-        if file.exists():
-            try:
-                old = json.loads(file.read_text(encoding="utf-8"))
-                stored = old["config"]
-                known = {**(old.get("fingerprints") or {})}
-                started = old.get("started")
-                data_changed = _data_changes(old, data, fingerprints)
-                changes = [*old.get("changes", ())]
-            except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-                raise UserError(
-                    f"{file} is damaged: restore it or choose another --workdir"
-                ) from error
-            try:
-                before = from_plain(stored, config)
-            except UserError as error:
-                raise UserError(f"{file}: {error}") from error
-            found = find_changes(before, config)
-            reported = [change.line for change in found if change.is_reported]
-            fixed = [c.line for c in found if not (c.is_free or c.is_reported)]
-            if fixed:
-                raise UserError(
-                    f"{workdir} holds a run of another config: {'; '.join(fixed)}. Keep the "
-                    "values, or start another --workdir, from the weights of this run with "
-                    f"--config.train.init_from={workdir}"
-                )
-            if data_changed and not allow_new_data:
-                raise UserError(
-                    f"{workdir} holds a run on other images: {'; '.join(data_changed)}. Restore "
-                    "them, choose another --workdir, or continue with the new ones: "
-                    "--config.train.allow_new_data=True"
-                )
-            if reported:
-                print(f"changed since the run's last part: {'; '.join(reported)}")
-            if step and before.train.batch_size != config.train.batch_size:
-                examples = step * config.train.batch_size
-                print(
-                    f"data: continues at example {examples} of the shuffled sequence, as if all "
-                    f"{step} steps had used this batch size"
-                )
-            if data_changed:
-                print(f"data: training continues with different images: {'; '.join(data_changed)}")
-                known = {}
-            if reported or data_changed:
-                changes.append({"step": step, "changes": [*reported, *data_changed]})
         record = {
             "config": to_json(config),
             "data": dict(data),
-            "fingerprints": {**known, **fingerprints},
+            "fingerprints": dict(fingerprints),
             "versions": {
                 "jaxgan": __version__,  # the metadata of a clone is as old as its installation
                 **{name: version(name) for name in ("jax", "flax", "optax")},
                 "python": platform.python_version(),
             },
             "devices": [device.device_kind for device in jax.devices()],
-            "changes": changes,
-            "started": started,
+            "changes": [],
+            "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
             "command": _command_line(),
         }
+        if file.exists():
+            record |= _continue(workdir, config, data, fingerprints, allow_new_data)
         write_text(file, json.dumps(record, indent=2) + "\n")
         try:
             yield
@@ -163,6 +117,62 @@ def check_present(workdir: Path) -> None:
             f"{workdir} was moved or removed during training: to continue from its last "
             "checkpoint, give its new place as --workdir"
         )
+
+
+def _continue(
+    workdir: Path,
+    config: Config,
+    data: Mapping[str, int],
+    fingerprints: Mapping[str, str],
+    allow_new_data: bool,
+) -> dict[str, Any]:
+    """Check that a run may continue as in `claim`, and print what has changed.
+
+    Returns:
+        What its record keeps: fingerprints, changes so far, and when it was started.
+    """
+    file = workdir / "config.json"
+    try:
+        old = json.loads(file.read_text(encoding="utf-8"))
+        stored, started, changes = old["config"], old.get("started"), [*old.get("changes", ())]
+        known = {**(old.get("fingerprints") or {})}
+        data_changed = _data_changes(old, data, fingerprints)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"{file} is damaged: restore it or choose another --workdir") from error
+    try:
+        before = from_plain(stored, config)
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from error
+    found = find_changes(before, config)
+    reported = [change.line for change in found if change.is_reported]
+    fixed = [change.line for change in found if not (change.is_free or change.is_reported)]
+    if fixed:
+        raise UserError(
+            f"{workdir} holds a run of another config: {'; '.join(fixed)}. Keep the values, or "
+            "start another --workdir, from the weights of this run with "
+            f"--config.train.init_from={workdir}"
+        )
+    if data_changed and not allow_new_data:
+        raise UserError(
+            f"{workdir} holds a run on other images: {'; '.join(data_changed)}. Restore them, "
+            "choose another --workdir, or continue with the new ones: "
+            "--config.train.allow_new_data=True"
+        )
+    step = max(steps_in(workdir / "checkpoints"), default=0)
+    if reported:
+        print(f"changed since the run's last part: {'; '.join(reported)}")
+    if step and before.train.batch_size != config.train.batch_size:
+        examples = step * config.train.batch_size
+        print(
+            f"data: continues at example {examples} of the shuffled sequence, as if all {step} "
+            "steps had used this batch size"
+        )
+    if data_changed:
+        print(f"data: training continues with different images: {'; '.join(data_changed)}")
+        known = {}
+    if reported or data_changed:
+        changes.append({"step": step, "changes": [*reported, *data_changed]})
+    return {"fingerprints": {**known, **fingerprints}, "changes": changes, "started": started}
 
 
 def _command_line() -> list[str] | None:
