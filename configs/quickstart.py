@@ -28,5 +28,5 @@ def get_config() -> Config:
             label_maps="a",
             loading=Loading(load_size=128, crop_size=128),
         ),
-        train=TrainConfig(steps=4000, batch_size=2, sample_every=500, checkpoint_every=500),
+        train=TrainConfig(steps=3000, batch_size=2, sample_every=500, checkpoint_every=500),
     )
