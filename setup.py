@@ -3,6 +3,6 @@
 from setuptools import find_packages, setup
 
 setup(
-    packages=[*find_packages(include=["jaxgan*"]), "jaxgan.configs"],
+    packages=[*find_packages(include=["jaxgan", "jaxgan.*"]), "jaxgan.configs"],
     package_dir={"jaxgan.configs": "configs"},
 )

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from jaxgan.errors import UserError
-from jaxgan.packaged import find
+from jaxgan.packaged import find_config
 from jaxgan.settings.resume import FREE, REPORTED
 from jaxgan.settings.stored import from_json, own_classes
 from jaxgan.settings.validation import MOST, check_tree, require
@@ -114,7 +114,7 @@ def load(config: str | Path) -> Config:
     Raises:
         UserError: If the file does not exist or does not define an experiment.
     """
-    path = find(config)
+    path = find_config(config)
     try:
         module = _import(path)
         if not hasattr(module, "get_config"):

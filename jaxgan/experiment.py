@@ -39,7 +39,7 @@ def train(config: Config | str | Path, workdir: str | Path) -> int | None:
         )
     if not isinstance(workdir, str | Path) or not str(workdir):
         raise UserError(f"workdir must be a folder, not {workdir!r}")
-    return trainer.train(config, Path(workdir), during_training)
+    return trainer.train(config, Path(workdir).expanduser(), during_training)
 
 
 def evaluate(

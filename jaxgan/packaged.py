@@ -20,12 +20,15 @@ def names() -> list[str]:
 
 
 def summary(name: str) -> str:
-    """Return the first line of the docstring of a packaged config."""
-    text = (folder() / f"{name}.py").read_text(encoding="utf-8")
-    return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+    """Return the first line of the docstring of a packaged config; "" if it cannot be parsed."""
+    try:
+        module = ast.parse((folder() / f"{name}.py").read_bytes())
+    except (SyntaxError, ValueError):  # a config of a clone may be half edited
+        return ""
+    return (ast.get_docstring(module) or "").partition("\n")[0]
 
 
-def find(config: str | Path) -> Path:
+def find_config(config: str | Path) -> Path:
     """Return the file of a config.
 
     Args:

@@ -24,7 +24,7 @@ from jaxgan.cli.generate import Generate
 from jaxgan.cli.torch import ExportTorch, ImportTorch
 from jaxgan.cli.translate import Translate
 from jaxgan.config import load
-from jaxgan.packaged import find
+from jaxgan.packaged import find_config
 from jaxgan.settings.resume import UNNAMED
 
 README = (ROOT / "README.md").read_text()
@@ -64,7 +64,7 @@ IN_JOBS = re.findall(
 )
 TRAIN = [*commands(r"python train\.py (.*)"), *IN_JOBS]
 NAMED = commands(r"^jaxgan train ([a-z].*)")
-OWN_COPY = "my_facades.py"  # a copy of pix2pix_facades, in the text
+OWN_COPIES = {"my_facades.py": "pix2pix_facades", "my.py": "pix2pix_folder"}  # in the text
 
 
 def test_commands_are_found():
@@ -81,7 +81,8 @@ def test_commands_of_train_py_parse(command, monkeypatch):
 
 @pytest.mark.parametrize("command", [c for c in NAMED if "--help" not in c])
 def test_commands_of_jaxgan_train_parse(command):
-    cli.parse(["train", *shlex.split(command.replace(OWN_COPY, "pix2pix_facades"))])
+    config, *rest = shlex.split(command)
+    cli.parse(["train", OWN_COPIES.get(config, config), *rest])
 
 
 OTHERS = commands(r"^jaxgan ((?!train|configs)[a-z-]+ -.*)")
@@ -100,7 +101,7 @@ def test_commands_for_trained_models_parse(command):
 
 @pytest.mark.parametrize("command", commands(r"^jaxgan (configs [a-z].*)"))
 def test_commands_for_configs_parse(command):
-    assert find(cli.parse(shlex.split(command)).name)
+    assert find_config(cli.parse(shlex.split(command)).name)
 
 
 BENCHMARKS = commands(r"^python benchmarks/(.*)")
@@ -185,7 +186,7 @@ def test_metrics_exist(page):
 
 
 def test_alarms_exist():
-    alarms = PAGES["docs/reading_a_run.md"].split("## Alarms")[1].split("## ")[0]
+    alarms = PAGES["docs/reading_a_run.md"].split("## Warnings")[1].split("## ")[0]
     named = set(re.findall(r"^\| (`[^|]*`) \|", alarms, re.MULTILINE))
     named = {name for cell in named for name in re.findall(r"`(\w+)`", cell)}
     assert {f"warning/{name}" for name in named} == {

@@ -27,7 +27,7 @@ class Configs:
                 raise UserError("name the config to copy: jaxgan configs NAME --output FILE")
             _print_list()
             return
-        text = packaged.find(self.name).read_text(encoding="utf-8")
+        text = packaged.find_config(self.name).read_text(encoding="utf-8", errors="replace")
         if self.output is None:
             print(text, end="")
             return

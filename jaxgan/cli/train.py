@@ -11,7 +11,7 @@ import tyro
 
 from jaxgan.cli.console import check_not_empty, parse_as, print_version
 from jaxgan.errors import UserError
-from jaxgan.packaged import find
+from jaxgan.packaged import find_config
 
 if TYPE_CHECKING:
     from jaxgan.cli.arguments import TrainArguments
@@ -61,10 +61,10 @@ def parse(arguments: Sequence[str]) -> "tuple[str, TrainArguments]":
         parse_as(Train, ["--help"], prog="jaxgan train")
     if config is None:
         raise UserError(
-            "no config given: jaxgan train CONFIG, with a file or a name that `jaxgan configs` "
-            "lists"
+            "no config given: it comes first, as in jaxgan train CONFIG --workdir DIR; a file, or "
+            "a name that `jaxgan configs` lists"
         )
-    path = find(config)
+    path = find_config(config)
 
     # These import JAX, which is slow.
     from jaxgan.cli.arguments import (

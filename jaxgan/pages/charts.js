@@ -44,6 +44,7 @@ class Chart {
       onpointerdown: (event) => this.press(event),
       onpointermove: (event) => this.hover(event.offsetX),
       onpointerup: (event) => this.release(event.offsetX),
+      onpointercancel: () => { this.drag = null; },
       onpointerleave: () => this.point(null),
       onkeydown: (event) => this.move(event),
     });
@@ -145,6 +146,7 @@ class Chart {
     const range = [this.drag, left].sort((a, b) => a - b).map(this.scale.toStep);
     const isDrag = Math.abs(left - this.drag) > 5;
     this.drag = null;
+    this.picked.setAttribute("hidden", "");
     if (isDrag) this.show(range.map((step) => clamp(step, this.steps[0], this.steps.at(-1))));
   }
 

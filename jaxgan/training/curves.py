@@ -13,7 +13,7 @@ class Group(NamedTuple):
     Attributes:
         title: The question.
         reading: How to read the curves.
-        prefixes: What names of its metrics start with.
+        prefixes: What names of its metrics start with. The longest one that fits decides.
     """
 
     title: str
@@ -26,7 +26,7 @@ GROUPS = (
         "What is the generator trained on?",
         "The weighted terms of its loss, which add up. Terms that compare images should fall; the "
         "GAN term competes with the discriminator and need not fall.",
-        ("loss/generator", "loss/cycle", "loss/identity"),
+        ("loss/",),
     ),
     Group(
         "Are the two players even?",
@@ -55,11 +55,16 @@ GROUPS = (
         "Speed",
         "Training only, without samples, evaluations and checkpoints. If data_wait, the share of "
         "time spent waiting for images, is not near 0, loading limits the speed.",
-        ("images_per_second", "data_wait"),
+        ("images_per_second", "steps_per_second", "data_wait"),
     ),
     Group("Other", "Metrics that this page does not know.", ("",)),
 )
-UNITS = {"images_per_second": "images/s", "data_wait": "share of time"}
+BY_PREFIX = {prefix: group for group in GROUPS for prefix in group.prefixes}
+UNITS = {
+    "images_per_second": "images/s",
+    "steps_per_second": "steps/s",
+    "data_wait": "share of time",
+}
 
 
 def make_curves(records: Sequence[dict[str, float]]) -> dict[str, Any]:
@@ -75,13 +80,13 @@ def make_curves(records: Sequence[dict[str, float]]) -> dict[str, Any]:
         every = -(-len(having) // MAX_POINTS)
         having = having[(len(having) - 1) % every :: every]  # with the last one
         steps = tuple(record["step"] for record in having)
-        group = next(group for group in GROUPS if name.startswith(group.prefixes))
+        prefix = max(filter(name.startswith, BY_PREFIX), key=len)
         curve = {
             "name": name,
             "axis": axes.setdefault(steps, len(axes)),
             "values": [_round(record[name]) for record in having],
         }
-        groups[group].setdefault(_unit(name), []).append(curve)
+        groups[BY_PREFIX[prefix]].setdefault(_unit(name), []).append(curve)
     return {
         "axes": list(axes),
         "groups": [

@@ -77,6 +77,7 @@ class Progress:
         seconds = max(time.monotonic() - self._start, 1e-9)
         steps_per_second = (step - self._step) / seconds
         speed = {
+            "steps_per_second": steps_per_second,
             "images_per_second": steps_per_second * self._batch_size,
             "data_wait": self._waited / seconds,
         }

@@ -68,9 +68,14 @@ class Report:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if error is not None:
-            reason = str(error) if isinstance(error, UserError | OSError) else type(error).__name__
+            if isinstance(error, KeyboardInterrupt):  # a second Ctrl-C
+                status = Status(self._step, "stopped")
+            else:
+                is_known = isinstance(error, UserError | OSError)
+                reason = str(error) if is_known else type(error).__name__
+                status = Status(self._step, "failed", reason)
             with contextlib.suppress(OSError):  # the disk may be full, or the folder removed
-                self.write_page(Status(self._step, "failed", reason))
+                self.write_page(status)
         self._metrics.close()
         self._events.close()
 

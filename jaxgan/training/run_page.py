@@ -1,5 +1,6 @@
 """The page of a run, `index.html`: its state, commands, samples, metrics and config."""
 
+import contextlib
 import json
 import shlex
 import statistics
@@ -105,18 +106,18 @@ def _facts(
     workdir: Path, config: Config, status: Status, records: Records, run: Mapping[str, Any]
 ) -> Iterator[tuple[str, str]]:
     """Yield names of facts about a run, and the facts; unknown ones are empty."""
-    batch_size, left = config.train.batch_size, config.train.steps - status.step
-    measured = [record for record in records if record.get("images_per_second", 0) > 0]
+    left = config.train.steps - status.step
+    measured = [record for record in records if record.get("steps_per_second", 0) > 0]
     steps = [0, *(record["step"] for record in measured)]
     if measured:
         taken = sum(
-            (record["step"] - before) * batch_size / record["images_per_second"]
+            (record["step"] - before) / record["steps_per_second"]
             for record, before in zip(measured, steps, strict=False)
         )
-        speed = statistics.median(record["images_per_second"] for record in measured[-RECENT:])
-        remaining = f", about {_duration(left * batch_size / speed)} left" if left > 0 else ""
+        speed = statistics.median(record["steps_per_second"] for record in measured[-RECENT:])
+        remaining = f", about {_duration(left / speed)} left" if left > 0 else ""
         yield "Time", f"{_duration(taken)} of training{remaining}"
-        yield "Speed", f"{speed:.3g} images per second"
+        yield "Speed", f"{speed * config.train.batch_size:.3g} images per second"
     evaluations = {
         record["step"]: values
         for record in records
@@ -137,8 +138,8 @@ def _facts(
     yield "Devices", ", ".join(f"{devices.count(kind)} x {kind}" for kind in dict.fromkeys(devices))
     versions = run.get("versions", {})
     yield "Versions", ", ".join(f"{name} {versions[name]}" for name in versions)
-    started = run.get("started")
-    yield "Started", _minute(datetime.fromisoformat(started)) if started else ""
+    with contextlib.suppress(TypeError, ValueError):  # older runs do not say when
+        yield "Started", _minute(datetime.fromisoformat(run.get("started")))
 
 
 def _commands(

@@ -20,6 +20,8 @@ def find_run(run: str | Path) -> Path:
     Raises:
         UserError: If there is no such folder. The message has the newest runs.
     """
+    if not isinstance(run, str | Path):
+        raise UserError(f"a run is given by its folder, not by {run!r:.50}")
     folder = Path(run).expanduser()
     if folder.exists():
         return folder

@@ -254,7 +254,7 @@ class Session:
         if stopped:
             print(f"stopped and saved at step {step}; the same command with --workdir continues")
         else:
-            print(f"done; the report is {self.workdir / 'index.html'}")
+            print(f"done; the page of the run is {self.workdir / 'index.html'}")
 
     def _log(self, step: int, values: Mapping[str, float]) -> None:
         if self.report:

@@ -179,7 +179,7 @@ def _command_line() -> list[str] | None:
     """Return the command that runs this program, or None if it is not one of jaxgan's."""
     program, *arguments = sys.argv
     path = Path(program)
-    if path.name == "train.py":
+    if path.resolve() == Path(__file__).resolve().parents[2] / "train.py":
         return ["python", program, *arguments]
     is_jaxgan = path.stem == "jaxgan" or path.parts[-2:] == ("jaxgan", "__main__.py")
     return ["jaxgan", *arguments] if is_jaxgan else None

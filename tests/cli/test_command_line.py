@@ -114,7 +114,7 @@ def test_a_missing_config_names_similar_ones(monkeypatch):
         "there is no config nothing-like-it: give a file, or a name that `jaxgan configs` lists"
     )
     for arguments in ([], ["--config"], ["--workdir", "runs/mine", "quickstart"]):
-        assert error(*arguments).startswith("no config given: jaxgan train CONFIG")
+        assert error(*arguments).startswith("no config given: it comes first")
 
 
 @pytest.mark.parametrize(

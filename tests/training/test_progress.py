@@ -46,5 +46,5 @@ def test_waiting_counts_and_pauses_do_not(monkeypatch, capsys):
         clock[0] += 100
     clock[0] += 3
     speed = progress.line(12, {})
-    assert speed == {"images_per_second": 1.5, "data_wait": 0.25}
+    assert speed == {"steps_per_second": 0.5, "images_per_second": 1.5, "data_wait": 0.25}
     assert "0:00:16 left" in capsys.readouterr().out  # 8 steps of 2 seconds

@@ -64,7 +64,7 @@ def test_the_head_says_the_state_and_when_it_was_true(tmp_path, status, text):
 def test_the_head_says_time_speed_and_surroundings(tmp_path):
     """Two steps of two images at 1 image/s and two at 4 take 5 s; 2 steps remain."""
     speeds = {2: 1.0, 4: 4.0}
-    records = [{"step": step, "images_per_second": speed} for step, speed in speeds.items()]
+    records = [{"step": step, "steps_per_second": speed / 2} for step, speed in speeds.items()]
     page = page_of(tmp_path, Status(4), records)
     assert fact(page, "Time") == "5 s of training, about 2 s left"
     assert fact(page, "Speed") == "2.5 images per second"
@@ -80,13 +80,13 @@ def test_the_head_says_time_speed_and_surroundings(tmp_path):
     [(0.1, "about 40 s left"), (0.01, "about 7 min left"), (1e-4, "about 11 h 7 min left")],
 )
 def test_times_are_rounded(tmp_path, speed, time):
-    records = [{"step": 4, "images_per_second": speed}]
+    records = [{"step": 4, "steps_per_second": speed / 2}]
     assert fact(page_of(tmp_path, Status(4), records), "Time").endswith(time)
 
 
 @pytest.mark.parametrize("speed", [0.0, -1.0])
 def test_an_impossible_speed_is_not_shown(tmp_path, speed):
-    records = [{"step": 4, "images_per_second": speed}]
+    records = [{"step": 4, "steps_per_second": speed / 2}]
     assert "<dt>Time</dt>" not in page_of(tmp_path, Status(4), records)
 
 
@@ -161,7 +161,7 @@ def test_metrics_are_grouped_by_the_question_that_they_answer():
     names = (
         *("loss/generator_gan", "loss/cycle_a", "loss/discriminator_a", "accuracy/discriminator_a"),
         *("eval/kid", "eval/fid", "diversity", "warning/collapsed", "learning_rate"),
-        *("images_per_second", "data_wait", "loss/mine", "</script>"),
+        *("images_per_second", "data_wait", "loss/mine", "mine", "</script>"),
     )
     curves = make_curves([{"step": step} | dict.fromkeys(names, 1.5) for step in (1, 2)])
     assert curves["axes"] == [(1, 2)]
@@ -172,7 +172,9 @@ def test_metrics_are_grouped_by_the_question_that_they_answer():
         for group in curves["groups"]
     }
     assert groups == {
-        "What is the generator trained on?": {"loss": ["loss/generator_gan", "loss/cycle_a"]},
+        "What is the generator trained on?": {
+            "loss": ["loss/generator_gan", "loss/cycle_a", "loss/mine"]
+        },
         "Are the two players even?": {
             "loss": ["loss/discriminator_a"],
             "accuracy": ["accuracy/discriminator_a"],
@@ -184,7 +186,7 @@ def test_metrics_are_grouped_by_the_question_that_they_answer():
         },
         "Learning rate": {"learning_rate": ["learning_rate"]},
         "Speed": {"images/s": ["images_per_second"], "share of time": ["data_wait"]},
-        "Other": {"loss": ["loss/mine"], "<": ["</script>"]},
+        "Other": {"mine": ["mine"], "<": ["</script>"]},
     }
 
 
