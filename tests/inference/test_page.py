@@ -93,8 +93,11 @@ def test_an_enlarged_pair_shows_the_whole_output_and_is_left_by_the_keyboard(mov
           press(key);
           seen.push(await read());
         }
+        const closed = new Promise((done) => {
+          dialog.addEventListener("close", () => setTimeout(done));
+        });
         dialog.close(); // as Escape does
-        await wait(0.1);
+        await closed;
         return {
           seen, closed: !document.querySelector("dialog"),
           focus: document.activeElement === document.querySelectorAll(".pairs button")[2],

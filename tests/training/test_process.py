@@ -51,7 +51,11 @@ def final_state(workdir, config=tiny):
 def losses(workdir):
     records = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
     return [
-        {name: value for name, value in record.items() if name.startswith(("step", "loss/"))}
+        {
+            name: value
+            for name, value in record.items()
+            if name == "step" or name.startswith("loss/")
+        }
         for record in records
     ]
 

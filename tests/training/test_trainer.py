@@ -44,7 +44,7 @@ def records(workdir):
 
 def losses(workdir):
     return [
-        {name: value for name, value in record.items() if name.startswith(("step", "loss"))}
+        {name: value for name, value in record.items() if name == "step" or name.startswith("loss")}
         for record in records(workdir)
     ]
 
@@ -236,8 +236,6 @@ def test_a_folder_of_another_config_is_refused(config, tmp_path):
     other = dataclasses.replace(config, method=dataclasses.replace(config.method, features=8))
     with pytest.raises(UserError, match=r"config.method.features was 4, is 8"):
         train(other, tmp_path)
-    with pytest.raises(UserError, match=r"config.train.batch_size was 2, is 4"):
-        train(change(config, batch_size=4), tmp_path)
 
 
 def test_networks_that_do_not_fit_the_images_are_told_before_anything_is_written(config, tmp_path):
