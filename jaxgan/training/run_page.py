@@ -138,8 +138,8 @@ def _facts(
     yield "Devices", ", ".join(f"{devices.count(kind)} x {kind}" for kind in dict.fromkeys(devices))
     versions = run.get("versions", {})
     yield "Versions", ", ".join(f"{name} {versions[name]}" for name in versions)
-    with contextlib.suppress(TypeError, ValueError):  # older runs do not say when
-        yield "Started", _minute(datetime.fromisoformat(run.get("started")))
+    with contextlib.suppress(ValueError):  # older runs do not say when
+        yield "Started", _minute(datetime.fromisoformat(str(run.get("started"))))
 
 
 def _commands(
