@@ -35,7 +35,7 @@ def find_config(config: str | Path) -> Path:
         config: A file, or the name of a packaged config.
 
     Raises:
-        UserError: If there is no such file or name. The message has similar ones.
+        UserError: If no file or packaged config has this name. The message suggests similar names.
     """
     path, known = Path(config), names()
     if path.is_file():
@@ -48,5 +48,5 @@ def find_config(config: str | Path) -> Path:
         similar = [files[name] for name in difflib.get_close_matches(path.name, files)] or similar
     hint = f"perhaps you meant {' or '.join(similar)}; " if similar else ""
     raise UserError(
-        f"there is no config {config}: {hint}give a file, or a name that `jaxgan configs` lists"
+        f"config {config} not found: {hint}pass a file, or a name that `jaxgan configs` lists"
     )

@@ -83,7 +83,7 @@ for call in (
     except jaxgan.UserError as error:
         print(error)
 """
-TYPO = "there is no config quikstart: perhaps you meant quickstart; "
+TYPO = "config quikstart not found: perhaps you meant quickstart; "
 MESSAGES = (
     TYPO,
     "config must be a Config, the name of a packaged config or a config file, not int",

@@ -51,7 +51,7 @@ def load(
             the running averages of training; by default as in the paper of the method.
 
     Raises:
-        jaxgan.errors.UserError: If there is no run or checkpoint, or it cannot be read.
+        jaxgan.errors.UserError: If the run or checkpoint does not exist or cannot be read.
     """
     if norm_statistics not in (None, "image", "running"):
         raise UserError(f"norm_statistics is image or running, not {norm_statistics!r}")

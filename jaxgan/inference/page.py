@@ -101,7 +101,7 @@ def write_pictures(pair: Pair, images: tuple[ImageArray, ImageArray]) -> None:
 def write_page(output: Path, pairs: Sequence[Pair], title: str) -> None:
     """Write `index.html` into a folder."""
     page = fill(
-        "translations.html",
+        "translations",
         title=as_text(title),
         pairs="\n".join(_figure(output, pair) for pair in sorted(pairs)),
     )

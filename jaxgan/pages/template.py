@@ -9,22 +9,24 @@ from typing import Any
 from jaxgan.files import printable
 
 
-def fill(template: str, **parts: str) -> str:
+def fill(name: str, *, title: str, **parts: str) -> str:
     """Return a page with its style and scripts inside.
 
     Args:
-        template: Name of a template in this package. It refers to `style.css` as `$style_css`, and
-            to other styles and scripts of this package in the same way.
-        parts: HTML or JSON for the other names in the template.
+        name: Name of the page. This package has its body, `NAME.html`, and its style, `NAME.css`.
+            The body refers to the script `viewer.js` as `$viewer_js`, and so on.
+        title: HTML for `$title` in the head and in the body.
+        parts: HTML or JSON for the other names in the body.
     """
-    package = files("jaxgan.pages")
-    inlined = {
-        file.name.replace(".", "_"): file.read_text("utf-8")
-        for file in package.iterdir()
-        if file.name.endswith((".css", ".js"))
+    texts = {
+        file.name: file.read_text("utf-8")
+        for file in files("jaxgan.pages").iterdir()
+        if file.name.endswith((".html", ".css", ".js"))
     }
-    page = string.Template(package.joinpath(template).read_text("utf-8"))
-    return page.substitute(inlined, **parts)
+    scripts = {file.replace(".", "_"): texts[file] for file in texts if file.endswith(".js")}
+    body = string.Template(texts[f"{name}.html"]).substitute(scripts, title=title, **parts)
+    style = texts["style.css"] + texts[f"{name}.css"]
+    return string.Template(texts["page.html"]).substitute(title=title, style=style, body=body)
 
 
 def as_text(text: str) -> str:

@@ -51,7 +51,7 @@ def write_page(workdir: Path, config: Config, status: Status, records: Records) 
     """
     run = _read_run(workdir)
     page = fill(
-        "run.html",
+        "run",
         title=as_text(workdir.absolute().name),
         head="\n".join([*_state(config, status), *_warnings(records)]),
         facts="\n".join(
@@ -68,7 +68,7 @@ def write_page(workdir: Path, config: Config, status: Status, records: Records) 
 
 
 def _read_run(workdir: Path) -> dict[str, Any]:
-    """Return what is written down about a run besides its config; nothing if that is damaged."""
+    """Return the content of `config.json`, or an empty dict if the file is damaged."""
     try:
         run = json.loads((workdir / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -155,9 +155,8 @@ def _commands(
     if command := run.get("command"):
         names = [argument.split("=")[0] for argument in command]
         place = [] if "--workdir" in names else ["--workdir", folder]
-        yield _command(
-            f"{purpose}:", shlex.join([*command, *place, *longer])
-        )  # the last one counts
+        # If an option stands twice, the last one counts.
+        yield _command(f"{purpose}:", shlex.join([*command, *place, *longer]))
     else:
         yield _command(f"{purpose}, in Python:", f"jaxgan.train(config, {folder!r})")
     custom = ["--config", "CONFIG.py"] if own_classes(config) else []

@@ -18,7 +18,7 @@ def find_run(run: str | Path) -> Path:
             printed.
 
     Raises:
-        UserError: If there is no such folder. The message has the newest runs.
+        UserError: If the folder does not exist. The message lists the newest runs.
     """
     if not isinstance(run, str | Path):
         raise UserError(f"a run is given by its folder, not by {run!r:.50}")

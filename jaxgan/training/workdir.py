@@ -134,7 +134,11 @@ def _continue(
     file = workdir / "config.json"
     try:
         old = json.loads(file.read_text(encoding="utf-8"))
-        stored, started, changes = old["config"], old.get("started"), [*old.get("changes", ())]
+        stored, started = old["config"], old.get("started")
+        changes = [
+            {"step": int(part["step"]), "changes": [str(line) for line in part["changes"]]}
+            for part in old.get("changes", ())
+        ]
         known = {**(old.get("fingerprints") or {})}
         data_changed = _data_changes(old, data, fingerprints)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:

@@ -111,7 +111,7 @@ def test_a_missing_config_names_similar_ones(monkeypatch):
     assert "perhaps you meant train.py;" in error("trian.py")
     assert "perhaps you meant pix2pix_maps" in error("--config", "elsewhere/pix2pix_map.py")
     assert error("nothing-like-it") == (
-        "there is no config nothing-like-it: give a file, or a name that `jaxgan configs` lists"
+        "config nothing-like-it not found: pass a file, or a name that `jaxgan configs` lists"
     )
     for arguments in ([], ["--config"], ["--workdir", "runs/mine", "quickstart"]):
         assert error(*arguments).startswith("no config given: it comes first")

@@ -152,6 +152,16 @@ def test_a_run_of_version_0_1_goes_on_and_has_fingerprints_from_then_on(tmp_path
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}"])
 def test_a_damaged_config_is_told(tmp_path, text):
+    check_damaged(tmp_path, text)
+
+
+@pytest.mark.parametrize("changes", [None, 5, ["x"], [{"step": 1}], [{"step": 1, "changes": 5}]])
+def test_a_damaged_list_of_changes_is_told(tmp_path, changes):
+    record = {"config": to_json(CONFIG), "data": DATA, "changes": changes}
+    check_damaged(tmp_path, json.dumps(record))
+
+
+def check_damaged(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(UserError, match=r"config\.json is damaged"), claim(tmp_path, CONFIG, DATA):
         pass
