@@ -143,8 +143,7 @@ async function startWorker(file, provider, onprogress) {
       worker.postMessage(message, transfer);
     });
   const threads = crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
-  const mjs = URL.createObjectURL(new Blob([loader], { type: "text/javascript" }));
-  const start = { bytes, wasm: wasm.buffer, mjs, threads, provider };
+  const start = { bytes, wasm: wasm.buffer, loader, threads, provider };
   try {
     await call(start, [bytes.buffer, wasm.buffer]);
   } catch (error) {
@@ -176,7 +175,9 @@ function inWorker() {
   const open = (bytes, provider) =>
     ort.InferenceSession.create(bytes, { executionProviders: [provider] });
 
-  async function start({ bytes, wasm, mjs, threads, provider }) {
+  async function start({ bytes, wasm, loader, threads, provider }) {
+    // A worker of a page from disk cannot import a URL that the page has created.
+    const mjs = URL.createObjectURL(new Blob([loader], { type: "text/javascript" }));
     Object.assign(ort.env.wasm, { numThreads: threads, wasmBinary: wasm, wasmPaths: { mjs } });
     ort.env.logLevel = "error";
     reference = await open(bytes, "wasm");
