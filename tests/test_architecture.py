@@ -20,6 +20,7 @@ FLOORS = [
     {"inference"},
     {"interop"},
     {"metrics"},
+    {"export"},
     {"experiment"},
     {"public", "cli"},
     {"__main__"},
