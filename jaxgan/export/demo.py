@@ -24,6 +24,7 @@ from jaxgan.inference.model import Model
 from jaxgan.inference.outputs import claim
 from jaxgan.methods.dcgan import DCGAN
 from jaxgan.pages.template import as_json, as_text, fill
+from jaxgan.training.program import batch_spec
 from jaxgan.types import TranslatesImages
 
 INDEX, SINGLE = "index.html", "demo.html"
@@ -109,7 +110,7 @@ def _translator(model: Model, weights: WeightsName) -> _Demo:
     method, kinds = model.config.method, model.config.data.kinds()
     assert isinstance(method, TranslatesImages)
     source, _ = method.source_and_target(method.directions[0])
-    size = model.config.data.spec(1)[source].shape[1:3]
+    size = batch_spec(model.config)[source].shape[1:3]
     files, models, examples, inputs = {}, [], {}, []
     data: dict[str, Any] = {"models": models, "size": list(size), "examples": examples}
     for direction in method.directions:
