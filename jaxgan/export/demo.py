@@ -33,7 +33,6 @@ EXAMPLES = 12  # per direction
 LOOKED_AT = 100  # held-out images in which the palette is searched
 
 
-
 @dataclasses.dataclass(frozen=True)
 class _Demo:
     """A demo that is not written yet.
@@ -46,7 +45,7 @@ class _Demo:
 
     page: str
     data: Mapping[str, Any]
-    files: Mapping[str, bytes]
+    files: dict[str, bytes]
 
 
 def write_demo(

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,12 +11,14 @@ from browser import needs_browser
 from demos import PAGES, assert_equal, opened, pixels, runtime
 from PIL import Image
 
+from jaxgan.cli.main import main
 from jaxgan.data.facades.parts import PALETTE, WALL, WINDOW
 from jaxgan.errors import UserError
 from jaxgan.export import demo as demo_module
 from jaxgan.export.demo import write_demo
 from jaxgan.images.kinds import RGB, ImageKind
 from jaxgan.inference.model import load
+from jaxgan.training.run_page import NO_DEMO, Status, write_page
 
 SIDE = 32  # of the drawing
 
@@ -215,7 +218,7 @@ def test_a_run_that_fails_is_a_line_and_the_next_one_works(demo):
         message = page.evaluate(failing, [1, 8, 8, 2])
         assert message.startswith("The model does not run in this browser: ")
         assert page.evaluate(run, [1, 8, 8, 3])["dims"] == [1, 8, 8, 3]
-        message = page.evaluate(f"explain('failed to allocate a buffer of size 1')")
+        message = page.evaluate("explain('failed to allocate a buffer of size 1')")
         assert message.startswith("The image is too large for the memory")
 
 
@@ -314,3 +317,43 @@ def test_without_data_there_are_no_examples(model, tmp_path, monkeypatch, capsys
     assert settings["examples"] == {"input_to_target": []}
     assert settings["palette"] is None
     assert "the demo has no examples: there is no folder photos" in capsys.readouterr().out
+
+
+@pytest.fixture
+def run(runs, tmp_path):
+    """A copy of a run, to write into."""
+    return shutil.copytree(runs["pix2pix"], tmp_path / "my run")
+
+
+def test_the_command_writes_into_the_run_whose_page_links_it(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    link = '<a href="demo/demo.html">Open the demo</a>'
+    page = (run / "index.html").read_text("utf-8")
+    assert "<code>jaxgan demo --run " in page
+    assert link not in page
+    assert main(["demo", "--run", str(run), "--runtime", str(runtime())]) == 0
+    assert f"open {run / 'demo' / 'demo.html'}\n" in capsys.readouterr().out
+    written = (run / "index.html").read_text("utf-8")
+    assert written == page.replace(NO_DEMO, f'<p id="demo">{link}</p>')
+    write_page(run, load(run).config, Status(1, "finished"), [])
+    assert link in (run / "index.html").read_text("utf-8")
+
+
+def test_a_checkpoint_outside_of_a_run_needs_an_output(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    checkpoint = shutil.copytree(run / "checkpoints" / "1", tmp_path / "copies" / "1")
+    assert main(["demo", "--run", str(checkpoint), "--runtime", str(runtime())]) == 2
+    assert "is not in the folder of a run: pass --output" in capsys.readouterr().err
+    assert not (checkpoint / "demo").exists()
+
+
+def test_a_damaged_runtime_is_a_line_and_nothing_is_written(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    damaged = tmp_path / "runtime"
+    damaged.mkdir()
+    (damaged / "ort.wasm.min.js").write_text("damaged")
+    assert main(["demo", "--run", str(run), "--runtime", str(damaged)]) == 2
+    message = capsys.readouterr().err
+    assert "ort.wasm.min.js is damaged or of another version" in message
+    assert message.count("\n") == 1
+    assert not (run / "demo").exists()
