@@ -3,12 +3,13 @@
 import dataclasses
 import io
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
 from browser import needs_browser
-from demos import PAGES, assert_equal, opened, pixels, runtime
+from demos import PAGES, WEBGPU, assert_equal, opened, pixels, runtime
 from PIL import Image
 
 from jaxgan.cli.main import main
@@ -102,6 +103,17 @@ def test_a_rectangle_is_drawn_and_translated_as_by_the_model(model, demo, start)
         assert_equal(pixels(page.locator("#picture")), translated(model, after))
         assert page.evaluate("crossOriginIsolated") == (start == "index.html")
         assert " ms per picture, on WebAssembly" in page.inner_text("#status")
+
+
+@needs_browser
+def test_webgpu_is_used_only_if_it_agrees_and_is_faster(model, demo):
+    with opened(demo, "index.html", flags=WEBGPU) as page:
+        wait(page)
+        if not page.evaluate("navigator.gpu?.requestAdapter()?.then(Boolean)"):
+            pytest.skip("this Chromium has no WebGPU")
+        status = page.inner_text("#status")
+        assert re.search(r"on (WebGPU|WebAssembly \(WebGPU is slower\))$", status)
+        assert_equal(pixels(page.locator("#picture")), translated(model, drawing(page)))
 
 
 @needs_browser
