@@ -16,7 +16,7 @@ from jaxgan.errors import UserError
 from jaxgan.export.files import describe
 from jaxgan.export.generator import exported_generator, held_out_inputs
 from jaxgan.export.labels import describe_labels
-from jaxgan.export.runtime import WEBASSEMBLY, load_runtime
+from jaxgan.export.runtime import LICENSE, WEBASSEMBLY, load_runtime
 from jaxgan.export.weights import WeightsName
 from jaxgan.files import replacing, write_text
 from jaxgan.images.pictures import to_picture, to_uint8
@@ -198,7 +198,7 @@ def _pack(files: Mapping[str, bytes]) -> str | None:
         name: base64.b64encode(gzip.compress(content, mtime=0)).decode()
         for name, content in files.items()
     }
-    script = f"<script>\nwindow.PACKED = {as_json(packed)};\n</script>"
+    script = f"<script>\n// {LICENSE}\nwindow.PACKED = {as_json(packed)};\n</script>"
     return script if len(script) <= LARGEST_SINGLE else None
 
 
