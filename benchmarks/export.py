@@ -10,6 +10,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -97,7 +98,7 @@ def measure(name: str) -> Iterator[Row]:
 
     for format, size, exported in exports(generator, given):
         apart = difference(exported, in_jax, [given])
-        times = alternate(lambda: exported(given), lambda: in_jax(given))
+        times = alternate(partial(exported, given), partial(in_jax, given))
         yield Row(name, format, size / 1e6, apart.largest, apart.mean, *times)
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxgan.errors import UserError
-from jaxgan.export.files import describe
-from jaxgan.export.generator import exported_generator, held_out_inputs
+from jaxgan.export.files import export_onnx
+from jaxgan.export.generator import exported_generator, held_out_inputs, open_data
 from jaxgan.export.labels import describe_labels
 from jaxgan.export.runtime import LICENSE, WEBASSEMBLY, load_runtime
 from jaxgan.export.weights import WeightsName
@@ -109,6 +109,7 @@ def _translator(model: Model, weights: WeightsName) -> _Demo:
     assert isinstance(method, TranslatesImages)
     source, _ = method.source_and_target(method.directions[0])
     size = batch_spec(model.config)[source].shape[1:3]
+    splits = open_data(model)
     files, models, examples, inputs = {}, [], {}, []
     data: dict[str, Any] = {"models": models, "size": list(size), "examples": examples}
     for direction in method.directions:
@@ -124,18 +125,14 @@ def _translator(model: Model, weights: WeightsName) -> _Demo:
         }
         models.append(described)
         data |= {"multiple": network.multiple, "smallest": network.smallest}
-        files[described["file"]] = _onnx(model, direction, weights)
-        try:
-            inputs = held_out_inputs(model, direction, LOOKED_AT)
-        except UserError as error:
-            print(f"the demo has no examples: {error}")
-            inputs = []
+        files[described["file"]] = export_onnx(model, direction, weights, splits)
+        inputs = held_out_inputs(model, splits, direction, LOOKED_AT) if splits else []
         shown = itertools.islice(itertools.chain.from_iterable(inputs), EXAMPLES)
         pictures = {f"examples/{index:02}{suffix}.png": _png(x) for index, x in enumerate(shown)}
         files |= pictures
         examples[direction] = list(pictures)
-    data |= describe_labels([to_uint8(batch) for batch in inputs] if method.paired else [])
-    return _Demo("draw" if method.paired else "photo", data, files)
+    labels = describe_labels([to_uint8(batch) for batch in inputs]) if method.paired else None
+    return _Demo("draw" if labels else "photo", data | (labels or {}), files)
 
 
 def _generator(model: Model, weights: WeightsName) -> _Demo:
@@ -150,23 +147,7 @@ def _generator(model: Model, weights: WeightsName) -> _Demo:
         "latent_dim": method.latent_dim,
         "latent": method.latent,
     }
-    return _Demo("latents", data, {"model.onnx": _onnx(model, None, weights)})
-
-
-def _onnx(model: Model, direction: str | None, weights: WeightsName) -> bytes:
-    """Return the generator of a model as an ONNX file.
-
-    Raises:
-        UserError: If the package `onnx` is missing.
-    """
-    try:
-        from jaxgan.export.onnx import to_onnx
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f'the demo needs the package {error.name}: pip install "jaxgan[onnx]"'
-        ) from error
-    generator = exported_generator(model, direction)
-    return to_onnx(generator, weights, describe(model, generator, direction, weights))
+    return _Demo("latents", data, {"model.onnx": export_onnx(model, None, weights, None)})
 
 
 def _shown(channels: int) -> int:

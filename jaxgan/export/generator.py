@@ -12,7 +12,7 @@ from jaxgan.inference.model import Model
 from jaxgan.methods.dcgan import DCGAN
 from jaxgan.methods.generator import fitting, translate
 from jaxgan.networks.layers.compute import Compute
-from jaxgan.types import TrainedGenerator, TranslatesImages
+from jaxgan.types import Splits, TrainedGenerator, TranslatesImages
 
 # In float32, by operations that do not depend on the device or on the size of images.
 PLAIN = Compute(plain_layers=True)
@@ -103,17 +103,27 @@ def random_inputs(model: Model, direction: str | None) -> list[Float[np.ndarray,
     return [rng.uniform(-1, 1, (2, *size, channels)).astype(np.float32) for size in sizes]
 
 
-def held_out_inputs(
-    model: Model, direction: str | None, count: int
-) -> list[Float[np.ndarray, "batch height width channels"]]:
-    """Return held-out images of a direction, in batches of images of one size.
+def open_data(model: Model) -> Splits | None:
+    """Return the prepared data of a model that takes images.
 
-    Raises:
-        jaxgan.errors.UserError: If the data is not available.
+    It is None, and a line says why, if the data is not available or the model takes latent vectors.
     """
+    if not takes_images(model):
+        return None
+    try:
+        return model.config.data.prepare()
+    except UserError as error:
+        print(f"there are no held-out images: {error}")
+        return None
+
+
+def held_out_inputs(
+    model: Model, splits: Splits, direction: str | None, count: int
+) -> list[Float[np.ndarray, "batch height width channels"]]:
+    """Return held-out images of a direction, in batches of images of one size."""
     data, method = model.config.data, model.config.method
     assert isinstance(method, TranslatesImages)
     source, _ = method.source_and_target(model.choose_direction(direction))
     domain = None if method.paired else source
-    held_out = data.held_out(data.prepare(), count, None, domain)
+    held_out = data.held_out(splits, count, None, domain)
     return [np.asarray(data.preprocess(batch)[source]) for batch in held_out.batches]

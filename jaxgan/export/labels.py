@@ -27,15 +27,16 @@ FACADE_PARTS = (
 )
 FEWEST = 4  # colors in common with facades; fewer can be a coincidence
 NEAR = 12.0  # Euclidean distance up to which a color is that of a facade's part; JPEG shifts colors
+PAPER = 0.4  # share of the pixels of a sketch that are blank; photos are more varied
 
 Images = UInt8[np.ndarray, "count height width channels"]
 
 
-def describe_labels(inputs: Sequence[Images]) -> dict[str, Any]:
-    """Return the `palette` and `background` that one draws on, as JSON values.
+def describe_labels(inputs: Sequence[Images]) -> dict[str, Any] | None:
+    """Return the `palette` and `background` that one draws on, as JSON values; None for photos.
 
     The palette holds the colors of label maps, with names if all of them are parts of a facade; it
-    is None if the images are not label maps. The background is the most frequent color.
+    is None if the images are sketches. The background is the most frequent color.
 
     Args:
         inputs: Held-out inputs of the model, gray or RGB, in batches of images of one size.
@@ -49,6 +50,9 @@ def describe_labels(inputs: Sequence[Images]) -> dict[str, Any]:
     except UserError:
         pixels = images.reshape(-1, 3)
         colors, counts = np.unique(pixels, axis=0, return_counts=True)
+        near = np.abs(pixels.astype(int) - colors[counts.argmax()]).max(axis=-1) < NEAR
+        if near.mean() < PAPER:
+            return None
         return {"palette": None, "background": _hex(colors[counts.argmax()])}
     names = [_facade_part(color) for color in palette]
     described = [{"color": _hex(color), "name": None} for color in palette]

@@ -198,7 +198,7 @@ def test_a_model_without_its_data_is_checked_on_random_images(runs, tmp_path, ca
     model = dataclasses.replace(model, config=dataclasses.replace(model.config, data=data))
     jaxgan.export_model(model, tmp_path / "model.onnx")
     out = capsys.readouterr().out
-    assert "not compared on held-out images: there is no folder" in out
+    assert "there are no held-out images: there is no folder" in out
     assert (tmp_path / "model.onnx").is_file()
 
 
