@@ -26,7 +26,16 @@ from jaxgan.networks.layers.compute import Compute
 from jaxgan.networks.layers.modules import INITIALIZERS, InitializerName
 from jaxgan.settings.resume import REPORTED, REPORTED_ABOVE_ZERO
 from jaxgan.settings.validation import require
-from jaxgan.types import Batch, Images, Metrics, PyTree, Schedule, Spec, TrainState
+from jaxgan.types import (
+    Batch,
+    Images,
+    Metrics,
+    PyTree,
+    Schedule,
+    Spec,
+    TrainedGenerator,
+    TrainState,
+)
 
 COLLAPSED = 0.1  # diversity relative to real images below which the generator has collapsed
 
@@ -179,11 +188,20 @@ class DCGAN:
         return {"generated": mosaic(generated), "real": mosaic(real)}
 
     def generate(self, state: TrainState, latents: Latents) -> Images:
-        variables = state.memory["average"] if self.ema else _generator_of(state)
-        channels = variables["params"]["output"]["kernel"].shape[2]
-        images = self.make_generator(channels).apply(variables, latents, use_running_average=True)
+        generator = self.trained_generator(state)
+        variables = {"params": generator.params, "batch_stats": generator.batch_stats}
+        images = generator.network.apply(variables, latents, use_running_average=True)
         assert isinstance(images, jax.Array)
         return images
+
+    def trained_generator(self, state: TrainState) -> TrainedGenerator:
+        """Return the generator, with its moving averages if there are any."""
+        variables = state.memory["average"] if self.ema else _generator_of(state)
+        params = variables["params"]
+        network = self.make_generator(params["output"]["kernel"].shape[2])
+        return TrainedGenerator(
+            params, variables["batch_stats"], network, dropout=False, use_running_average=True
+        )
 
     def represent(self, state: TrainState, images: Images) -> list[Float[Array, "batch _ _ _"]]:
         name = "discriminator"

@@ -21,15 +21,15 @@ def translate(
         images: Images in [-1, 1].
         key: Random key for dropout.
     """
-    height, width = images.shape[1:3]
-    bottom, right = (fitting(generator, edge) - edge for edge in (height, width))
-    padding = ((0, 0), (0, bottom), (0, right), (0, 0))
+    batch, height, width, _ = images.shape
 
     def translate_one(image, key):
         return apply(generator, image[None], key)[0, :height, :width]
 
-    padded = jnp.pad(images, padding, mode="reflect")
-    return jax.vmap(translate_one)(padded, jax.random.split(key, len(images)))
+    padded = images
+    for axis in (1, 2):
+        padded = _pad(padded, axis, fitting(generator, padded.shape[axis]))
+    return jax.vmap(translate_one)(padded, jax.random.split(key, batch))
 
 
 def apply(
@@ -49,6 +49,23 @@ def apply(
 
 
 def fitting(generator: TrainedGenerator, edge: int) -> int:
-    """Return the smallest height or width of at least `edge` that a generator supports."""
-    network = generator.network
-    return max(edge + -edge % network.multiple, network.smallest)
+    """Return the smallest height or width of at least `edge` that a generator supports.
+
+    The edge may be symbolic, as in exported models.
+    """
+    multiple = generator.network.multiple
+    least = generator.network.smallest // multiple
+    return multiple * jax.core.max_dim((edge + multiple - 1) // multiple, least)
+
+
+def _pad(
+    images: Float[Array, "batch height width _"], axis: int, target: int
+) -> Float[Array, "batch tall wide _"]:
+    """Pad one axis by reflection at its end. Unlike `jnp.pad`, sizes may be symbolic."""
+    edge = images.shape[axis]
+    if target == edge:
+        return images
+    # Indices 0, 1, ..., edge - 1, edge - 2, ..., 1, 0, 1, ...
+    period = jax.core.max_dim(2 * (edge - 1), 1)
+    place = jnp.arange(target) % period
+    return jnp.take(images, jnp.minimum(place, period - place), axis=axis)

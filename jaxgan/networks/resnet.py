@@ -71,7 +71,8 @@ class ResNetGenerator(nn.Module):
             ValueError: If height or width is not supported.
         """
         _, height, width, _ = x.shape
-        if height % self.multiple or width % self.multiple or min(height, width) < self.smallest:
+        # Each edge separately: `min` cannot compare symbolic sizes.
+        if any(edge % self.multiple or edge < self.smallest for edge in (height, width)):
             raise ValueError(
                 "a ResNet generator needs images whose height and width are multiples of 4 and at "
                 f"least 8, not {height}x{width}: choose another size"
