@@ -112,7 +112,7 @@ const showGrid = reporting(async () => {
   const { pictures, milliseconds } = await generate(latents);
   shown = pictures;
   byId("heading").textContent = center
-    ? "The framed image and variations of it. Click one to vary it."
+    ? "Variations of the framed image. Click one to vary it."
     : `Images of seed ${seed}. Click one to vary it.`;
   fillImages(grid, pictures, (index) =>
     center && !index ? "Varied image" : `Vary image ${index + 1}`);
@@ -123,13 +123,18 @@ const showGrid = reporting(async () => {
   showStatus(`${count} images in ${(milliseconds / 1000).toPrecision(2)} s`);
 });
 
-/** Shows pictures as buttons. Existing buttons stay, and keep the focus. */
-function fillImages(list, pictures, label) {
-  while (list.children.length > pictures.length) list.lastChild.remove();
-  while (list.children.length < pictures.length) {
+/** Gives a list a number of buttons for images. Existing ones stay, and keep the focus. */
+function setCount(list, count) {
+  while (list.children.length > count) list.lastChild.remove();
+  while (list.children.length < count) {
     const canvas = html("canvas", { width, height, class: isSmall ? "pixels" : "" });
     list.append(html("button", { type: "button", class: "image" }, canvas));
   }
+}
+
+/** Shows pictures as buttons. */
+function fillImages(list, pictures, label) {
+  setCount(list, pictures.length);
   pictures.forEach(({ image }, index) => {
     const button = list.children[index];
     button.setAttribute("aria-label", label(index));
@@ -186,7 +191,7 @@ function clicked(event) {
 }
 
 function choose(index) {
-  if (index < 0 || (centers.length && index === 0)) return;
+  if (!shown[index] || (centers.length && index === 0)) return;
   centers.push(shown[index]);
   showGrid();
 }
@@ -202,6 +207,8 @@ function save(pictures, columns, name) {
 }
 
 async function start() {
+  setCount(grid, Number(byId("count").value)); // the place of the images, until they are there
+  setCount(byId("stops"), 4);
   await showGrid();
   if (shown.length) setStops(shown.slice(0, 4), 0);
 }
@@ -223,7 +230,7 @@ strength.addEventListener("input", showGrid);
 position.addEventListener("input", () => movePosition(position.value));
 grid.addEventListener("click", (event) => choose(clicked(event)));
 byId("stops").addEventListener("click", (event) => {
-  if (clicked(event) >= 0) movePosition(clicked(event));
+  if (stops[clicked(event)]) movePosition(clicked(event));
 });
 Object.assign(walk.canvas, { width, height });
 walk.canvas.classList.toggle("pixels", isSmall);
