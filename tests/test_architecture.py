@@ -10,7 +10,7 @@ PACKAGE = ROOT / "jaxgan"
 # The package from the ground up: a module imports from floors below its own, or from its own room.
 FLOORS = [
     {"errors", "files", "progress", "__version__"},
-    {"settings", "packaged", "pages"},
+    {"settings", "packaged", "pages", "download"},
     {"networks", "images"},
     {"types"},
     {"config"},
@@ -20,6 +20,7 @@ FLOORS = [
     {"inference"},
     {"interop"},
     {"metrics"},
+    {"export"},
     {"experiment"},
     {"public", "cli"},
     {"__main__"},

@@ -15,6 +15,7 @@ import tyro
 
 from jaxgan.cli import console, train
 from jaxgan.cli.configs import Configs
+from jaxgan.cli.demo import Demo
 from jaxgan.cli.evaluate import Evaluate
 from jaxgan.cli.generate import Generate
 from jaxgan.cli.torch import ExportTorch, ImportTorch
@@ -29,6 +30,7 @@ First steps:
   jaxgan train quickstart     train a first model, without a download
   jaxgan configs              list the configs that come with jaxgan
   jaxgan translate --run latest --input FOLDER --output FOLDER
+  jaxgan demo --run latest    write a web page that runs the model
   jaxgan COMMAND --help       explain a command\
 """
 
@@ -38,6 +40,7 @@ Command = (
     | Annotated[Translate, tyro.conf.subcommand("translate")]
     | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[ImportTorch, tyro.conf.subcommand("import-torch")]
     | Annotated[ExportTorch, tyro.conf.subcommand("export-torch")]
 )

@@ -20,6 +20,7 @@ from jaxgan.training.progress import warnings_in
 from jaxgan.training.samples import find_samples, read_layout
 from jaxgan.types import GeneratesImages, TranslatesImages
 
+NO_DEMO = '<p id="demo" hidden></p>'
 RECENT = 10  # log entries; the speed is their median
 STATES = {"running": "as of", "finished": "at", "stopped": "at", "failed": "at"}
 
@@ -65,6 +66,23 @@ def write_page(workdir: Path, config: Config, status: Status, records: Records) 
         data=as_json(_samples(workdir) | make_curves(records)),
     )
     write_text(workdir / "index.html", page)
+
+
+def link_demo(workdir: Path) -> None:
+    """Link the demo of a run on its page, without writing the rest of the page again."""
+    file = workdir / "index.html"
+    if file.is_file():
+        text = file.read_text("utf-8")
+        if NO_DEMO in text:
+            write_text(file, text.replace(NO_DEMO, _demo_link(workdir), 1))
+
+
+def _demo_link(workdir: Path) -> str:
+    """Return a link to the demo of a run; an empty paragraph if there is none."""
+    for page in ("demo.html", "index.html"):  # demo.html opens without a server
+        if (workdir / "demo" / page).is_file():
+            return f'<p id="demo"><a href="demo/{page}">Open the demo</a></p>'
+    return NO_DEMO
 
 
 def _read_run(workdir: Path) -> dict[str, Any]:
@@ -168,6 +186,10 @@ def _commands(
     if isinstance(method, GeneratesImages):
         line = ["jaxgan", "generate", "--run", folder, "--output", "GENERATED", *custom]
         yield _command("Generate images:", shlex.join(line))
+    if isinstance(method, TranslatesImages | GeneratesImages):
+        line = ["jaxgan", "demo", "--run", folder, *custom]
+        yield _command("Write a web page that runs the model:", shlex.join(line))
+        yield _demo_link(workdir)
     line = ["tensorboard", "--logdir", str(workdir.parent)]
     installed = "Compare runs in TensorBoard, which has to be installed (pip install tensorboard):"
     yield _command(installed, shlex.join(line))

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -255,6 +256,7 @@ class Session:
             print(f"stopped and saved at step {step}; the same command with --workdir continues")
         else:
             print(f"done; the page of the run is {self.workdir / 'index.html'}")
+            print(f"try the model in a browser: jaxgan demo --run {shlex.quote(str(self.workdir))}")
 
     def _log(self, step: int, values: Mapping[str, float]) -> None:
         if self.report:

@@ -136,7 +136,7 @@ def test_a_server_that_is_down_fails_at_once(tmp_path):
 
 
 def test_a_server_that_never_answers_is_given_up_within_a_minute(tmp_path, monkeypatch):
-    monkeypatch.setattr("jaxgan.data.sources.download.TIMEOUT", 1)
+    monkeypatch.setattr("jaxgan.download.TIMEOUT", 1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(UserError, match="no answer for 1 seconds"):
@@ -145,8 +145,8 @@ def test_a_server_that_never_answers_is_given_up_within_a_minute(tmp_path, monke
 
 @pytest.mark.parametrize("path", ["slow", "slow-header"])
 def test_a_server_that_sends_a_byte_at_a_time_is_given_up(server, tmp_path, monkeypatch, path):
-    monkeypatch.setattr("jaxgan.data.sources.download.WINDOW", 0.5)
-    monkeypatch.setattr("jaxgan.data.sources.download.SLOWEST", 2**10)
+    monkeypatch.setattr("jaxgan.download.WINDOW", 0.5)
+    monkeypatch.setattr("jaxgan.download.SLOWEST", 2**10)
     start = time.monotonic()
     with pytest.raises(UserError, match=r"less than 1 KiB came in 0\.5 seconds.: get facades"):
         Pix2pixDownload(mirror=f"{server[1]}/{path}").prepare(tmp_path)
@@ -156,8 +156,8 @@ def test_a_server_that_sends_a_byte_at_a_time_is_given_up(server, tmp_path, monk
 
 def test_a_download_that_takes_long_but_goes_on_is_whole(server, tmp_path, monkeypatch):
     """A kilobyte every 50 ms, for several windows."""
-    monkeypatch.setattr("jaxgan.data.sources.download.WINDOW", 0.5)
-    monkeypatch.setattr("jaxgan.data.sources.download.SLOWEST", 2**10)
+    monkeypatch.setattr("jaxgan.download.WINDOW", 0.5)
+    monkeypatch.setattr("jaxgan.download.SLOWEST", 2**10)
     archive = make_archive((("train", 40),))
     (server[0] / "facades.tar.gz").write_bytes(archive)
     assert len(archive) / 2**10 * 0.05 > 3 * 0.5

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from jaxgan.data.prepared import open_or_prepare, write_arrays
 from jaxgan.data.sources.archive import open_archive
-from jaxgan.data.sources.download import download, recorded_sha256
+from jaxgan.data.sources.download import download_data, recorded_sha256
 from jaxgan.data.sources.folder import fingerprint
 from jaxgan.errors import UserError
 from jaxgan.images.kinds import RGB_IMAGE, ImageKind
@@ -49,7 +49,7 @@ class CIFAR10:
             return open_or_prepare(build, data_dir, name, source=str(file.absolute()))
 
         def download_and_build():
-            file = download(
+            file = download_data(
                 f"{self.mirror.rstrip('/')}/{FILE}",
                 recorded_sha256("cifar10", f"{CIFAR10_HOST}/{FILE}"),
                 data_dir / "downloads" / "cifar10",

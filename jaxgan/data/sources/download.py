@@ -2,30 +2,16 @@
 
 import contextlib
 import shutil
-import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import pooch
-import requests
 
 from jaxgan.data.prepared import open_or_prepare
 from jaxgan.data.sources.archive import extract
 from jaxgan.data.sources.folder import Layout, build_from_folder, fingerprint
+from jaxgan.download import download
 from jaxgan.errors import UserError
-from jaxgan.progress import show_progress
 from jaxgan.types import Splits
-
-CHUNK = 2**10  # bytes read at once
-TIMEOUT = 20  # seconds without a response before a download is aborted
-WINDOW = 60  # seconds in which at least SLOWEST bytes must arrive
-SLOWEST = 2**16  # bytes, far fewer than any usable connection transfers
-
-
-class _TooSlow(requests.Timeout):
-    """A server sends data too slowly for a download to finish."""
 
 
 def prepare_archive(
@@ -51,7 +37,7 @@ def prepare_archive(
                 f"--config.data.archive=PATH/{url.rpartition('/')[2]}, or its extracted folder as "
                 "--config.data.root=DIR"
             )
-            file = download(url, sha256, data_dir / "downloads" / name, instead)
+            file = download_data(url, sha256, data_dir / "downloads" / name, instead)
             try:
                 _build(file, data_dir, name, layout)
             except UserError:
@@ -80,8 +66,8 @@ def recorded_sha256(builder: str, url: str) -> str:
     return records[url].checksum
 
 
-def download(url: str, sha256: str | None, folder: Path, instead: str) -> Path:
-    """Download a file unless it exists already, and return its path.
+def download_data(url: str, sha256: str | None, folder: Path, instead: str) -> Path:
+    """Download a file of a data set unless it exists already, and return its path.
 
     Args:
         url: URL of the file.
@@ -93,53 +79,8 @@ def download(url: str, sha256: str | None, folder: Path, instead: str) -> Path:
         UserError: If the download fails.
     """
     file = url.rpartition("/")[2]
-    for unfinished in folder.glob("tmp*"):  # left by pooch in a killed process
-        unfinished.unlink()
-    downloader: Any = _fetch
-    known_hash = sha256 and f"sha256:{sha256}"
-    try:
-        path = pooch.retrieve(url, known_hash, fname=file, path=folder, downloader=downloader)
-    except (requests.RequestException, ValueError) as error:
-        raise UserError(
-            f"could not download {url} ({_reason(error)}): get {file} elsewhere and pass "
-            f"{instead}, or another address as --config.data.mirror=URL"
-        ) from error
-    return Path(path)
-
-
-def _fetch(url: str, file: str, _: Any) -> None:
-    """Download a file for pooch, but abort if it is too slow.
-
-    Socket timeouts apply only between bytes, so the download runs in a thread that is watched here.
-    """
-    errors: list[Exception] = []
-
-    def download():
-        try:
-            with requests.get(url, stream=True, timeout=TIMEOUT) as response:
-                response.raise_for_status()
-                total = int(response.headers.get("content-length", 0))
-                what = f"downloading {url.rpartition('/')[2]}"
-                with show_progress(what=what, total=total, unit="B", unit_scale=True) as progress:
-                    for chunk in response.iter_content(CHUNK):
-                        opened.write(chunk)
-                        progress.update(len(chunk))
-        except Exception as error:
-            errors.append(error)
-
-    with open(file, "wb") as opened:
-        thread = threading.Thread(target=download, daemon=True)
-        thread.start()
-        size = 0
-        while True:
-            thread.join(WINDOW)
-            if not thread.is_alive():
-                break
-            before, size = size, opened.tell()
-            if size - before < SLOWEST:
-                raise _TooSlow
-    if errors:
-        raise errors[0]
+    hint = f"get {file} elsewhere and pass {instead}, or another address as "
+    return download(url, sha256, folder, hint + "--config.data.mirror=URL")
 
 
 def _build(archive: Path, data_dir: Path, name: str, layout: Layout) -> None:
@@ -167,21 +108,3 @@ def _new_folder(folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        return f"the server answers {error.response.status_code} {error.response.reason}"
-    if isinstance(error, _TooSlow):
-        return f"less than {SLOWEST >> 10} KiB came in {WINDOW} seconds"
-    if isinstance(error, requests.Timeout):
-        return f"no answer for {TIMEOUT} seconds"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the connection broke off"
-    text = str(error)
-    if text.startswith("SHA256 hash"):
-        return "its SHA-256 is not the one on record"
-    for cause in ("Connection refused", "Name or service not known", "Network is unreachable"):
-        if cause in text:
-            return cause.lower()
-    return text or type(error).__name__

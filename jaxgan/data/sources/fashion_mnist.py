@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from jaxgan.data.prepared import open_or_prepare, write_arrays
-from jaxgan.data.sources.download import download, recorded_sha256
+from jaxgan.data.sources.download import download_data, recorded_sha256
 from jaxgan.data.sources.folder import fingerprint
 from jaxgan.errors import UserError
 from jaxgan.images.kinds import ImageKind
@@ -53,7 +53,7 @@ class FashionMNIST:
         folder = data_dir / "downloads" / "fashion_mnist"
         for prefix in SPLITS.values():
             for name in _names(prefix):
-                download(
+                download_data(
                     f"{self.mirror.rstrip('/')}/{name}",
                     recorded_sha256("fashion_mnist", f"{FASHION_MNIST_HOST}/{name}"),
                     folder,
