@@ -17,6 +17,7 @@ from jaxgan.cli import console, train
 from jaxgan.cli.configs import Configs
 from jaxgan.cli.demo import Demo
 from jaxgan.cli.evaluate import Evaluate
+from jaxgan.cli.export import Export
 from jaxgan.cli.generate import Generate
 from jaxgan.cli.torch import ExportTorch, ImportTorch
 from jaxgan.cli.train import Train
@@ -40,6 +41,7 @@ Command = (
     | Annotated[Translate, tyro.conf.subcommand("translate")]
     | Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[ImportTorch, tyro.conf.subcommand("import-torch")]
     | Annotated[ExportTorch, tyro.conf.subcommand("export-torch")]

@@ -1,5 +1,6 @@
 """The commands `jaxgan import-torch` and `jaxgan export-torch`."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -29,7 +30,7 @@ class ImportTorch:
 
 @dataclass(frozen=True)
 class ExportTorch:
-    """Export the networks of a run as files that the PyTorch references load."""
+    """The old name of `jaxgan export --format=torch`, to be removed in version 0.4."""
 
     run: Path
     """Folder of the run or one of its checkpoints; latest for the newest run in ./runs."""
@@ -42,6 +43,8 @@ class ExportTorch:
 
     def __call__(self) -> None:
         """Write the files."""
+        from jaxgan.inference.model import load
         from jaxgan.interop.runs import export_torch
 
-        export_torch(self.run, self.output, config=self.config, overwrite=self.overwrite)
+        print("jaxgan export-torch is now jaxgan export --format=torch", file=sys.stderr)
+        export_torch(load(self.run, config=self.config), self.output, overwrite=self.overwrite)

@@ -1,11 +1,9 @@
 """The generator of a trained model as it is exported, and inputs to check it with."""
 
 import dataclasses
-from collections.abc import Callable
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -42,15 +40,25 @@ def exported_generator(model: Model, direction: str | None = None) -> TrainedGen
         generator = method.trained_generator(model.state)
     else:
         raise UserError(f"{model.checkpoint} is a {type(method).__name__}, which has no export")
+    return with_compute(generator, PLAIN)
+
+
+def with_compute(generator: TrainedGenerator, compute: Compute) -> TrainedGenerator:
+    """Return a generator with other compute settings, if its network has any."""
     network = generator.network
-    if isinstance(network, nn.Module) and hasattr(network, "compute"):
-        network = network.clone(compute=PLAIN)
-    return dataclasses.replace(generator, network=network)
+    if not isinstance(network, nn.Module) or not hasattr(network, "compute"):
+        return generator
+    return dataclasses.replace(generator, network=network.clone(compute=compute))
 
 
 def takes_images(model: Model) -> bool:
     """Return whether the generator of a model takes images, not latent vectors."""
     return isinstance(model.config.method, TranslatesImages)
+
+
+def without_dropout(generator: TrainedGenerator) -> TrainedGenerator:
+    """Return a generator whose output depends on no seed."""
+    return dataclasses.replace(generator, dropout=False)
 
 
 def is_random(generator: TrainedGenerator) -> bool:
@@ -104,10 +112,3 @@ def held_out_inputs(
     domain = None if method.paired else source
     held_out = data.held_out(data.prepare(), count, None, domain)
     return [np.asarray(data.preprocess(batch)[source]) for batch in held_out.batches]
-
-
-def jitted(generator: TrainedGenerator) -> Callable[[Float[np.ndarray, "batch ..."]], np.ndarray]:
-    """Return a function that runs a generator without dropout."""
-    still = dataclasses.replace(generator, dropout=False)
-    compiled = jax.jit(run)
-    return lambda given: np.asarray(compiled(still, jnp.asarray(given)))

@@ -2,7 +2,9 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import export
+from jaxtyping import Float
 
 from jaxgan.errors import UserError
 from jaxgan.export.generator import is_random, run
@@ -11,7 +13,9 @@ from jaxgan.types import TrainedGenerator
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
-def to_stablehlo(generator: TrainedGenerator, channels: int | None, latent_dim: int | None) -> bytes:
+def to_stablehlo(
+    generator: TrainedGenerator, example: Float[np.ndarray, "batch ..."]
+) -> bytes:
     """Return a generator as a serialized `jax.export.Exported`, with its weights inside.
 
     Its function takes images, float32 `[batch, height, width, channels]` in [-1, 1], of any number
@@ -20,13 +24,13 @@ def to_stablehlo(generator: TrainedGenerator, channels: int | None, latent_dim: 
 
     Args:
         generator: The generator.
-        channels: Channels of the images that it takes.
-        latent_dim: Or the size of the latent vectors that it takes.
+        example: Any images or latent vectors that it takes.
 
     Raises:
         jaxgan.errors.UserError: If the network depends on the batch or image size.
     """
-    shape = f"batch, height, width, {channels}" if channels else f"batch, {latent_dim}"
+    free = "batch, height, width" if example.ndim == 4 else "batch"
+    shape = f"{free}, {example.shape[-1]}"
     arguments = [jax.ShapeDtypeStruct(export.symbolic_shape(shape), jnp.float32)]
     if is_random(generator):
         arguments.append(jax.ShapeDtypeStruct((), jnp.uint32))

@@ -12,7 +12,7 @@ import numpy as np
 from jaxgan.config import Config
 from jaxgan.errors import UserError
 from jaxgan.files import replacing
-from jaxgan.inference.model import load
+from jaxgan.inference.model import Model
 from jaxgan.inference.outputs import claim
 from jaxgan.interop.recognize import is_resnet, recognize
 from jaxgan.interop.torch_file import read_tensors, write_tensors
@@ -95,21 +95,17 @@ def import_torch(folder: Path, workdir: Path, config: Config | None) -> None:
     print(f"run: {workdir}, at step 0")
 
 
-def export_torch(
-    run: Path, output: Path, *, config: Path | None = None, overwrite: bool = False
-) -> None:
-    """Write the networks of a run as state dicts that the references can load.
+def export_torch(model: Model, output: Path, *, overwrite: bool = False) -> None:
+    """Write the networks of a model as state dicts that the references can load.
 
     Args:
-        run: Folder of the run, or one of its checkpoints.
+        model: The model.
         output: The folder to write to.
-        config: For a run with classes that are not jaxgan's, its config file.
         overwrite: Whether files that jaxgan did not write may be replaced.
 
     Raises:
         UserError: If the references have no such network, or files of the user would be replaced.
     """
-    model = load(run, config=config)
     state, names = model.state, _file_names(model.config.method)
     params, batch_stats = dict(state.params), dict(state.batch_stats)
     if "average" in state.memory:
@@ -119,6 +115,11 @@ def export_torch(
         names[role]: to_torch(network, params[role], batch_stats[role], int(state.step))
         for role, network in _networks(model.config.method, state).items()
     }
+    for role, network in _networks(model.config.method, state).items():
+        read = from_torch(network, params[role], batch_stats[role], dicts[names[role]])
+        equal = jax.tree.map(np.array_equal, read, (params[role], batch_stats[role]))
+        if not jax.tree.all(equal):
+            raise UserError(f"{role} read back from PyTorch's names differs: nothing was written")
     claim(output, [Path(f"{name}.pth") for name in dicts], overwrite=overwrite)
     for name, tensors in dicts.items():
         with replacing(output / f"{name}.pth") as opened:
