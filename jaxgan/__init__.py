@@ -56,6 +56,7 @@ __all__ = [
     "UnpairedFolder",
     "UserError",
     "evaluate",
+    "export_model",
     "generator",
     "load",
     "losses",

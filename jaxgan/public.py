@@ -17,6 +17,7 @@ from jaxgan.data.unconditional import Unconditional
 from jaxgan.data.unpaired import Unpaired
 from jaxgan.errors import UserError
 from jaxgan.experiment import evaluate, train
+from jaxgan.export.files import export_model
 from jaxgan.images.kinds import ImageKind
 from jaxgan.inference.model import Model, load
 from jaxgan.methods import generator, losses, updates

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from jaxgan.export.generator import is_random
 from jaxgan.export.graph import Graph
 from jaxgan.networks.dcgan import DCGANGenerator
 from jaxgan.networks.resnet import ResNetGenerator
@@ -39,7 +40,7 @@ def add_unet(graph: Graph, x: str, generator: TrainedGenerator) -> str:
     for number, level in enumerate(reversed(range(1, network.depth))):
         layer = params[f"{kind}_{number}"]
         x = norm(enlarge(x, layer), layer["kernel"].shape[2])
-        if 4 <= level < network.depth - 1 and generator.dropout and network.dropout:
+        if 4 <= level < network.depth - 1 and is_random(generator):
             x = graph.dropout(x, network.dropout)
         x = graph.add("Concat", skips.pop(), x, axis=1)
     return graph.add("Tanh", enlarge(x, params["output"]))
@@ -64,7 +65,7 @@ def add_resnet(graph: Graph, x: str, generator: TrainedGenerator) -> str:
 
     def residual(x: str) -> str:
         y = graph.add("Relu", conv(graph.reflect(x, 1)))
-        if generator.dropout and network.dropout:
+        if is_random(generator):
             y = graph.dropout(y, network.dropout)
         return graph.add("Add", x, conv(graph.reflect(y, 1)))
 

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxgan.errors import UserError
+from jaxgan.export.files import describe
 from jaxgan.export.generator import exported_generator, held_out_inputs
 from jaxgan.export.labels import describe_labels
-from jaxgan.export.onnx import to_onnx
 from jaxgan.export.runtime import WEBASSEMBLY, load_runtime
 from jaxgan.export.weights import WeightsName
 from jaxgan.files import replacing, write_text
@@ -24,13 +24,13 @@ from jaxgan.inference.model import Model
 from jaxgan.inference.outputs import claim
 from jaxgan.methods.dcgan import DCGAN
 from jaxgan.pages.template import as_json, as_text, fill
+from jaxgan.training.program import batch_spec
 from jaxgan.types import TranslatesImages
 
 INDEX, SINGLE = "index.html", "demo.html"
 LARGEST_SINGLE = 50_000_000  # bytes of a page that holds everything
 EXAMPLES = 12  # per direction
 LOOKED_AT = 100  # held-out images in which the palette is searched
-
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ class _Demo:
 
     page: str
     data: Mapping[str, Any]
-    files: Mapping[str, bytes]
+    files: dict[str, bytes]
 
 
 def write_demo(
@@ -109,12 +109,12 @@ def _translator(model: Model, weights: WeightsName) -> _Demo:
     method, kinds = model.config.method, model.config.data.kinds()
     assert isinstance(method, TranslatesImages)
     source, _ = method.source_and_target(method.directions[0])
-    size = model.config.data.spec(1)[source].shape[1:3]
+    size = batch_spec(model.config)[source].shape[1:3]
     files, models, examples, inputs = {}, [], {}, []
     data: dict[str, Any] = {"models": models, "size": list(size), "examples": examples}
     for direction in method.directions:
         source, target = method.source_and_target(direction)
-        generator = exported_generator(model, direction)
+        network: Any = exported_generator(model, direction).network
         suffix = f"_{direction}" if len(method.directions) > 1 else ""
         described = {
             "direction": direction,
@@ -124,8 +124,8 @@ def _translator(model: Model, weights: WeightsName) -> _Demo:
             "output_channels": _shown(kinds[target].channels),
         }
         models.append(described)
-        data |= {"multiple": generator.network.multiple, "smallest": generator.network.smallest}
-        files[described["file"]] = to_onnx(generator, weights)
+        data |= {"multiple": network.multiple, "smallest": network.smallest}
+        files[described["file"]] = _onnx(model, direction, weights)
         try:
             inputs = held_out_inputs(model, direction, LOOKED_AT)
         except UserError as error:
@@ -141,10 +141,9 @@ def _translator(model: Model, weights: WeightsName) -> _Demo:
 
 def _generator(model: Model, weights: WeightsName) -> _Demo:
     """Return the demo of a model that generates images."""
-    generator = exported_generator(model)
+    size = exported_generator(model).network.size
     method, (kind,) = model.config.method, model.config.data.kinds().values()
     assert isinstance(method, DCGAN)
-    size = generator.network.size
     data = {
         "models": [{"file": "model.onnx"}],
         "size": [size, size],
@@ -152,7 +151,23 @@ def _generator(model: Model, weights: WeightsName) -> _Demo:
         "latent_dim": method.latent_dim,
         "latent": method.latent,
     }
-    return _Demo("latents", data, {"model.onnx": to_onnx(generator, weights)})
+    return _Demo("latents", data, {"model.onnx": _onnx(model, None, weights)})
+
+
+def _onnx(model: Model, direction: str | None, weights: WeightsName) -> bytes:
+    """Return the generator of a model as an ONNX file.
+
+    Raises:
+        UserError: If the package `onnx` is missing.
+    """
+    try:
+        from jaxgan.export.onnx import to_onnx
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f'the demo needs the package {error.name}: pip install "jaxgan[onnx]"'
+        ) from error
+    generator = exported_generator(model, direction)
+    return to_onnx(generator, weights, describe(model, generator, direction, weights))
 
 
 def _shown(channels: int) -> int:

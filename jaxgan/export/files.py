@@ -75,8 +75,11 @@ def export_model(
         raise UserError(f"{printable(output)} is a folder: name a file, such as model.{format}")
     if output.exists() and not overwrite:
         raise UserError(
-            f"{printable(output)} exists: choose another --output, or pass --overwrite to replace it"
+            f"{printable(output)} exists: choose another --output, or pass --overwrite to replace "
+            "it"
         )
+    if blocking := [path for path in output.parents if path.exists() and not path.is_dir()]:
+        raise UserError(f"{printable(blocking[0])} is not a folder: choose another --output")
     generator = exported_generator(model, direction)
     export = {"onnx": _onnx, "stablehlo": _stablehlo, "safetensors": _safetensors}[format]
     content = export(model, generator, direction, weights)
@@ -113,14 +116,18 @@ def describe(
         for end, name in zip(("input", "output"), pair, strict=True)
         for low, high in [kinds[name].bounds]
     }
-    return facts | values | {
-        "direction": direction,
-        "size_multiple": str(generator.network.multiple),
-        "smallest_size": str(generator.network.smallest),
-        "other_sizes": "padded by reflection inside of the model, and cropped",
-        "dropout": "on" if is_random(generator) else "off",
-        "norm_statistics": "running" if generator.use_running_average else "image",
-    }
+    return (
+        facts
+        | values
+        | {
+            "direction": direction,
+            "size_multiple": str(generator.network.multiple),
+            "smallest_size": str(generator.network.smallest),
+            "other_sizes": "padded by reflection inside of the model, and cropped",
+            "dropout": "on" if is_random(generator) else "off",
+            "norm_statistics": "running" if generator.use_running_average else "image",
+        }
+    )
 
 
 def _onnx(
@@ -138,7 +145,7 @@ def _onnx(
     def runtime(content: bytes) -> Run:
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         (name,) = (given.name for given in session.get_inputs())
-        return lambda given: session.run(None, {name: given})[0]
+        return lambda given: np.asarray(session.run(None, {name: given})[0])
 
     content = to_onnx(generator, weights, describe(model, generator, direction, weights))
     still = without_dropout(generator)

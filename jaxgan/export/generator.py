@@ -28,8 +28,8 @@ def exported_generator(model: Model, direction: str | None = None) -> TrainedGen
         direction: As in `Model.translate`.
 
     Raises:
-        jaxgan.errors.UserError: If the model does not have this direction, or its method is
-            neither DCGAN nor translates images.
+        jaxgan.errors.UserError: If the model does not have this direction, weights are not finite,
+            or its method neither translates images nor is a DCGAN.
     """
     method = model.config.method
     if isinstance(method, TranslatesImages):
@@ -40,6 +40,11 @@ def exported_generator(model: Model, direction: str | None = None) -> TrainedGen
         generator = method.trained_generator(model.state)
     else:
         raise UserError(f"{model.checkpoint} is a {type(method).__name__}, which has no export")
+    if not all(np.isfinite(values).all() for values in jax.tree.leaves(generator.params)):
+        raise UserError(
+            f"{model.checkpoint} has weights that are not finite, as after a training that "
+            "diverged: choose an earlier checkpoint"
+        )
     return with_compute(generator, PLAIN)
 
 
@@ -63,7 +68,7 @@ def without_dropout(generator: TrainedGenerator) -> TrainedGenerator:
 
 def is_random(generator: TrainedGenerator) -> bool:
     """Return whether the output depends on a seed, because dropout stays on."""
-    return generator.dropout and getattr(generator.network, "dropout", 1.0) > 0
+    return generator.dropout and getattr(generator.network, "has_dropout", True)
 
 
 def run(

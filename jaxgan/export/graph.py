@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 import onnx
-from jaxtyping import Float, Shaped
+from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
 from onnx import TensorProto, helper, numpy_helper
 
 from jaxgan.export.weights import WeightsName, quantize
@@ -34,7 +35,7 @@ class Graph:
         self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
         return name
 
-    def constant(self, value: Shaped[Any, "..."]) -> str:
+    def constant(self, value: ArrayLike) -> str:
         """Add a constant, and return its name."""
         name = f"constant_{len(self.initializers)}"
         self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
@@ -46,7 +47,7 @@ class Graph:
 
     def kernel(
         self,
-        kernel: Float[Any, "tall wide _ _"],
+        kernel: Float[Array, "tall wide _ _"],
         order: tuple[int, int, int, int] = (3, 2, 0, 1),
     ) -> str:
         """Add a kernel, and return the name of its float32 values.
@@ -55,17 +56,16 @@ class Graph:
             kernel: The kernel.
             order: Its axes in ONNX's order. For `Conv` and `ConvTranspose`, the last one is first.
         """
-        kernel = np.asarray(kernel)
         if self.weights == "int8":
             values, scale = quantize(kernel)
             zero = np.zeros(scale.shape, np.int8)
             inputs = map(self.constant, (values.transpose(order), scale, zero))
             return self.add("DequantizeLinear", *inputs, axis=order.index(3))
-        kernel = kernel.transpose(order)
+        values = np.asarray(kernel).transpose(order)
         if self.weights == "float16":
-            half = self.constant(kernel.astype(np.float16))
+            half = self.constant(values.astype(np.float16))
             return self.add("Cast", half, to=TensorProto.FLOAT)
-        return self.constant(kernel)
+        return self.constant(values)
 
     def conv(self, x: str, params: dict[str, Any], stride: int = 1, padding: int = 0) -> str:
         """Add a `Conv` with its parameters."""

@@ -49,19 +49,21 @@ def describe_labels(inputs: Sequence[Images]) -> dict[str, Any]:
         pixels = images.reshape(-1, 3)
         colors, counts = np.unique(pixels, axis=0, return_counts=True)
         return {"palette": None, "background": _hex(colors[counts.argmax()])}
-    parts = [_facade_part(color) for color in palette]
+    names = [_facade_part(color) for color in palette]
     described = [{"color": _hex(color), "name": None} for color in palette]
-    if None not in parts:
-        for entry, part in zip(described, parts, strict=True):
-            entry["name"] = FACADE_PARTS[part]
-        described = [entry for _, entry in sorted(zip(parts, described, strict=True))]
+    if None not in names:
+        described = [
+            {"color": _hex(palette[names.index(name)]), "name": name}
+            for name in FACADE_PARTS
+            if name in names
+        ]
     return {"palette": described, "background": _hex(palette[0])}
 
 
-def _facade_part(color: UInt8[np.ndarray, "3"]) -> int | None:
-    """Return which part of a facade a color stands for, if any."""
+def _facade_part(color: UInt8[np.ndarray, "3"]) -> str | None:
+    """Return the name of the part of a facade that a color stands for, if any."""
     apart = np.linalg.norm(PALETTE.astype(float) - color, axis=-1)
-    return int(apart.argmin()) if apart.min() <= NEAR else None
+    return FACADE_PARTS[apart.argmin()] if apart.min() <= NEAR else None
 
 
 def _hex(color: UInt8[np.ndarray, "3"]) -> str:

@@ -13,14 +13,12 @@ from jaxgan.types import TrainedGenerator
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
-def to_stablehlo(
-    generator: TrainedGenerator, example: Float[np.ndarray, "batch ..."]
-) -> bytes:
+def to_stablehlo(generator: TrainedGenerator, example: Float[np.ndarray, "batch ..."]) -> bytes:
     """Return a generator as a serialized `jax.export.Exported`, with its weights inside.
 
     Its function takes images, float32 `[batch, height, width, channels]` in [-1, 1], of any number
     and size (a DCGAN: `[batch, latent_dim]`), and returns images, float32 in [-1, 1]. If dropout
-    stays on, it also takes a seed, a uint32 scalar; the output is then that of `Model.translate`.
+    stays on, it also takes a seed, a uint32 scalar.
 
     Args:
         generator: The generator.
@@ -45,4 +43,4 @@ def to_stablehlo(
         raise UserError(
             f"{type(generator.network).__name__} cannot be exported with any image size: {reason}"
         ) from error
-    return exported.serialize()
+    return bytes(exported.serialize())

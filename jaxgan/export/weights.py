@@ -3,15 +3,16 @@
 from typing import Any, Literal, get_args
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int8, Shaped
+from jaxtyping import Array, Float, Int8
 
 from jaxgan.types import PyTree
 
 WeightsName = Literal["float32", "float16", "int8"]
 WEIGHTS: tuple[WeightsName, ...] = get_args(WeightsName)
 
-Kernel = Float[np.ndarray | Array, "tall wide _ channels"]
+Kernel = Float[Array, "tall wide _ channels"]
 
 
 def quantize(
@@ -34,12 +35,12 @@ def stored(params: PyTree, weights: WeightsName) -> PyTree:
     Only kernels have fewer bits: biases, scales and statistics are small and matter more.
     """
 
-    def store(path: Any, value: Shaped[Any, "..."]) -> Shaped[Any, "..."]:
+    def store(path: Any, value: Float[Array, "..."]) -> Float[Array, "..."]:
         if weights == "float32" or path[-1].key != "kernel":
             return value
         if weights == "float16":
-            return np.asarray(value).astype(np.float16).astype(np.float32)
+            return value.astype(jnp.float16).astype(jnp.float32)
         integers, scale = quantize(value)
-        return integers * scale
+        return jnp.asarray(integers * scale)
 
     return jax.tree_util.tree_map_with_path(store, params)

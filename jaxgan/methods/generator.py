@@ -1,9 +1,11 @@
 """Applies a trained image-to-image generator."""
 
 import jax
+import jax.core
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from jaxgan.networks.layers.convolution_forms import Length
 from jaxgan.types import TrainedGenerator
 
 
@@ -48,18 +50,15 @@ def apply(
     return y
 
 
-def fitting(generator: TrainedGenerator, edge: int) -> int:
-    """Return the smallest height or width of at least `edge` that a generator supports.
-
-    The edge may be symbolic, as in exported models.
-    """
+def fitting(generator: TrainedGenerator, edge: Length) -> Length:
+    """Return the smallest height or width of at least `edge` that a generator supports."""
     multiple = generator.network.multiple
     least = generator.network.smallest // multiple
     return multiple * jax.core.max_dim((edge + multiple - 1) // multiple, least)
 
 
 def _pad(
-    images: Float[Array, "batch height width _"], axis: int, target: int
+    images: Float[Array, "batch height width _"], axis: int, target: Length
 ) -> Float[Array, "batch tall wide _"]:
     """Pad one axis by reflection at its end. Unlike `jnp.pad`, sizes may be symbolic."""
     edge = images.shape[axis]

@@ -56,6 +56,11 @@ class ResNetGenerator(nn.Module):
         """Minimum height and width, as reflection padding in the blocks needs at least 2 rows."""
         return 8
 
+    @property
+    def has_dropout(self) -> bool:
+        """Whether any layer has dropout."""
+        return self.dropout > 0 and self.blocks > 0
+
     @nn.compact
     def __call__(
         self, x: Features, *, use_running_average: bool = False, deterministic: bool = False

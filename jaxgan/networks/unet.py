@@ -82,6 +82,11 @@ class UNetGenerator(nn.Module):
         """Minimum height and width."""
         return self.multiple
 
+    @property
+    def has_dropout(self) -> bool:
+        """Whether any layer has dropout. U-Nets of up to 5 levels have no middle up block."""
+        return self.dropout > 0 and self.depth > 5
+
     @nn.compact
     def __call__(
         self, x: Features, *, use_running_average: bool = False, deterministic: bool = False

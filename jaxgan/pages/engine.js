@@ -173,7 +173,7 @@ function inWorker() {
   let session, reference, name, note = "";
 
   const open = (bytes, provider) =>
-    ort.InferenceSession.create(bytes, { executionProviders: [provider] });
+    ort.InferenceSession.create(bytes, { executionProviders: [provider], logSeverityLevel: 3 });
 
   async function start({ bytes, wasm, loader, threads, provider }) {
     // A worker of a page from disk cannot import a URL that the page has created.

@@ -6,6 +6,7 @@ the images that a transpose returns.
 
 from collections.abc import Sequence
 from functools import reduce
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from jaxtyping import Array, Float
 Image = Float[Array, "batch height width channels"]
 Kernel = Float[Array, "tall wide channels new_channels"]
 Windows = Float[Array, "batch rows columns new_channels"]
+Length = Any  # of an axis: an int, or a symbolic dimension of `jax.export`
 
 
 def plain(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
@@ -89,7 +91,7 @@ def polyphase(x: Image, kernel: Kernel, gradient: Windows, stride: int, padding:
 
 
 def dilated(
-    gradient: Windows, kernel: Kernel, stride: int, padding: int, size: Sequence[int]
+    gradient: Windows, kernel: Kernel, stride: int, padding: int, size: Sequence[Length]
 ) -> Image:
     """Return the input gradient as XLA computes it, by a convolution of the dilated gradient."""
     low = len(kernel) - 1 - padding
@@ -164,7 +166,7 @@ def count_windows(length: int, size: int, stride: int, padding: int) -> int:
     return (length + 2 * padding - size) // stride + 1
 
 
-def enlarged(count: int, size: int, stride: int, padding: int, output_padding: int) -> int:
+def enlarged(count: Length, size: int, stride: int, padding: int, output_padding: int) -> Length:
     """Return the length of an axis with `count` windows."""
     return (count - 1) * stride + size - 2 * padding + output_padding
 
