@@ -112,8 +112,8 @@ const showGrid = reporting(async () => {
   const { pictures, milliseconds } = await generate(latents);
   shown = pictures;
   byId("heading").textContent = center
-    ? "Variations of the framed image. Click one to vary it."
-    : `Images of seed ${seed}. Click one to vary it.`;
+    ? "Variations of the framed image"
+    : `Seed ${seed}. Click an image to vary it.`;
   fillImages(grid, pictures, (index) =>
     center && !index ? "Varied image" : `Vary image ${index + 1}`);
   grid.firstChild.classList.toggle("chosen", Boolean(center));
