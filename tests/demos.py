@@ -19,6 +19,12 @@ sync_playwright = pytest.importorskip("playwright.sync_api").sync_playwright
 PAGES = ("index.html", "demo.html")  # the first one is served, the second one opens from disk
 # A camera that shows a moving picture, and that pages may use.
 CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+# WebGPU on the CPU, where Chromium has it.
+WEBGPU = [
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+    "--enable-features=Vulkan",
+]
 PIXELS = """(canvas) => {
   const { width, height } = canvas;
   const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
@@ -41,7 +47,7 @@ def runtime():
 
 
 @contextlib.contextmanager
-def opened(folder, page, *, width=1280, script="", errors=()):
+def opened(folder, page, *, width=1280, script="", errors=(), flags=()):
     """Yield a page of a demo in a browser, in which no script may fail.
 
     Args:
@@ -50,6 +56,7 @@ def opened(folder, page, *, width=1280, script="", errors=()):
         width: Width of the page.
         script: JavaScript that runs before the scripts of the page.
         errors: Errors of scripts that are expected.
+        flags: Flags of Chromium.
     """
     found = []
     with contextlib.ExitStack() as stack:
@@ -61,7 +68,7 @@ def opened(folder, page, *, width=1280, script="", errors=()):
             url = f"http://127.0.0.1:{server.server_port}/"
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", *CAMERA]
+            executable_path=CHROMIUM, args=["--no-sandbox", *CAMERA, *flags]
         )
         stack.callback(browser.close)
         viewed = browser.new_page(viewport={"width": width, "height": 900})

@@ -47,9 +47,9 @@ class Demo:
 
         model = load(self.run, config=self.config)
         run = run_of(model)
-        if not self.output and not run:
+        output = self.output or (run and run / "demo")
+        if not output:
             raise UserError(f"{model.checkpoint} is not in the folder of a run: pass --output")
-        output = self.output or run / "demo"
         page = write_demo(
             model, output, runtime=self.runtime, weights=self.weights, overwrite=self.overwrite
         )

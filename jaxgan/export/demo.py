@@ -16,7 +16,7 @@ from jaxgan.errors import UserError
 from jaxgan.export.files import describe
 from jaxgan.export.generator import exported_generator, held_out_inputs
 from jaxgan.export.labels import describe_labels
-from jaxgan.export.runtime import WEBASSEMBLY, load_runtime
+from jaxgan.export.runtime import LICENSE, WEBASSEMBLY, load_runtime
 from jaxgan.export.weights import WeightsName
 from jaxgan.files import replacing, write_text
 from jaxgan.images.pictures import to_picture, to_uint8
@@ -86,15 +86,14 @@ def write_demo(
         _write(output / name, file.read_bytes())
     for name, content in demo.files.items():
         _write(output / name, content)
+    title, data = as_text((run_of(model) or model.checkpoint.absolute()).name), as_json(demo.data)
+    write_text(output / INDEX, fill(demo.page, title=title, data=data, runtime=""))
     packed = {name: runtime_files[name].read_bytes() for name in WEBASSEMBLY} | demo.files
-    scripts = f"<script>\nwindow.PACKED = {as_json(dict(map(_packed, packed.items())))};\n</script>"
-    title = as_text((run_of(model) or model.checkpoint.absolute()).name)
-    write_text(output / INDEX, fill(demo.page, title=title, data=as_json(demo.data), runtime=""))
-    if len(scripts) > LARGEST_SINGLE:
+    scripts = _pack(packed)
+    if scripts is None:
         (output / SINGLE).unlink(missing_ok=True)  # of an earlier model
         return output / INDEX
-    page = fill(demo.page, title=title, data=as_json(demo.data), runtime=scripts)
-    write_text(output / SINGLE, page)
+    write_text(output / SINGLE, fill(demo.page, title=title, data=data, runtime=scripts))
     return output / SINGLE
 
 
@@ -191,10 +190,16 @@ def _png(image: Float[np.ndarray, "height width channels"]) -> bytes:
         return opened.getvalue()
 
 
-def _packed(file: tuple[str, bytes]) -> tuple[str, str]:
-    """Return a name and its content as `asset` in engine.js unpacks it."""
-    name, content = file
-    return name, base64.b64encode(gzip.compress(content, mtime=0)).decode()
+def _pack(files: Mapping[str, bytes]) -> str | None:
+    """Return files as a script, from which `asset` in engine.js unpacks them; None if too large."""
+    if sum(map(len, files.values())) > 2 * LARGEST_SINGLE:  # they would not get that much smaller
+        return None
+    packed = {
+        name: base64.b64encode(gzip.compress(content, mtime=0)).decode()
+        for name, content in files.items()
+    }
+    script = f"<script>\n// {LICENSE}\nwindow.PACKED = {as_json(packed)};\n</script>"
+    return script if len(script) <= LARGEST_SINGLE else None
 
 
 def _write(file: Path, content: bytes) -> None:

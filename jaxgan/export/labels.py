@@ -25,6 +25,7 @@ FACADE_PARTS = (
     "pillar",
     "shop",
 )
+FEWEST = 4  # colors in common with facades; fewer can be a coincidence
 NEAR = 12.0  # Euclidean distance up to which a color is that of a facade's part; JPEG shifts colors
 
 Images = UInt8[np.ndarray, "count height width channels"]
@@ -33,8 +34,8 @@ Images = UInt8[np.ndarray, "count height width channels"]
 def describe_labels(inputs: Sequence[Images]) -> dict[str, Any]:
     """Return the `palette` and `background` that one draws on, as JSON values.
 
-    The palette holds the colors of label maps, with names if all of them are parts of a facade;
-    it is None if the images are not label maps. The background is the most frequent color.
+    The palette holds the colors of label maps, with names if all of them are parts of a facade; it
+    is None if the images are not label maps. The background is the most frequent color.
 
     Args:
         inputs: Held-out inputs of the model, gray or RGB, in batches of images of one size.
@@ -51,7 +52,7 @@ def describe_labels(inputs: Sequence[Images]) -> dict[str, Any]:
         return {"palette": None, "background": _hex(colors[counts.argmax()])}
     names = [_facade_part(color) for color in palette]
     described = [{"color": _hex(color), "name": None} for color in palette]
-    if None not in names:
+    if None not in names and len(names) >= FEWEST:
         described = [
             {"color": _hex(palette[names.index(name)]), "name": name}
             for name in FACADE_PARTS

@@ -12,6 +12,7 @@ from jaxgan.files import printable, replacing
 
 VERSION = "1.30.0"
 URL = f"https://cdn.jsdelivr.net/npm/onnxruntime-web@{VERSION}/dist"
+LICENSE = f"Includes onnxruntime-web {VERSION}, Copyright (c) Microsoft Corporation, MIT license."
 
 # SHA-256 by name, of the files in the npm package.
 WEBASSEMBLY = {

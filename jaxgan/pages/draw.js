@@ -12,11 +12,12 @@ const [drawing, picture, cursor] = ["drawing", "picture", "cursor"].map(find);
 const context = drawing.getContext("2d", { willReadFrequently: true });
 const { palette, background } = settings;
 const [described] = settings.models;
+const sketch = !palette || palette.length < 3; // lines are drawn, not regions
 const examples = settings.examples[described.direction];
 
 let model = null;
 let cost = 0; // milliseconds of the last run
-let tool = palette ? "rectangle" : "brush";
+let tool = sketch ? "brush" : "rectangle";
 let color = palette ? palette[Math.min(2, palette.length - 1)].color : "#000000";
 let image = blank();
 let [undone, done] = [[], []];
@@ -103,7 +104,7 @@ function move(point) {
   } else {
     image = copy(stroke.before);
     if (tool === "line") drawLine(image, stroke.first, point, size, paint);
-    else drawRectangle(image, stroke.first, point, paint, palette ? 0 : size);
+    else drawRectangle(image, stroke.first, point, paint, sketch ? size : 0);
   }
   stroke.last = point;
   show(false);
@@ -209,7 +210,7 @@ function chooseTool(name) {
 function chooseColor(value) {
   color = value;
   press("palette", value);
-  if (tool === "eraser") chooseTool(palette ? "rectangle" : "brush");
+  if (tool === "eraser") chooseTool(sketch ? "brush" : "rectangle");
 }
 
 function press(group, value) {
@@ -239,7 +240,7 @@ function buildTools() {
   const size = find("size");
   const [height, width] = settings.size;
   size.max = Math.max(4, Math.round(Math.min(height, width) / 5));
-  size.value = palette ? Math.max(2, Math.round(Math.min(height, width) / 24)) : 2;
+  size.value = sketch ? 2 : Math.max(2, Math.round(Math.min(height, width) / 24));
   size.addEventListener("input", showSize);
   showSize();
   chooseColor(color);

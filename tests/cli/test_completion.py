@@ -33,7 +33,8 @@ def script(tmp_path_factory):
         (["train", "quickstart", "--w"], {"--workdir"}),
         (["configs", "--o"], {"--output"}),
         (["translate", "--tile_statistics", ""], {"image", "tile"}),
-        (["export-torch", "--"], {"--help", "--run", "--output", "--config", "--overwrite"}),
+        (["export", "--w"], {"--weights"}),
+        (["export", "--weights", ""], {"float32", "float16", "int8"}),
     ],
 )
 def test_commands_and_options_are_completed(script, words, expected):

@@ -63,5 +63,5 @@ def test_the_command_alone_gives_an_overview(capsys):
         cli.main([])
     assert stopped.value.code == 0
     text = capsys.readouterr().out
-    for command in ("jaxgan train quickstart", "jaxgan configs", "translate", "export-torch"):
+    for command in ("jaxgan train quickstart", "jaxgan configs", "translate", "export"):
         assert command in text

@@ -3,12 +3,13 @@
 import dataclasses
 import io
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
 from browser import needs_browser
-from demos import PAGES, assert_equal, opened, pixels, runtime
+from demos import PAGES, WEBGPU, assert_equal, opened, pixels, runtime
 from PIL import Image
 
 from jaxgan.cli.main import main
@@ -105,6 +106,17 @@ def test_a_rectangle_is_drawn_and_translated_as_by_the_model(model, demo, start)
 
 
 @needs_browser
+def test_webgpu_is_used_only_if_it_agrees_and_is_faster(model, demo):
+    with opened(demo, "index.html", flags=WEBGPU) as page:
+        wait(page)
+        if not page.evaluate("navigator.gpu?.requestAdapter()?.then(Boolean)"):
+            pytest.skip("this Chromium has no WebGPU")
+        status = page.inner_text("#status")
+        assert re.search(r"on (WebGPU|WebAssembly \(WebGPU is slower\))$", status)
+        assert_equal(pixels(page.locator("#picture")), translated(model, drawing(page)))
+
+
+@needs_browser
 def test_tools_draw_exact_colors_and_every_step_can_be_undone(demo):
     with opened(demo, "demo.html") as page:
         wait(page)
@@ -153,13 +165,20 @@ def test_the_keyboard_draws(demo):
 
 
 @needs_browser
-def test_a_phone_shows_everything_and_draws(demo):
+def test_a_finger_draws_on_a_phone(demo):
     with opened(demo, "demo.html", width=390) as page:
         wait(page)
         assert page.evaluate("document.documentElement.scrollWidth") == 390
+        click(page, "window")
         before = drawing(page)
-        drag(page, (2, 2), (9, 9))
-        assert (drawing(page) != before).any()
+        touch = page.context.new_cdp_session(page)
+        for kind, *points in (("Start", (2, 3)), ("Move", (9, 12)), ("End",)):
+            places = [dict(zip("xy", position(page, *point), strict=True)) for point in points]
+            event = {"type": f"touch{kind}", "touchPoints": places}
+            touch.send("Input.dispatchTouchEvent", event)
+        wait(page)
+        before[3:13, 2:10] = PALETTE[WINDOW]
+        np.testing.assert_array_equal(drawing(page), before)
 
 
 @needs_browser

@@ -114,7 +114,10 @@ COMMANDS = {
     ),
     "generate": (["--run", "DCGAN", "--count", "2", "--output", "OUT"], "00001.png"),
     "generate, the grid": (["--run", "DCGAN", "--count", "2", "--output", "OUT"], "grid.png"),
-    "export-torch": (["--run", "CYCLEGAN", "--output", "OUT"], "latest_net_D_A.pth"),
+    "export, to PyTorch": (
+        ["--run", "CYCLEGAN", "--output", "OUT", "--format", "torch"],
+        "latest_net_D_A.pth",
+    ),
     "evaluate": (
         ["--run", "CYCLEGAN", "--metrics", "kid", "--output", "OUT/mine.json"],
         "mine.json",
@@ -156,7 +159,7 @@ def test_commands_leave_files_of_the_user_as_they_were(runs, dcgan, tmp_path, ca
     assert str(tmp_path / "out") in errors[0]
     assert mine.read_bytes() == MINE
     assert [file for file in (tmp_path / "out").rglob("*") if file.is_file()] == [mine]
-    if first in ("translate", "generate", "export-torch"):
+    if first in ("translate", "generate", "export"):
         assert cli.main([first, *arguments, "--overwrite"]) == 0
         assert mine.read_bytes() != MINE
         mine.write_bytes(MINE)  # jaxgan wrote a file of this name

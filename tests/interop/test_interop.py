@@ -61,7 +61,7 @@ def runs(tmp_path_factory, data_dir):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_import_after_export_is_the_identity(runs, tmp_path, name):
-    export_torch(runs[name], tmp_path / "torch")
+    export_torch(jaxgan.load(runs[name]), tmp_path / "torch")
     import_torch(tmp_path / "torch", tmp_path / "run", CONFIGS[name])
     before, after = jaxgan.load(runs[name]).state, jaxgan.load(tmp_path / "run").state
     for part in ("params", "batch_stats"):
@@ -70,7 +70,7 @@ def test_import_after_export_is_the_identity(runs, tmp_path, name):
 
 
 def test_an_import_is_trained_on(runs, tmp_path, data_dir, capsys):
-    export_torch(runs["pix2pix"], tmp_path / "torch")
+    export_torch(jaxgan.load(runs["pix2pix"]), tmp_path / "torch")
     import_torch(tmp_path / "torch", tmp_path / "run", CONFIGS["pix2pix"])
     config = short(CONFIGS["pix2pix"], data_dir)
     other = dataclasses.replace(config.method, features=8)
@@ -231,7 +231,7 @@ def test_networks_that_the_reference_lacks_are_not_exported(tmp_path, experiment
     with open_checkpoints(tmp_path / "run" / "checkpoints", keep_last=1, keep_every=0) as opened:
         save(opened, initial_state(config, jax.random.key(0)), to_json(config))
     with pytest.raises(UserError, match=r"references have no \w+Generator with these settings"):
-        export_torch(tmp_path / "run", tmp_path / "out")
+        export_torch(jaxgan.load(tmp_path / "run"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

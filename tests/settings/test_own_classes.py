@@ -33,7 +33,7 @@ def test_a_method_in_a_config_file_trains_resumes_and_translates(tmp_path, facad
     assert cli.main(arguments) == 2
     assert "'config_l1_only:L1Only': name the config file" in capsys.readouterr().err
     assert cli.main([*arguments, "--config=l1_only"]) == 0
-    export = ["export-torch", f"--run={tmp_path / 'run'}", f"--output={tmp_path / 'torch'}"]
+    export = ["export", "--format=torch", f"--run={tmp_path / 'run'}", f"--output={tmp_path / 'torch'}"]
     assert cli.main([*export, f"--config={L1_ONLY}"]) == 2
     assert "PyTorch's references have no L1Only" in capsys.readouterr().err
     model = jaxgan.load(tmp_path / "run", config=L1_ONLY)

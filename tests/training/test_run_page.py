@@ -102,9 +102,10 @@ def test_the_last_warnings_are_shown_whatever_was_logged_since(tmp_path, value):
 def test_commands_continue_the_run_and_use_it(tmp_path):
     workdir = tmp_path / "a run"
     workdir.mkdir()
-    first, translate, tensorboard = commands_of(page_of(workdir, Status(3, "stopped")))
+    first, translate, demo, tensorboard = commands_of(page_of(workdir, Status(3, "stopped")))
     assert first == f"python train.py --config 'my config.py' --workdir '{workdir}'"
     assert translate == f"jaxgan translate --run '{workdir}' --input IMAGES --output TRANSLATED"
+    assert demo == f"jaxgan demo --run '{workdir}'"
     assert tensorboard == f"tensorboard --logdir {tmp_path}"
     again = {"command": ["jaxgan", "train", "quickstart", "--workdir=x"]}
     line = "jaxgan train quickstart --workdir=x"
