@@ -90,7 +90,7 @@ OTHERS = commands(r"^jaxgan ((?!train|configs)[a-z-]+ -.*)")
 
 def test_all_commands_for_trained_models_are_shown():
     assert {command.split()[0] for command in OTHERS} == {
-        *("translate", "generate", "evaluate", "export", "import-torch")
+        *("translate", "generate", "demo", "evaluate", "export", "import-torch")
     }
 
 

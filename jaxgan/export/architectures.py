@@ -36,10 +36,10 @@ def add_unet(graph: Graph, x: str, generator: TrainedGenerator) -> str:
         layer = params[f"Conv_{level}"]
         x = graph.conv(x, layer, stride=2, padding=1)
         if 0 < level < network.depth - 1:
-            x = norm(x, layer["kernel"].shape[3])
+            x = norm(x)
     for number, level in enumerate(reversed(range(1, network.depth))):
         layer = params[f"{kind}_{number}"]
-        x = norm(enlarge(x, layer), layer["kernel"].shape[2])
+        x = norm(enlarge(x, layer))
         if 4 <= level < network.depth - 1 and is_random(generator):
             x = graph.dropout(x, network.dropout)
         x = graph.add("Concat", skips.pop(), x, axis=1)
@@ -54,14 +54,14 @@ def add_resnet(graph: Graph, x: str, generator: TrainedGenerator) -> str:
 
     def conv(x: str, stride: int = 1, padding: int = 0) -> str:
         layer = params[f"Conv_{next(numbers)}"]
-        return norm(graph.conv(x, layer, stride, padding), layer["kernel"].shape[3])
+        return norm(graph.conv(x, layer, stride, padding))
 
     def enlarge(x: str, number: int) -> str:
         if network.upsample == "resize":
             return conv(graph.reflect(graph.double(x), 1))
         layer = params[f"ConvTranspose_{number}"]
         x = graph.conv_transpose(x, layer, stride=2, padding=1, output_padding=1)
-        return norm(x, layer["kernel"].shape[2])
+        return norm(x)
 
     def residual(x: str) -> str:
         y = graph.add("Relu", conv(graph.reflect(x, 1)))
@@ -88,7 +88,7 @@ def add_dcgan(graph: Graph, latents: str, generator: TrainedGenerator) -> str:
     for number in range(layers):
         layer, (stride, padding) = params[f"ConvTranspose_{number}"], (2, 1) if number else (1, 0)
         x = graph.conv_transpose(x, layer, stride, padding)
-        x = graph.add("Relu", norm(x, layer["kernel"].shape[2]))
+        x = graph.add("Relu", norm(x))
     x = graph.conv_transpose(x, params["output"], stride=2, padding=1)
     if (excess := 4 * 2**layers - network.size) > 0:
         start = excess // 2
@@ -98,13 +98,13 @@ def add_dcgan(graph: Graph, latents: str, generator: TrainedGenerator) -> str:
     return graph.add("Tanh", x)
 
 
-def _norms(graph: Graph, generator: TrainedGenerator) -> Callable[[str, int], str]:
-    """Return a function that adds the next norm, to features with a number of channels."""
+def _norms(graph: Graph, generator: TrainedGenerator) -> Callable[[str], str]:
+    """Return a function that adds the next norm."""
     numbers = itertools.count()
 
-    def norm(x: str, channels: int) -> str:
+    def norm(x: str) -> str:
         name = f"Norm_{next(numbers)}"
         running = generator.batch_stats[name] if generator.use_running_average else None
-        return graph.norm(x, channels, generator.params.get(name), running)
+        return graph.norm(x, generator.params.get(name), running)
 
     return norm

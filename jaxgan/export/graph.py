@@ -96,31 +96,37 @@ class Graph:
         nearest = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
         return self.add("Resize", x, "", scales, mode="nearest", **nearest)
 
-    def norm(
-        self,
-        x: str,
-        channels: int,
-        params: dict[str, Any] | None,
-        running: dict[str, Any] | None,
-    ) -> str:
+    def norm(self, x: str, params: dict[str, Any] | None, running: dict[str, Any] | None) -> str:
         """Add a `Norm`.
 
-        Batch norm with the statistics of a single image is instance norm with scale and bias.
+        With the statistics of each image, the operators are written out. `InstanceNormalization`
+        adds up all pixels in float32 at once: in WebAssembly, the output of a ResNet for a flat
+        512x512 image then differs from float64 by 11 gray levels instead of 0.03. It is not faster.
 
         Args:
             x: The features.
-            channels: Their channels.
             params: Scale and bias of batch norm; None for instance norm, which has none.
             running: Statistics `mean` and `var` to normalize with; None for those of each image.
         """
-        scale, bias = np.ones(channels, np.float32), np.zeros(channels, np.float32)
-        if params:
-            scale, bias = params["scale"], params["bias"]
-        inputs = [x, self.constant(scale), self.constant(bias)]
-        if running is None:
-            return self.add("InstanceNormalization", *inputs, epsilon=EPSILON)
-        inputs += [self.constant(running["mean"]), self.constant(running["var"])]
-        return self.add("BatchNormalization", *inputs, epsilon=EPSILON)
+        if running is not None:
+            assert params is not None
+            values = (params["scale"], params["bias"], running["mean"], running["var"])
+            constants = map(self.constant, values)
+            return self.add("BatchNormalization", x, *constants, epsilon=EPSILON)
+        centered = self.add("Sub", x, self._mean(x))
+        variance = self._mean(self.add("Mul", centered, centered))
+        positive = self.add("Add", variance, self.constant(np.float32(EPSILON)))
+        x = self.add("Div", centered, self.add("Sqrt", positive))
+        if params is None:
+            return x
+        scale, bias = (
+            self.constant(np.reshape(params[name], (1, -1, 1, 1))) for name in ("scale", "bias")
+        )
+        return self.add("Add", self.add("Mul", x, scale), bias)
+
+    def _mean(self, x: str) -> str:
+        """Add the mean over the pixels of a row, and then over the rows."""
+        return self.add("ReduceMean", self.add("ReduceMean", x, axes=[3]), axes=[2])
 
     def reflect(self, x: str, padding: int) -> str:
         """Add padding by reflection on all sides."""

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pooch
 
 from jaxgan.download import download
 from jaxgan.errors import UserError
-from jaxgan.files import printable, replacing
+from jaxgan.files import lock, printable, replacing
 
 VERSION = "1.30.0"
 URL = f"https://cdn.jsdelivr.net/npm/onnxruntime-web@{VERSION}/dist"
@@ -68,12 +69,14 @@ def load_runtime(
             message says where to get them.
     """
     folder = folder or default_folder()
-    if given is None:
-        return {
-            name: download(f"{url}/{name}", sha256, folder, HINT) for name, sha256 in files.items()
-        }
-    for name, sha256 in files.items():
-        _keep(_find(given.expanduser(), name), sha256, folder / name)
+    folder.mkdir(parents=True, exist_ok=True)
+    busy = partial(print, "waiting for another process that fetches onnxruntime-web")
+    with lock(folder / ".lock", busy):
+        for name, sha256 in files.items():
+            if given is None:
+                download(f"{url}/{name}", sha256, folder, HINT)
+            else:
+                _keep(_find(given.expanduser(), name), sha256, folder / name)
     return {name: folder / name for name in files}
 
 
@@ -102,6 +105,5 @@ def _keep(file: Path, sha256: str, kept: Path) -> None:
             f"not begin with {sha256[:8]}: {HINT}"
         )
     if file.resolve() != kept.resolve():
-        kept.parent.mkdir(parents=True, exist_ok=True)
         with replacing(kept) as target:
             target.write(content)

@@ -292,7 +292,8 @@ def digest(tree: PyTree) -> UInt32[Array, ""]:
         words = words.astype(jnp.uint32).ravel()
         # Odd weights, so that no change is multiplied to zero. Sums modulo 2**32 do not depend on
         # the order.
-        total = 31 * total + jnp.sum(words * (2 * jnp.arange(words.size, dtype=jnp.uint32) + 1))
+        weights = 2 * jnp.arange(words.size, dtype=jnp.uint32) + 1
+        total = 31 * total + jnp.sum(words * weights, dtype=jnp.uint32)
     return total
 
 

@@ -209,3 +209,10 @@ def test_a_disk_that_is_full_during_a_save_ends_in_one_line(tmp_path):
     assert line.startswith(f"error: cannot write a checkpoint to {tmp_path / 'checkpoints'} (File")
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["1"]
+
+
+def test_a_checksum_does_not_depend_on_double_precision():
+    tree = {"step": np.int32(7), "kernel": np.arange(10, dtype=np.float32)}
+    expected = digest(jax.tree.map(jnp.asarray, tree))
+    with jax.enable_x64(True):
+        assert digest(jax.tree.map(jnp.asarray, tree)) == expected
