@@ -76,6 +76,8 @@ METHODS = {
             discriminator_layers=0,
             norm="instance",
             adversarial_loss="least_squares",
+            diff_augment=True,
+            ema=0.9,
         ),
         {"input": (32, 32, 1), "target": (32, 32, 2)},
     ),
@@ -91,6 +93,10 @@ METHODS = {
             lambda_identity=0.0,
         ),
         {"a": (16, 16, 1), "b": (16, 16, 3)},
+    ),
+    "cyclegan-augment-ema": Case(
+        dataclasses.replace(CYCLEGAN, diff_augment=True, ema=0.9),
+        {"a": (16, 16, 3), "b": (16, 16, 3)},
     ),
     "dcgan": Case(DCGAN_16, {"image": (16, 16, 3)}),
     "dcgan-spectral-ema": Case(

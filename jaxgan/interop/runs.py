@@ -17,6 +17,7 @@ from jaxgan.inference.outputs import claim
 from jaxgan.interop.recognize import is_resnet, recognize
 from jaxgan.interop.torch_file import read_tensors, write_tensors
 from jaxgan.interop.torch_names import from_torch, to_torch
+from jaxgan.methods.averages import averaged_weights
 from jaxgan.methods.cyclegan import CycleGAN
 from jaxgan.methods.dcgan import DCGAN
 from jaxgan.methods.pix2pix import Pix2pix
@@ -107,10 +108,9 @@ def export_torch(model: Model, output: Path, *, overwrite: bool = False) -> None
         UserError: If the references have no such network, or files of the user would be replaced.
     """
     state, names = model.state, _file_names(model.config.method)
-    params, batch_stats = dict(state.params), dict(state.batch_stats)
-    if "average" in state.memory:
-        params["generator"] = state.memory["average"]["params"]
-        batch_stats["generator"] = state.memory["average"]["batch_stats"]
+    variables = {role: averaged_weights(state, role) for role in state.params}
+    params = {role: found["params"] for role, found in variables.items()}
+    batch_stats = {role: found["batch_stats"] for role, found in variables.items()}
     dicts = {
         names[role]: to_torch(network, params[role], batch_stats[role], int(state.step))
         for role, network in _networks(model.config.method, state).items()

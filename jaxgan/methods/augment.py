@@ -7,7 +7,7 @@ flow through the augmentation. The policies and ranges are those of the authors'
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxgan.types import Images
 
@@ -21,6 +21,24 @@ def diff_augment(images: Images, key: PRNGKeyArray) -> Images:
     """
     color_key, shift_key, cutout_key = jax.random.split(key, 3)
     return cutout(shift(change_colors(images, color_key), shift_key), cutout_key)
+
+
+def diff_augment_pairs(
+    x: Float[Array, "batch height width _"],
+    y: Float[Array, "batch height width _"],
+    key: PRNGKeyArray,
+) -> tuple[Float[Array, "batch height width _"], Float[Array, "batch height width _"]]:
+    """Augment a condition and its image: move both alike, and change the colors of the image only.
+
+    Args:
+        x: The conditions, such as label maps.
+        y: The images, real or generated.
+        key: Random key; each pair is augmented independently.
+    """
+    color_key, shift_key, cutout_key = jax.random.split(key, 3)
+    pairs = jnp.concatenate([x, change_colors(y, color_key)], axis=-1)
+    moved = cutout(shift(pairs, shift_key), cutout_key)
+    return moved[..., : x.shape[-1]], moved[..., x.shape[-1] :]
 
 
 def change_colors(images: Images, key: PRNGKeyArray) -> Images:

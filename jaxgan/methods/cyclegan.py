@@ -18,6 +18,8 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
 from jaxgan.methods import accumulate, cyclegan_directions
+from jaxgan.methods.augment import diff_augment
+from jaxgan.methods.averages import averaged_weights, latest_weights, update_averages
 from jaxgan.methods.cyclegan_directions import DIRECTIONS, Domain
 from jaxgan.methods.generator import translate
 from jaxgan.methods.image_pool import empty_pool, query
@@ -38,7 +40,7 @@ from jaxgan.networks.layers.modules import INITIALIZERS, InitializerName, NormNa
 from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.resnet import ResNetGenerator
 from jaxgan.networks.unet import UNetGenerator, choose_depth
-from jaxgan.settings.resume import REPORTED
+from jaxgan.settings.resume import REPORTED, REPORTED_ABOVE_ZERO
 from jaxgan.settings.validation import require
 from jaxgan.types import (
     Batch,
@@ -87,6 +89,11 @@ class CycleGAN:
     """Initial kernels: normal is N(0, 0.02), the paper's; the others are the reference's."""
     adversarial_loss: AdversarialLossName = "least_squares"
     """Formulation of the adversarial loss."""
+    diff_augment: bool = field(default=False, metadata=REPORTED)
+    """Whether to augment the discriminators' inputs (Zhao et al. 2020), for small data sets."""
+    ema: float = field(default=0.0, metadata=REPORTED_ABOVE_ZERO)
+    """Per-step decay of the generators' moving averages, used after training; 0 disables them.
+    Parameters and running batch-norm statistics are averaged."""
     lambda_cycle: float = field(default=10.0, metadata=REPORTED)
     """Weight of both cycle losses."""
     lambda_identity: float = field(default=0.5, metadata=REPORTED)
@@ -112,6 +119,7 @@ class CycleGAN:
             "depth must be at least 2, or 0 for the largest that fits",
         )
         require(0 <= self.dropout < 1, "dropout must be at least 0 and below 1")
+        require(0 <= self.ema < 1, "ema must be at least 0 and below 1")
         require(self.learning_rate > 0, "learning_rate must be positive")
         require(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
 
@@ -136,13 +144,11 @@ class CycleGAN:
             "discriminator_b": (self.make_discriminator(), b),
         }
         state = init_state(key, self.make_optimizer(), networks, self.compute.accumulate)
-        if not self.pool_size:
-            return state
-        pools = {
-            "pool_a": empty_pool(self.pool_size, a[1:]),
-            "pool_b": empty_pool(self.pool_size, b[1:]),
-        }
-        return dataclasses.replace(state, memory=pools)
+        memory = latest_weights(state) if self.ema else {}
+        if self.pool_size:
+            memory["pool_a"] = empty_pool(self.pool_size, a[1:])
+            memory["pool_b"] = empty_pool(self.pool_size, b[1:])
+        return dataclasses.replace(state, memory=memory)
 
     def train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
@@ -168,8 +174,8 @@ class CycleGAN:
 
             # loss_G = gan + 10 cycle + 5 identity, in both directions
             losses = {
-                "loss/generator_ab_gan": gan.generator(self._judge(state, "b", fake_b)),
-                "loss/generator_ba_gan": gan.generator(self._judge(state, "a", fake_a)),
+                "loss/generator_ab_gan": gan.generator(self._judge(state, "b", fake_b, key_ab)),
+                "loss/generator_ba_gan": gan.generator(self._judge(state, "a", fake_a, key_ba)),
                 "loss/cycle_a": self.lambda_cycle * l1(cycled_a, a),
                 "loss/cycle_b": self.lambda_cycle * l1(cycled_b, b),
             }
@@ -192,10 +198,10 @@ class CycleGAN:
             memory["pool_a"], old_a = query(pools["pool_a"], fake_a, jax.random.fold_in(key_ba, 3))
             memory["pool_b"], old_b = query(pools["pool_b"], fake_b, jax.random.fold_in(key_ab, 3))
 
-        for domain, real, fake in (("a", a, old_a), ("b", b, old_b)):
+        for domain, real, fake, key in (("a", a, old_a, key_ba), ("b", b, old_b, key_ab)):
             name, loss = f"discriminator_{domain}", partial(self.discriminator_loss, domain)
             gradients[name], (measured, batch_stats[name]) = accumulate.grad(loss, parts)(
-                state.params[name], state.batch_stats[name], (real, fake), None
+                state.params[name], state.batch_stats[name], (real, fake), key
             )
             metrics |= measured
 
@@ -203,14 +209,24 @@ class CycleGAN:
         metrics["correlation/ab"] = correlation(a, fake_b)
         metrics["correlation/ba"] = correlation(b, fake_a)
         metrics |= self.find_inverted(metrics, state.step)
-        return TrainState(state.step + 1, params, batch_stats, opt_state, memory), metrics
+        after = TrainState(state.step + 1, params, batch_stats, opt_state, memory)
+        if self.ema:
+            averages = update_averages(state, after, self.ema)
+            after = dataclasses.replace(after, memory=memory | averages)
+        return after, metrics
 
     def discriminator_loss(
-        self, domain: str, params: PyTree, stats: PyTree, images: tuple[Domain, Domain], key: None
+        self,
+        domain: str,
+        params: PyTree,
+        stats: PyTree,
+        images: tuple[Domain, Domain],
+        key: PRNGKeyArray,
     ) -> tuple[Float[Array, ""], tuple[Metrics, PyTree]]:
         """Return the discriminator loss of a domain on real and generated images."""
         gan = ADVERSARIAL_LOSSES[self.adversarial_loss]
         network, (real, fake) = self.make_discriminator(), images
+        real, fake = self.augment(real, key, 5), self.augment(fake, key, 6)
         if self.norm == "instance":
             logits, stats = run(network, params, stats, interleave(real, fake))
             real_logits, fake_logits = deinterleave(logits)
@@ -231,11 +247,17 @@ class CycleGAN:
             for name, found in inverted.items()
         }
 
-    def _judge(self, state: TrainState, domain: str, images: Domain) -> Logits:
+    def _judge(self, state: TrainState, domain: str, images: Domain, key: PRNGKeyArray) -> Logits:
         """Return a discriminator's logits, without a change of its running statistics."""
         name = f"discriminator_{domain}"
-        network = self.make_discriminator()
-        return run(network, state.params[name], state.batch_stats[name], images)[0]
+        network, seen = self.make_discriminator(), self.augment(images, key, 4)
+        return run(network, state.params[name], state.batch_stats[name], seen)[0]
+
+    def augment(self, images: Domain, key: PRNGKeyArray, number: int) -> Domain:
+        """Return images as a discriminator sees them, by the `number`-th key derived from `key`."""
+        return (
+            diff_augment(images, jax.random.fold_in(key, number)) if self.diff_augment else images
+        )
 
     def split(self, state: TrainState) -> TrainState:
         return cyclegan_directions.stack(state)
@@ -285,10 +307,9 @@ class CycleGAN:
         return source, target
 
     def trained_generator(self, state: TrainState, direction: str) -> TrainedGenerator:
-        name = f"generator_{direction}"
-        params = state.params[name]
-        generator = self.make_generator(params["output"]["bias"].size)
-        return TrainedGenerator(params, state.batch_stats[name], generator)
+        variables = averaged_weights(state, f"generator_{direction}")
+        channels = variables["params"]["output"]["bias"].size
+        return TrainedGenerator(**variables, network=self.make_generator(channels))
 
     def represent(self, state: TrainState, images: Images) -> list[Float[Array, "batch _ _ _"]]:
         """Return the features of both discriminators, first those of domain A."""

@@ -16,6 +16,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxgan.methods import accumulate
+from jaxgan.methods.averages import update_averages
 from jaxgan.methods.image_pool import query
 from jaxgan.methods.losses import ADVERSARIAL_LOSSES, correlation, l1
 from jaxgan.methods.updates import Passes, run, update_all
@@ -30,11 +31,12 @@ PARTS = ("params", "batch_stats", "opt_state", "memory")
 
 
 def _names(direction: str) -> dict[str, str]:
-    """Return the names of a direction's networks and pool, by role."""
+    """Return the names of a direction's networks, pool and average, by role."""
     return {
         "generator": f"generator_{direction}",
         "discriminator": f"discriminator_{direction[1]}",
         "pool": f"pool_{direction[1]}",
+        "average": f"average_{direction}",
     }
 
 
@@ -103,7 +105,11 @@ def train_step(
         for name, values in metrics.items()
     }
     named |= method.find_inverted(named, state.step)
-    return dataclasses.replace(after, step=state.step + 1), named
+    after = dataclasses.replace(after, step=state.step + 1)
+    if method.ema:
+        averages = update_averages(state, after, method.ema)
+        after = dataclasses.replace(after, memory=after.memory | averages)
+    return after, named
 
 
 def _update(
@@ -131,7 +137,7 @@ def _update(
             method.make_discriminator(),
             half.params["discriminator"],
             half.batch_stats["discriminator"],
-            fake,
+            method.augment(fake, key, 4),
         )
         losses = {
             "loss/generator_{direction}_gan": gan.generator(judged),
@@ -155,7 +161,7 @@ def _update(
     loss = partial(method.discriminator_loss, "{target}")
     gradients["discriminator"], (measured, batch_stats["discriminator"]) = accumulate.grad(
         loss, parts
-    )(half.params["discriminator"], half.batch_stats["discriminator"], (y, old_fake), None)
+    )(half.params["discriminator"], half.batch_stats["discriminator"], (y, old_fake), key)
 
     params, opt_state = update_all(method.make_optimizer(), gradients, half)
     metrics |= measured | {"correlation/{direction}": correlation(x, fake)}

@@ -13,9 +13,10 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from jaxgan.images.pictures import mosaic
 from jaxgan.methods import accumulate
 from jaxgan.methods.augment import diff_augment
+from jaxgan.methods.averages import averaged_weights, latest_weights, update_averages
 from jaxgan.methods.losses import ADVERSARIAL_LOSSES, AdversarialLossName, diversity
 from jaxgan.methods.schedules import Constant
-from jaxgan.methods.updates import average, has_started, init_state, represent, run, update
+from jaxgan.methods.updates import has_started, init_state, represent, run, update
 from jaxgan.networks.dcgan import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -30,7 +31,6 @@ from jaxgan.types import (
     Batch,
     Images,
     Metrics,
-    PyTree,
     Schedule,
     Spec,
     TrainedGenerator,
@@ -111,11 +111,7 @@ class DCGAN:
             "discriminator": (self.make_discriminator(), (batch_size, height, width, channels)),
         }
         state = init_state(key, self.make_optimizer(), networks, self.compute.accumulate)
-        return (
-            dataclasses.replace(state, memory={"average": _generator_of(state)})
-            if self.ema
-            else state
-        )
+        return dataclasses.replace(state, memory=latest_weights(state) if self.ema else {})
 
     def train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
@@ -175,8 +171,7 @@ class DCGAN:
             memory={},
         )
         if self.ema:
-            averaged = average(state.memory["average"], _generator_of(after), self.ema, state.step)
-            after = dataclasses.replace(after, memory={"average": averaged})
+            after = dataclasses.replace(after, memory=update_averages(state, after, self.ema))
         return after, d_metrics | g_metrics | self._watch(state, fake, real)
 
     def sample(
@@ -196,7 +191,7 @@ class DCGAN:
 
     def trained_generator(self, state: TrainState) -> TrainedGenerator:
         """Return the generator, with its moving averages if there are any."""
-        variables = state.memory["average"] if self.ema else _generator_of(state)
+        variables = averaged_weights(state, "generator")
         params = variables["params"]
         network = self.make_generator(params["output"]["kernel"].shape[2])
         return TrainedGenerator(
@@ -245,11 +240,3 @@ class DCGAN:
     def make_optimizer(self) -> optax.GradientTransformation:
         """Return the optimizer that each network uses."""
         return optax.adam(self.schedule.scale(self.learning_rate), b1=self.beta1, b2=0.999)
-
-
-def _generator_of(state: TrainState) -> PyTree:
-    """Return the generator's Flax variables."""
-    return {
-        "params": state.params["generator"],
-        "batch_stats": state.batch_stats["generator"],
-    }

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import flax.linen as nn
+import jax
 import optax
 import tyro
 from jaxtyping import PRNGKeyArray
 
 from jaxgan.methods import accumulate
+from jaxgan.methods.augment import diff_augment_pairs
+from jaxgan.methods.averages import averaged_weights, latest_weights, update_averages
 from jaxgan.methods.generator import translate
 from jaxgan.methods.losses import ADVERSARIAL_LOSSES, AdversarialLossName, l1
 from jaxgan.methods.schedules import Constant
@@ -24,7 +27,7 @@ from jaxgan.networks.layers.modules import (
 )
 from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.unet import UNetGenerator, choose_depth
-from jaxgan.settings.resume import FREE, REPORTED
+from jaxgan.settings.resume import FREE, REPORTED, REPORTED_ABOVE_ZERO
 from jaxgan.settings.validation import require
 from jaxgan.types import Batch, Images, Metrics, Schedule, Spec, TrainedGenerator, TrainState
 
@@ -57,6 +60,12 @@ class Pix2pix:
     reference."""
     adversarial_loss: AdversarialLossName = "vanilla"
     """Formulation of the adversarial loss."""
+    diff_augment: bool = field(default=False, metadata=REPORTED)
+    """Whether to augment the discriminator's inputs (Zhao et al. 2020), for small data sets: input
+    and image are moved alike, and the colors of the image change."""
+    ema: float = field(default=0.0, metadata=REPORTED_ABOVE_ZERO)
+    """Per-step decay of the generator's moving average, used after training; 0 disables it.
+    Parameters and running batch-norm statistics are averaged."""
     lambda_l1: float = field(default=100.0, metadata=REPORTED)
     """Weight of the L1 distance to the target."""
     learning_rate: float = field(default=2e-4, metadata=REPORTED)
@@ -82,6 +91,7 @@ class Pix2pix:
         )
         require(self.discriminator_layers >= 0, "discriminator_layers must not be negative")
         require(0 <= self.dropout < 1, "dropout must be at least 0 and below 1")
+        require(0 <= self.ema < 1, "ema must be at least 0 and below 1")
         require(self.lambda_l1 >= 0, "lambda_l1 must not be negative")
         require(self.learning_rate > 0, "learning_rate must be positive")
         require(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
@@ -92,15 +102,12 @@ class Pix2pix:
 
     def init(self, key: PRNGKeyArray, batch_spec: Spec) -> TrainState:
         x, y = batch_spec["input"].shape, batch_spec["target"].shape
-        return init_state(
-            key,
-            self.make_optimizer(),
-            {
-                "generator": (self.make_generator(y[-1]), x),
-                "discriminator": (self.make_discriminator(), (*x[:-1], x[-1] + y[-1])),
-            },
-            self.compute.accumulate,
-        )
+        networks = {
+            "generator": (self.make_generator(y[-1]), x),
+            "discriminator": (self.make_discriminator(), (*x[:-1], x[-1] + y[-1])),
+        }
+        state = init_state(key, self.make_optimizer(), networks, self.compute.accumulate)
+        return dataclasses.replace(state, memory=latest_weights(state) if self.ema else {})
 
     def train_step(
         self, state: TrainState, batch: Batch, key: PRNGKeyArray
@@ -108,11 +115,15 @@ class Pix2pix:
         x, y = batch["input"], batch["target"]
         gan, parts = ADVERSARIAL_LOSSES[self.adversarial_loss], self.compute.accumulate
         generator, discriminator = self.make_generator(y.shape[-1]), self.make_discriminator()
+        # Derived, so that dropout does not depend on `diff_augment`.
+        fake_key, real_key, judge_key = (jax.random.fold_in(key, number) for number in (1, 2, 3))
 
         def generate(params, stats, x, key):
             return run(generator, params, stats, x, key)
 
-        def judge(params, stats, x, images):
+        def judge(params, stats, x, images, key):
+            if self.diff_augment:
+                x, images = diff_augment_pairs(x, images, key)
             return run(discriminator, params, stats, concat_channels(x, images))
 
         g, g_stats = state.params["generator"], state.batch_stats["generator"]
@@ -121,42 +132,45 @@ class Pix2pix:
         # 7% more operations with `remat`, and 8% more memory with `accumulate`.
         fake, g_stats, pull_back = accumulate.vjp(generate, parts)(g, g_stats, x, key)
 
-        def discriminator_loss(d, stats, images, key):
-            x, y, fake = images
+        def discriminator_loss(d, stats, images, keys):
+            (x, y, fake), (fake_key, real_key) = images, keys
             # Fake before real, in separate passes: each has its own batch statistics.
-            fake_logits, stats = judge(d, stats, x, fake)
-            real_logits, stats = judge(d, stats, x, y)
+            fake_logits, stats = judge(d, stats, x, fake, fake_key)
+            real_logits, stats = judge(d, stats, x, y, real_key)
             loss_real, loss_fake = gan.real(real_logits), gan.fake(fake_logits)
             losses = {"loss/discriminator_real": loss_real, "loss/discriminator_fake": loss_fake}
             accuracy = gan.accuracy("discriminator", real_logits, fake_logits)
             return (loss_real + loss_fake) / 2, (losses | accuracy, stats)
 
         d_gradient, (d_metrics, d_stats) = accumulate.grad(discriminator_loss, parts)(
-            d, d_stats, (x, y, fake), None
+            d, d_stats, (x, y, fake), (fake_key, real_key)
         )
         d, d_opt = update(self.make_optimizer(), d_gradient, state.opt_state["discriminator"], d)
 
         def generator_loss(fake, _, images, key):
             x, y = images
             # The updated discriminator; this pass does not change its running statistics.
-            logits, _ = judge(d, d_stats, x, fake)
+            logits, _ = judge(d, d_stats, x, fake, key)
             loss_gan, loss_l1 = gan.generator(logits), self.lambda_l1 * l1(fake, y)
             losses = {"loss/generator_gan": loss_gan, "loss/generator_l1": loss_l1}
             return loss_gan + loss_l1, (losses, None)
 
         fake_gradient, (g_metrics, _) = accumulate.image_grad(generator_loss, parts)(
-            fake, None, (x, y), None
+            fake, None, (x, y), judge_key
         )
         g_gradient = pull_back(fake_gradient)
         g, g_opt = update(self.make_optimizer(), g_gradient, state.opt_state["generator"], g)
 
-        return TrainState(
+        after = TrainState(
             step=state.step + 1,
             params={"generator": g, "discriminator": d},
             batch_stats={"generator": g_stats, "discriminator": d_stats},
             opt_state={"generator": g_opt, "discriminator": d_opt},
-            memory=state.memory,
-        ), d_metrics | g_metrics
+            memory={},
+        )
+        if self.ema:
+            after = dataclasses.replace(after, memory=update_averages(state, after, self.ema))
+        return after, d_metrics | g_metrics
 
     def sample(self, state: TrainState, batch: Batch, key: PRNGKeyArray) -> dict[str, Images]:
         """Return `input`, its translation and, if the batch has one, the `target`.
@@ -180,11 +194,10 @@ class Pix2pix:
         return "input", "target"
 
     def trained_generator(self, state: TrainState, direction: str) -> TrainedGenerator:
-        params = state.params["generator"]
+        variables = averaged_weights(state, "generator")
         return TrainedGenerator(
-            params,
-            state.batch_stats["generator"],
-            self.make_generator(params["output"]["bias"].size),
+            **variables,
+            network=self.make_generator(variables["params"]["output"]["bias"].size),
             dropout=self.sample_dropout,
             use_running_average=self.sample_norm_statistics == "running",
         )

@@ -10,6 +10,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Integer, PRNGKeyArray
 
 from jaxgan.methods import accumulate
+from jaxgan.methods.averages import reset_averages
 from jaxgan.networks.layers.compute import widen
 from jaxgan.types import Images, PyTree, TrainState
 
@@ -122,24 +123,6 @@ def represent(
     return [widen(jnp.asarray(features)) for features in sown["intermediates"]["features"]]
 
 
-def average(average: PyTree, latest: PyTree, decay: float, step: Integer[Array, ""]) -> PyTree:
-    """Return an exponential moving average, updated for one step.
-
-    The average is bias-corrected (Kingma & Ba 2015, arXiv 1412.6980, section 3): after t steps the
-    weights decay**(t-i) * (1 - decay) of the values i are divided by their sum, 1 - decay**t. The
-    value before the first step has no influence.
-
-    Args:
-        average: The average before this step.
-        latest: The value after this step.
-        decay: Factor on the weights of all earlier values at every step.
-        step: Steps taken before this one.
-    """
-    weights = -jnp.expm1(jnp.log(decay) * jnp.array([step, step + 1]))  # 1 - decay**t
-    kept = decay * weights[0] / weights[1]
-    return jax.tree.map(lambda old, new: kept * old + (1 - kept) * new, average, latest)
-
-
 def has_started(step: Integer[Array, ""], learning_rate: float) -> Bool[Array, ""]:
     """Return whether enough steps were taken for a warning about the images to mean something.
 
@@ -151,12 +134,9 @@ def has_started(step: Integer[Array, ""], learning_rate: float) -> Bool[Array, "
 
 
 def with_weights(state: TrainState, params: PyTree, batch_stats: PyTree) -> TrainState:
-    """Return a state with new parameters and running statistics; resets the average to them."""
-    memory = dict(state.memory)
-    if "average" in memory:
-        generator = {"params": params["generator"], "batch_stats": batch_stats["generator"]}
-        memory["average"] = generator
-    return dataclasses.replace(state, params=params, batch_stats=batch_stats, memory=memory)
+    """Return a state with new parameters and running statistics; resets the averages to them."""
+    state = dataclasses.replace(state, params=params, batch_stats=batch_stats)
+    return dataclasses.replace(state, memory=reset_averages(state))
 
 
 def update(

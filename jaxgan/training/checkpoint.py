@@ -14,6 +14,7 @@ import orbax.checkpoint as ocp
 from jaxtyping import Array, Bool, UInt32
 
 from jaxgan.errors import UserError
+from jaxgan.methods.averages import average_name
 from jaxgan.training.quiet import silence_orbax
 from jaxgan.types import PyTree, TrainState
 
@@ -228,7 +229,7 @@ def read_state(checkpoint: Path, abstract_state: TrainState) -> TrainState:
 def read_weights(checkpoint: Path) -> tuple[PyTree, PyTree]:
     """Return all parameters and running statistics in a checkpoint of any config.
 
-    The averaged generator replaces the generator if there is one.
+    Averaged generators replace the latest ones.
 
     Raises:
         UserError: If the weights cannot be read or are not finite.
@@ -239,8 +240,9 @@ def read_weights(checkpoint: Path) -> tuple[PyTree, PyTree]:
     state = _read(checkpoint, state=ocp.args.StandardRestore(_on_one_device(saved)))["state"]
     params, batch_stats = state["params"], state["batch_stats"] or {}
     _check_weights(checkpoint, params)
-    if average := (state["memory"] or {}).get("average"):
-        params["generator"], batch_stats["generator"] = average["params"], average["batch_stats"]
+    for network in params:
+        if average := (state["memory"] or {}).get(average_name(network)):
+            params[network], batch_stats[network] = average["params"], average["batch_stats"]
     return params, batch_stats
 
 

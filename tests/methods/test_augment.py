@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.methods.augment import change_colors, cutout, diff_augment, shift
+from jaxgan.methods.augment import change_colors, cutout, diff_augment, diff_augment_pairs, shift
 
 KEY = jax.random.key(0)
 IMAGES = jax.random.uniform(KEY, (64, 16, 24, 3), minval=-1)
@@ -69,3 +69,17 @@ def test_gradients_flow_and_every_image_has_randomness_of_its_own():
     same = jnp.broadcast_to(IMAGES[:1], IMAGES.shape)
     augmented = np.asarray(diff_augment(same, KEY))
     assert len({image.tobytes() for image in augmented}) == len(augmented)
+
+
+def test_pairs_move_alike_and_only_the_image_changes_its_colors():
+    x = jax.random.uniform(jax.random.key(0), (8, 16, 24, 1), minval=0.1)
+    y = jax.random.uniform(jax.random.key(1), (8, 16, 24, 3), minval=0.1)
+    moved_x, moved_y = diff_augment_pairs(x, y, jax.random.key(2))
+    color_key, shift_key, cutout_key = jax.random.split(jax.random.key(2), 3)
+
+    def move(images):
+        return cutout(shift(images, shift_key), cutout_key)
+
+    np.testing.assert_array_equal(moved_x, move(x))
+    np.testing.assert_allclose(moved_y, move(change_colors(y, color_key)), atol=1e-6)
+    assert {*np.unique(moved_x[moved_x != 0])} <= {*np.unique(x)}

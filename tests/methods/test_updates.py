@@ -6,8 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgan.methods.averages import average
 from jaxgan.methods.generator import translate
-from jaxgan.methods.updates import Passes, average, run
+from jaxgan.methods.updates import Passes, run
 from jaxgan.networks.resnet import ResNetGenerator
 from jaxgan.networks.unet import UNetGenerator
 from jaxgan.types import TrainedGenerator
