@@ -89,6 +89,11 @@ class CycleGAN:
     """Initial kernels: normal is N(0, 0.02), the paper's; the others are the reference's."""
     adversarial_loss: AdversarialLossName = "least_squares"
     """Formulation of the adversarial loss."""
+    r1: float = field(default=0.0, metadata=REPORTED)
+    """Weight of the R1 gradient penalty on real images (Mescheder et al. 2018); 0 disables it."""
+    r1_every: int = field(default=16, metadata=REPORTED)
+    """Steps from one R1 penalty to the next (Karras et al. 2020), which has so many times the
+    weight."""
     diff_augment: bool = field(default=False, metadata=REPORTED)
     """Whether to augment the discriminators' inputs (Zhao et al. 2020), for small data sets."""
     ema: float = field(default=0.0, metadata=REPORTED_ABOVE_ZERO)
@@ -119,6 +124,8 @@ class CycleGAN:
             "depth must be at least 2, or 0 for the largest that fits",
         )
         require(0 <= self.dropout < 1, "dropout must be at least 0 and below 1")
+        require(self.r1 >= 0, "r1 must not be negative")
+        require(self.r1_every >= 1, "r1_every must be at least 1")
         require(0 <= self.ema < 1, "ema must be at least 0 and below 1")
         require(self.learning_rate > 0, "learning_rate must be positive")
         require(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
@@ -235,8 +242,16 @@ class CycleGAN:
             real_logits, stats = run(network, params, stats, real)
             fake_logits, stats = run(network, params, stats, fake)
         loss = (gan.real(real_logits) + gan.fake(fake_logits)) / 2
+        losses = {f"loss/discriminator_{domain}": loss}
+        if self.r1:
+            penalty = losses[f"loss/discriminator_{domain}_r1"] = self.r1 * lazily(
+                lambda: gradient_penalty(lambda x: run(network, params, stats, x)[0], real),
+                self.r1_every,
+                step,
+            )
+            loss += penalty
         accuracy = gan.accuracy(f"discriminator_{domain}", real_logits, fake_logits)
-        return loss, ({f"loss/discriminator_{domain}": loss} | accuracy, stats)
+        return loss, (losses | accuracy, stats)
 
     def find_inverted(self, metrics: Metrics, step: Integer[Array, ""]) -> Metrics:
         """Return the warnings about inverted colors, given the correlations."""

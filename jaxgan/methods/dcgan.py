@@ -15,6 +15,7 @@ from jaxgan.methods import accumulate
 from jaxgan.methods.augment import diff_augment
 from jaxgan.methods.averages import averaged_weights, latest_weights, update_averages
 from jaxgan.methods.losses import ADVERSARIAL_LOSSES, AdversarialLossName, diversity
+from jaxgan.methods.regularize import gradient_penalty, lazily
 from jaxgan.methods.schedules import Constant
 from jaxgan.methods.updates import has_started, init_state, represent, run, update
 from jaxgan.networks.dcgan import (
@@ -68,6 +69,11 @@ class DCGAN:
     """Formulation of the adversarial loss."""
     label_smoothing: float = field(default=0.0, metadata=REPORTED)
     """Subtracted from the target for real images, 1 (Salimans et al. 2016 use 0.1)."""
+    r1: float = field(default=0.0, metadata=REPORTED)
+    """Weight of the R1 gradient penalty on real images (Mescheder et al. 2018); 0 disables it."""
+    r1_every: int = field(default=16, metadata=REPORTED)
+    """Steps from one R1 penalty to the next (Karras et al. 2020), which has so many times the
+    weight."""
     diff_augment: bool = field(default=False, metadata=REPORTED)
     """Whether to augment the discriminator's inputs (Zhao et al. 2020), for small data sets."""
     ema: float = field(default=0.0, metadata=REPORTED_ABOVE_ZERO)
@@ -90,6 +96,8 @@ class DCGAN:
             "image_size must be at least 8, or 0 for that of the images",
         )
         require(0 <= self.label_smoothing < 0.5, "label_smoothing must be at least 0 and below 0.5")
+        require(self.r1 >= 0, "r1 must not be negative")
+        require(self.r1_every >= 1, "r1_every must be at least 1")
         require(0 <= self.ema < 1, "ema must be at least 0 and below 1")
         require(self.learning_rate > 0, "learning_rate must be positive")
         require(0 <= self.beta1 < 1, "beta1 must be at least 0 and below 1")
@@ -144,7 +152,13 @@ class DCGAN:
             loss_fake = gan.fake(fake_logits)
             losses = {"loss/discriminator_real": loss_real, "loss/discriminator_fake": loss_fake}
             accuracy = gan.accuracy("discriminator", real_logits, fake_logits)
-            return loss_real + loss_fake, (losses | accuracy, stats)
+            if self.r1:
+                losses["loss/discriminator_r1"] = self.r1 * lazily(
+                    lambda: gradient_penalty(lambda x: judge(d, stats, x, real_key)[0], real),
+                    self.r1_every,
+                    state.step,
+                )
+            return sum(losses.values()), (losses | accuracy, stats)
 
         d_gradient, (d_metrics, d_stats) = accumulate.grad(discriminator_loss, parts)(
             d, d_stats, (real, fake), (real_key, fake_key)

@@ -15,6 +15,7 @@ from jaxgan.methods.augment import diff_augment_pairs
 from jaxgan.methods.averages import averaged_weights, latest_weights, update_averages
 from jaxgan.methods.generator import translate
 from jaxgan.methods.losses import ADVERSARIAL_LOSSES, AdversarialLossName, l1
+from jaxgan.methods.regularize import gradient_penalty, lazily
 from jaxgan.methods.schedules import Constant
 from jaxgan.methods.updates import init_state, run, update
 from jaxgan.networks.layers.compute import Compute
@@ -60,6 +61,11 @@ class Pix2pix:
     reference."""
     adversarial_loss: AdversarialLossName = "vanilla"
     """Formulation of the adversarial loss."""
+    r1: float = field(default=0.0, metadata=REPORTED)
+    """Weight of the R1 gradient penalty on real images (Mescheder et al. 2018); 0 disables it."""
+    r1_every: int = field(default=16, metadata=REPORTED)
+    """Steps from one R1 penalty to the next (Karras et al. 2020), which has so many times the
+    weight."""
     diff_augment: bool = field(default=False, metadata=REPORTED)
     """Whether to augment the discriminator's inputs (Zhao et al. 2020), for small data sets: input
     and image are moved alike, and the colors of the image change."""
@@ -91,6 +97,8 @@ class Pix2pix:
         )
         require(self.discriminator_layers >= 0, "discriminator_layers must not be negative")
         require(0 <= self.dropout < 1, "dropout must be at least 0 and below 1")
+        require(self.r1 >= 0, "r1 must not be negative")
+        require(self.r1_every >= 1, "r1_every must be at least 1")
         require(0 <= self.ema < 1, "ema must be at least 0 and below 1")
         require(self.lambda_l1 >= 0, "lambda_l1 must not be negative")
         require(self.learning_rate > 0, "learning_rate must be positive")
@@ -140,7 +148,15 @@ class Pix2pix:
             loss_real, loss_fake = gan.real(real_logits), gan.fake(fake_logits)
             losses = {"loss/discriminator_real": loss_real, "loss/discriminator_fake": loss_fake}
             accuracy = gan.accuracy("discriminator", real_logits, fake_logits)
-            return (loss_real + loss_fake) / 2, (losses | accuracy, stats)
+            loss = (loss_real + loss_fake) / 2
+            if self.r1:
+                penalty = losses["loss/discriminator_r1"] = self.r1 * lazily(
+                    lambda: gradient_penalty(lambda y: judge(d, stats, x, y, real_key)[0], y),
+                    self.r1_every,
+                    state.step,
+                )
+                loss += penalty
+            return loss, (losses | accuracy, stats)
 
         d_gradient, (d_metrics, d_stats) = accumulate.grad(discriminator_loss, parts)(
             d, d_stats, (x, y, fake), (fake_key, real_key)
