@@ -24,6 +24,7 @@ from jaxgan.methods.cyclegan_directions import DIRECTIONS, Domain
 from jaxgan.methods.generator import translate
 from jaxgan.methods.image_pool import empty_pool, query
 from jaxgan.methods.losses import ADVERSARIAL_LOSSES, AdversarialLossName, Logits, correlation, l1
+from jaxgan.methods.regularize import gradient_penalty, lazily
 from jaxgan.methods.schedules import Constant
 from jaxgan.methods.updates import (
     Passes,
@@ -206,7 +207,8 @@ class CycleGAN:
             memory["pool_b"], old_b = query(pools["pool_b"], fake_b, jax.random.fold_in(key_ab, 3))
 
         for domain, real, fake, key in (("a", a, old_a, key_ba), ("b", b, old_b, key_ab)):
-            name, loss = f"discriminator_{domain}", partial(self.discriminator_loss, domain)
+            name = f"discriminator_{domain}"
+            loss = partial(self.discriminator_loss, domain, state.step)
             gradients[name], (measured, batch_stats[name]) = accumulate.grad(loss, parts)(
                 state.params[name], state.batch_stats[name], (real, fake), key
             )
@@ -225,6 +227,7 @@ class CycleGAN:
     def discriminator_loss(
         self,
         domain: str,
+        step: Integer[Array, ""],
         params: PyTree,
         stats: PyTree,
         images: tuple[Domain, Domain],

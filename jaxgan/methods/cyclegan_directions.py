@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
 from jaxgan.methods import accumulate
 from jaxgan.methods.averages import update_averages
@@ -81,11 +81,11 @@ def train_step(
 ) -> tuple[TrainState, Metrics]:
     """Run `CycleGAN.train_step` on a stacked state whose first axis the mesh shards."""
 
-    def update_half(half, a, b, keys):
+    def update_half(half, a, b, step, keys):
         is_ab = jax.lax.axis_index("direction") == 0
         x, y = jnp.where(is_ab, a, b), jnp.where(is_ab, b, a)
         half, key = jax.tree.map(lambda leaf: leaf[0], (half, keys))
-        half, metrics = _update(method, half, x, y, key)
+        half, metrics = _update(method, half, x, y, step, key)
         return jax.tree.map(lambda leaf: leaf[None], (half, metrics))
 
     # XLA's partitioner handles the other axes of the mesh.
@@ -93,12 +93,14 @@ def train_step(
     update_halves = jax.shard_map(
         update_half,
         mesh=mesh,
-        in_specs=(half, both, both, half),
+        in_specs=(half, both, both, both, half),
         out_specs=half,
         axis_names={"direction"},
     )
     stepless = dataclasses.replace(state, step=())
-    after, metrics = update_halves(stepless, batch["a"], batch["b"], jax.random.split(key))
+    after, metrics = update_halves(
+        stepless, batch["a"], batch["b"], state.step, jax.random.split(key)
+    )
     named = {
         name.format(direction=direction, target=direction[1]): values[half]
         for half, direction in enumerate(DIRECTIONS)
@@ -117,6 +119,7 @@ def _update(
     half: TrainState,
     x: Domain,
     y: Domain,
+    step: Integer[Array, ""],
     key: PRNGKeyArray,
 ) -> tuple[TrainState, Metrics]:
     """Update the networks of the direction that translates `x` to the domain of `y`."""
@@ -158,7 +161,7 @@ def _update(
         pool_key = jax.random.fold_in(key, 3)
         memory["pool"], old_fake = query(half.memory["pool"], fake, pool_key)
 
-    loss = partial(method.discriminator_loss, "{target}")
+    loss = partial(method.discriminator_loss, "{target}", step)
     gradients["discriminator"], (measured, batch_stats["discriminator"]) = accumulate.grad(
         loss, parts
     )(half.params["discriminator"], half.batch_stats["discriminator"], (y, old_fake), key)

@@ -31,9 +31,7 @@ def gradient_penalty(judge: Callable[[Seen], Logits], images: Seen) -> Scalar:
     return jnp.sum(jnp.square(gradient)) / (2 * len(images))
 
 
-def lazily(
-    penalty: Callable[[], Scalar], every: int, step: Integer[Array, ""]
-) -> Scalar:
+def lazily(penalty: Callable[[], Scalar], every: int, step: Integer[Array, ""]) -> Scalar:
     """Return a penalty at every so many steps, multiplied by their number, and 0 at the others.
 
     The average is that of the penalty at all steps (Karras et al. 2020, arXiv 1912.04958, section

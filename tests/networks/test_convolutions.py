@@ -87,6 +87,32 @@ def test_a_transposed_convolution_and_its_gradients_are_xlas(layer, dtype, toler
             assert_equal(ours, theirs, tolerance)
 
 
+@partial(jax.jit, static_argnums=(0, 1))
+def gradients_of_a_penalty(function, geometry, x, kernel):
+    """Return the gradients of the squared norm of the image's gradient, as R1 needs them."""
+
+    def penalty(x, kernel):
+        total = lambda x: jnp.sum(jnp.sin(function(x, kernel, *geometry)))  # noqa: E731
+        return jnp.sum(jnp.square(jax.grad(total)(x)))
+
+    return jax.grad(penalty, argnums=(0, 1))(x, kernel)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_second_derivatives_are_xlas(layer):
+    with jax.enable_x64(True):
+        x, kernel, y = draw(layer, "float64")
+        padded = (*layer[0][1:], OUTPUT_PADDINGS.get(layer[0], 0))
+        for ours, theirs, geometry, image in (
+            (strided_conv, plain, layer[0][1:], x),
+            (conv_transpose, plain_transpose, padded, y),
+        ):
+            found = gradients_of_a_penalty(ours, geometry, image, kernel)
+            expected = gradients_of_a_penalty(theirs, geometry, image, kernel)
+            for one, other in zip(found, expected, strict=True):
+                assert_equal(one, other, 1e-12)
+
+
 @pytest.mark.parametrize("layer", LAYERS)
 def test_every_form_suits_every_layer(layer):
     """Whichever of them the shapes choose."""
