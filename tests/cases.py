@@ -97,7 +97,14 @@ METHODS = {
         {"a": (16, 16, 1), "b": (16, 16, 3)},
     ),
     "cyclegan-augment-ema": Case(
-        dataclasses.replace(CYCLEGAN, diff_augment=True, ema=0.9, r1=1.0, r1_every=1),
+        dataclasses.replace(
+            CYCLEGAN,
+            diff_augment=True,
+            ema=0.9,
+            r1=1.0,
+            r1_every=1,
+            discriminator_norm="spectral",
+        ),
         {"a": (16, 16, 3), "b": (16, 16, 3)},
     ),
     "dcgan": Case(DCGAN_16, {"image": (16, 16, 3)}),

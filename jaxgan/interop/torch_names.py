@@ -115,9 +115,9 @@ def _layers(network: nn.Module, params: PyTree) -> Iterator[tuple[str, str]]:
             yield from _resnet(network.blocks, second=6 if network.dropout else 5)
         case UNetGenerator(upsample="transpose"):
             yield from _unet(network.depth)
-        case PatchGAN():
+        case PatchGAN(norm="batch" | "instance"):
             yield from _strided("model", convs)
-        case PixelGAN():
+        case PixelGAN(norm="batch" | "instance"):
             yield from (("Conv_0", "net.0"), ("Conv_1", "net.2"))
             yield from (("Norm_0", "net.3"), ("Conv_2", "net.5"))
         case DCGANGenerator():

@@ -37,7 +37,13 @@ from jaxgan.methods.updates import (
     update_all,
 )
 from jaxgan.networks.layers.compute import Compute
-from jaxgan.networks.layers.modules import INITIALIZERS, InitializerName, NormName, UpsampleName
+from jaxgan.networks.layers.modules import (
+    INITIALIZERS,
+    DiscriminatorNormName,
+    InitializerName,
+    NormName,
+    UpsampleName,
+)
 from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.resnet import ResNetGenerator
 from jaxgan.networks.unet import UNetGenerator, choose_depth
@@ -84,6 +90,8 @@ class CycleGAN:
     """Strided layers of the PatchGANs: 3 judges 70x70 patches; 0 single pixels (PixelGAN)."""
     norm: NormName = "instance"
     """Norm of all networks."""
+    discriminator_norm: DiscriminatorNormName | None = None
+    """Norm of the discriminators: by default `norm`; spectral is that of Miyato et al. 2018."""
     dropout: float = field(default=0.0, metadata=REPORTED)
     """Dropout probability in the generators; 0, as in the paper, disables dropout."""
     initializer: InitializerName = "normal"
@@ -237,7 +245,7 @@ class CycleGAN:
         gan = ADVERSARIAL_LOSSES[self.adversarial_loss]
         network, (real, fake) = self.make_discriminator(), images
         real, fake = self.augment(real, key, 5), self.augment(fake, key, 6)
-        if self.norm == "instance":
+        if (self.discriminator_norm or self.norm) != "batch":  # images are independent: one pass
             logits, stats = run(network, params, stats, interleave(real, fake))
             real_logits, fake_logits = deinterleave(logits)
         else:
@@ -359,7 +367,7 @@ class CycleGAN:
         return discriminator(
             features=self.discriminator_features,
             layers=self.discriminator_layers,
-            norm=self.norm,
+            norm=self.discriminator_norm or self.norm,
             kernel_init=INITIALIZERS[self.initializer],
             compute=self.compute,
         )

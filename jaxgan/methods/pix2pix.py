@@ -21,6 +21,7 @@ from jaxgan.methods.updates import init_state, run, update
 from jaxgan.networks.layers.compute import Compute
 from jaxgan.networks.layers.modules import (
     INITIALIZERS,
+    DiscriminatorNormName,
     InitializerName,
     NormName,
     UpsampleName,
@@ -54,6 +55,8 @@ class Pix2pix:
     """Strided layers of the PatchGAN: 3 judges 70x70 patches; 0 judges single pixels (PixelGAN)."""
     norm: NormName = "batch"
     """Norm of both networks."""
+    discriminator_norm: DiscriminatorNormName | None = None
+    """Norm of the discriminator: by default `norm`; spectral is that of Miyato et al. 2018."""
     dropout: float = field(default=0.5, metadata=REPORTED)
     """Dropout probability in the generator's middle up blocks; 0 disables dropout."""
     initializer: InitializerName = "normal"
@@ -236,7 +239,7 @@ class Pix2pix:
         return discriminator(
             features=self.discriminator_features,
             layers=self.discriminator_layers,
-            norm=self.norm,
+            norm=self.discriminator_norm or self.norm,
             kernel_init=INITIALIZERS[self.initializer],
             compute=self.compute,
         )

@@ -235,6 +235,19 @@ def test_networks_that_the_reference_lacks_are_not_exported(tmp_path, experiment
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("norm", ["spectral", "none"])
+def test_discriminators_that_the_reference_lacks_are_not_exported(runs, norm, tmp_path):
+    model = jaxgan.load(runs["cyclegan"])
+    method = dataclasses.replace(model.config.method, discriminator_norm=norm)
+    config = dataclasses.replace(model.config, method=method)
+    model = dataclasses.replace(
+        model, config=config, state=initial_state(config, jax.random.key(0))
+    )
+    with pytest.raises(UserError, match="references have no PatchGAN with these settings"):
+        export_torch(model, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_run_starts_from_the_weights_of_another(runs, tmp_path, data_dir, capsys, monkeypatch):
     config = short(CONFIGS["pix2pix"], data_dir, init_from=str(runs["pix2pix"]))
     trained = jaxgan.load(runs["pix2pix"]).state

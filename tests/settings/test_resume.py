@@ -153,6 +153,8 @@ OTHER = {
     "label_smoothing": 0.2,
     "diff_augment": False,
     "ema": 0.5,
+    "r1": 2.0,
+    "r1_every": 4,
     "learning_rate": 1e-5,
     "beta1": 0.9,
     "schedule": CosineDecay(decay_steps=9),

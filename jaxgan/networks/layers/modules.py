@@ -25,6 +25,7 @@ NewFeatures = Float[Array, "batch new_height new_width new_channels"]
 
 InitializerName = Literal["normal", "xavier", "kaiming", "orthogonal"]
 NormName = Literal["batch", "instance"]
+DiscriminatorNormName = Literal["batch", "instance", "spectral", "none"]
 UpsampleName = Literal["transpose", "resize"]
 
 MOMENTUM = 0.9  # share of the running statistics that an update keeps
