@@ -124,7 +124,9 @@ def test_other_images_are_recorded(tmp_path):
     assert recorded(tmp_path) == [{"step": 0, "changes": ["data.train was 10, is 11"]}]
 
 
-@pytest.mark.parametrize("name", ["pix2pix", "cyclegan", "dcgan-spectral-ema"])
+@pytest.mark.parametrize(
+    "name", ["pix2pix-instance-pixel", "cyclegan-augment-ema", "dcgan-spectral-ema"]
+)
 def test_a_field_that_may_change_leaves_the_shapes_of_the_state(name):
     case = METHODS[name]
     rules = (REPORTED, REPORTED_ABOVE_ZERO)
