@@ -108,6 +108,12 @@ METHODS = {
         {"a": (16, 16, 3), "b": (16, 16, 3)},
     ),
     "dcgan": Case(DCGAN_16, {"image": (16, 16, 3)}),
+    "dcgan-relativistic": Case(
+        dataclasses.replace(
+            DCGAN_16, discriminator_norm="none", relativistic=True, r1=1.0, r2=1.0, r1_every=1
+        ),
+        {"image": (16, 16, 3)},
+    ),
     "dcgan-spectral-ema": Case(
         dataclasses.replace(
             DCGAN_16,

@@ -24,7 +24,7 @@ from jaxgan.methods.cyclegan_directions import DIRECTIONS, Domain
 from jaxgan.methods.generator import translate
 from jaxgan.methods.image_pool import empty_pool, query
 from jaxgan.methods.losses import ADVERSARIAL_LOSSES, AdversarialLossName, Logits, correlation, l1
-from jaxgan.methods.regularize import gradient_penalty, lazily
+from jaxgan.methods.regularize import lazy_gradient_penalty
 from jaxgan.methods.schedules import Constant
 from jaxgan.methods.updates import (
     Passes,
@@ -255,12 +255,11 @@ class CycleGAN:
         loss = (gan.real(real_logits) + gan.fake(fake_logits)) / 2
         losses = {f"loss/discriminator_{domain}": loss}
         if self.r1:
-            penalty = losses[f"loss/discriminator_{domain}_r1"] = self.r1 * lazily(
-                lambda: gradient_penalty(lambda x: run(network, params, stats, x)[0], real),
-                self.r1_every,
-                step,
+            penalty = lazy_gradient_penalty(
+                lambda x: run(network, params, stats, x)[0], real, self.r1_every, step
             )
-            loss += penalty
+            losses[f"loss/discriminator_{domain}_r1"] = self.r1 * penalty
+            loss += self.r1 * penalty
         accuracy = gan.accuracy(f"discriminator_{domain}", real_logits, fake_logits)
         return loss, (losses | accuracy, stats)
 

@@ -15,7 +15,7 @@ from jaxgan.methods import accumulate
 from jaxgan.methods.augment import diff_augment
 from jaxgan.methods.averages import averaged_weights, latest_weights, update_averages
 from jaxgan.methods.losses import ADVERSARIAL_LOSSES, AdversarialLossName, diversity
-from jaxgan.methods.regularize import gradient_penalty, lazily
+from jaxgan.methods.regularize import lazy_gradient_penalty
 from jaxgan.methods.schedules import Constant
 from jaxgan.methods.updates import has_started, init_state, represent, run, update
 from jaxgan.networks.dcgan import (
@@ -67,10 +67,16 @@ class DCGAN:
     """Initializer of the kernels: normal, N(0, 0.02), as in the paper."""
     adversarial_loss: AdversarialLossName = "vanilla"
     """Formulation of the adversarial loss."""
+    relativistic: bool = False
+    """Whether the losses compare each generated image with a real one, in place of judging both
+    (RpGAN, Jolicoeur-Martineau 2019). With r1, r2 and the vanilla loss this is the loss of R3GAN
+    (Huang et al. 2025, arXiv 2501.05441, equations 2 and 3)."""
     label_smoothing: float = field(default=0.0, metadata=REPORTED)
     """Subtracted from the target for real images, 1 (Salimans et al. 2016 use 0.1)."""
     r1: float = field(default=0.0, metadata=REPORTED)
     """Weight of the R1 gradient penalty on real images (Mescheder et al. 2018); 0 disables it."""
+    r2: float = field(default=0.0, metadata=REPORTED)
+    """Weight of the R2 gradient penalty on generated images, at the same steps; 0 disables it."""
     r1_every: int = field(default=16, metadata=REPORTED)
     """Steps from one R1 penalty to the next (Karras et al. 2020), which has so many times the
     weight."""
@@ -97,6 +103,11 @@ class DCGAN:
         )
         require(0 <= self.label_smoothing < 0.5, "label_smoothing must be at least 0 and below 0.5")
         require(self.r1 >= 0, "r1 must not be negative")
+        require(self.r2 >= 0, "r2 must not be negative")
+        require(
+            not (self.relativistic and self.label_smoothing),
+            "relativistic losses have no targets: set label_smoothing to 0",
+        )
         require(self.r1_every >= 1, "r1_every must be at least 1")
         require(0 <= self.ema < 1, "ema must be at least 0 and below 1")
         require(self.learning_rate > 0, "learning_rate must be positive")
@@ -147,16 +158,25 @@ class DCGAN:
             # Real before fake, in separate passes: each has its own batch statistics.
             real_logits, stats = judge(d, stats, real, real_key)
             fake_logits, stats = judge(d, stats, fake, fake_key)
-            smoothed = self.label_smoothing * gan.fake(real_logits)
-            loss_real = (1 - self.label_smoothing) * gan.real(real_logits) + smoothed
-            loss_fake = gan.fake(fake_logits)
-            losses = {"loss/discriminator_real": loss_real, "loss/discriminator_fake": loss_fake}
-            accuracy = gan.accuracy("discriminator", real_logits, fake_logits)
+            if self.relativistic:
+                losses = {"loss/discriminator": gan.real(real_logits - fake_logits)}
+                accuracy = {"accuracy/discriminator": jnp.mean(real_logits > fake_logits)}
+            else:
+                smoothed = self.label_smoothing * gan.fake(real_logits)
+                loss_real = (1 - self.label_smoothing) * gan.real(real_logits) + smoothed
+                loss_fake = gan.fake(fake_logits)
+                losses = {
+                    "loss/discriminator_real": loss_real,
+                    "loss/discriminator_fake": loss_fake,
+                }
+                accuracy = gan.accuracy("discriminator", real_logits, fake_logits)
             if self.r1:
-                losses["loss/discriminator_r1"] = self.r1 * lazily(
-                    lambda: gradient_penalty(lambda x: judge(d, stats, x, real_key)[0], real),
-                    self.r1_every,
-                    state.step,
+                losses["loss/discriminator_r1"] = self.r1 * lazy_gradient_penalty(
+                    lambda x: judge(d, stats, x, real_key)[0], real, self.r1_every, state.step
+                )
+            if self.r2:
+                losses["loss/discriminator_r2"] = self.r2 * lazy_gradient_penalty(
+                    lambda x: judge(d, stats, x, fake_key)[0], fake, self.r1_every, state.step
                 )
             return sum(losses.values()), (losses | accuracy, stats)
 
@@ -165,14 +185,17 @@ class DCGAN:
         )
         d, d_opt = update(self.make_optimizer(), d_gradient, state.opt_state["discriminator"], d)
 
-        def generator_loss(fake, _, images, key):
+        def generator_loss(fake, _, real, key):
             # The updated discriminator; this pass does not change its running statistics.
             logits, _ = judge(d, d_stats, fake, key)
-            loss = gan.generator(logits)
+            if self.relativistic:
+                loss = gan.real(logits - judge(d, d_stats, real, key)[0])
+            else:
+                loss = gan.generator(logits)
             return loss, ({"loss/generator": loss}, None)
 
         fake_gradient, (g_metrics, _) = accumulate.image_grad(generator_loss, parts)(
-            fake, None, (), judge_key
+            fake, None, real, judge_key
         )
         g_gradient = pull_back(fake_gradient)
         g, g_opt = update(self.make_optimizer(), g_gradient, state.opt_state["generator"], g)

@@ -15,7 +15,7 @@ from jaxgan.methods.augment import diff_augment_pairs
 from jaxgan.methods.averages import averaged_weights, latest_weights, update_averages
 from jaxgan.methods.generator import translate
 from jaxgan.methods.losses import ADVERSARIAL_LOSSES, AdversarialLossName, l1
-from jaxgan.methods.regularize import gradient_penalty, lazily
+from jaxgan.methods.regularize import lazy_gradient_penalty
 from jaxgan.methods.schedules import Constant
 from jaxgan.methods.updates import init_state, run, update
 from jaxgan.networks.layers.compute import Compute
@@ -153,12 +153,10 @@ class Pix2pix:
             accuracy = gan.accuracy("discriminator", real_logits, fake_logits)
             loss = (loss_real + loss_fake) / 2
             if self.r1:
-                penalty = losses["loss/discriminator_r1"] = self.r1 * lazily(
-                    lambda: gradient_penalty(lambda y: judge(d, stats, x, y, real_key)[0], y),
-                    self.r1_every,
-                    state.step,
+                losses["loss/discriminator_r1"] = self.r1 * lazy_gradient_penalty(
+                    lambda y: judge(d, stats, x, y, real_key)[0], y, self.r1_every, state.step
                 )
-                loss += penalty
+                loss += losses["loss/discriminator_r1"]
             return loss, (losses | accuracy, stats)
 
         d_gradient, (d_metrics, d_stats) = accumulate.grad(discriminator_loss, parts)(

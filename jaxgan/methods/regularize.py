@@ -31,12 +31,18 @@ def gradient_penalty(judge: Callable[[Seen], Logits], images: Seen) -> Scalar:
     return jnp.sum(jnp.square(gradient)) / (2 * len(images))
 
 
-def lazily(penalty: Callable[[], Scalar], every: int, step: Integer[Array, ""]) -> Scalar:
-    """Return a penalty at every so many steps, multiplied by their number, and 0 at the others.
+def lazy_gradient_penalty(
+    judge: Callable[[Seen], Logits], images: Seen, every: int, step: Integer[Array, ""]
+) -> Scalar:
+    """Return `every` times the `gradient_penalty` at every `every`-th step, and 0 at the others.
 
     The average is that of the penalty at all steps (Karras et al. 2020, arXiv 1912.04958, section
     3.1), and the other steps do not compute it.
     """
     if every == 1:
-        return penalty()
-    return jax.lax.cond(step % every == 0, lambda: every * penalty(), lambda: jnp.zeros(()))
+        return gradient_penalty(judge, images)
+    return jax.lax.cond(
+        step % every == 0,
+        lambda: every * gradient_penalty(judge, images),
+        lambda: jnp.zeros(()),
+    )

@@ -116,6 +116,34 @@ def test_label_smoothing_moves_the_target_of_real_images():
     np.testing.assert_allclose(metrics["loss/discriminator_real"], expected, rtol=1e-5)
 
 
+def logits_of(method, state, images):
+    """Return the logits of the discriminator before the step."""
+    variables = {"params": state.params["discriminator"]}
+    return method.make_discriminator().apply(variables, images)
+
+
+def test_relativistic_losses_compare_generated_images_with_real_ones():
+    """R3GAN's loss (Huang et al. 2025, equations 2 and 3), written out."""
+    method = METHODS["dcgan-relativistic"].method
+    state, batch = start(method), CASE.batch(4)
+    after, metrics = train_step(method)(state, batch, KEY)
+    latents = method.draw_latents(jax.random.split(KEY, 4)[0], 4)
+    variables = {name: getattr(state, name)["generator"] for name in ("params", "batch_stats")}
+    fake, _ = method.make_generator(3).apply(variables, latents, mutable=["batch_stats"])
+
+    def apart(state):
+        return logits_of(method, state, fake) - logits_of(method, state, batch["image"])
+
+    expected = jnp.mean(jnp.log1p(jnp.exp(apart(state))))
+    np.testing.assert_allclose(metrics["loss/discriminator"], expected, rtol=1e-4)
+    expected = jnp.mean(jnp.log1p(jnp.exp(-apart(after))))  # by the updated discriminator
+    np.testing.assert_allclose(metrics["loss/generator"], expected, rtol=1e-4)
+    for name, images in (("r1", batch["image"]), ("r2", fake)):
+        gradient = jax.grad(lambda x: logits_of(method, state, x).sum())(images)
+        expected = jnp.sum(gradient**2, axis=(1, 2, 3)).mean() / 2
+        np.testing.assert_allclose(metrics[f"loss/discriminator_{name}"], expected, rtol=1e-4)
+
+
 def test_the_averaged_generator_is_used():
     """Of two steps, parameters and running statistics with weights 3/7 and 4/7 at 0.75."""
     method = dataclasses.replace(CASE.method, ema=0.75)

@@ -157,6 +157,7 @@ OTHER = {
     "ema": 0.5,
     "r1": 2.0,
     "r1_every": 4,
+    "r2": 2.0,
     "learning_rate": 1e-5,
     "beta1": 0.9,
     "schedule": CosineDecay(decay_steps=9),
