@@ -1,6 +1,7 @@
 """The command `jaxgan export` and `jaxgan.export_model`."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 
@@ -243,6 +244,19 @@ def test_arguments_that_cannot_work_are_refused(runs, tmp_path, capsys, name, op
     assert message in errors[0]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "mine.onnx"]
     assert (tmp_path / "mine.onnx").read_text() == "mine"
+
+
+def test_only_regular_files_are_replaced(dcgan, tmp_path):
+    os.mkfifo(tmp_path / "pipe.onnx")
+    with pytest.raises(UserError, match="not a regular file"):
+        jaxgan.export_model(dcgan, tmp_path / "pipe.onnx", overwrite=True)
+    assert (tmp_path / "pipe.onnx").is_fifo()
+
+
+def test_a_tilde_is_the_home_folder(dcgan, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    jaxgan.export_model(dcgan, "~/model.safetensors")
+    assert (tmp_path / "model.safetensors").is_file()
 
 
 def test_an_existing_file_is_replaced_on_demand(runs, tmp_path):
