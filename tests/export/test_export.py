@@ -193,14 +193,18 @@ def test_a_method_of_ones_own_is_exported(facades, tmp_path, capsys):
 def test_a_model_without_its_data_is_checked_on_random_images(runs, tmp_path, capsys):
     model = jaxgan.load(runs["cyclegan"])
     (tmp_path / "file").touch()
-    loading = dataclasses.replace(model.config.data.loading, data_dir=str(tmp_path / "none"))
-    source = jaxgan.UnpairedFolder(root=str(tmp_path / "missing"))
-    data = dataclasses.replace(model.config.data, source=source, loading=loading)
-    model = dataclasses.replace(model, config=dataclasses.replace(model.config, data=data))
-    jaxgan.export_model(model, tmp_path / "model.onnx")
-    out = capsys.readouterr().out
-    assert "there are no held-out images: there is no folder" in out
-    assert (tmp_path / "model.onnx").is_file()
+    missing = jaxgan.UnpairedFolder(root=str(tmp_path / "missing"))
+    for source, data_dir, reason in (
+        (missing, tmp_path / "none", "there is no folder"),
+        (model.config.data.source, tmp_path / "file" / "none", "[Errno 20] Not a directory"),
+    ):
+        loading = dataclasses.replace(model.config.data.loading, data_dir=str(data_dir))
+        data = dataclasses.replace(model.config.data, source=source, loading=loading)
+        config = dataclasses.replace(model.config, data=data)
+        file = tmp_path / "model.onnx"
+        jaxgan.export_model(dataclasses.replace(model, config=config), file, overwrite=True)
+        assert f"there are no held-out images: {reason}" in capsys.readouterr().out
+        assert file.is_file()
 
 
 def test_a_file_that_computes_something_else_is_not_written(runs, tmp_path, monkeypatch):
