@@ -17,6 +17,7 @@ from jaxgan.data.facades.parts import PALETTE, WALL, WINDOW
 from jaxgan.errors import UserError
 from jaxgan.export import demo as demo_module
 from jaxgan.export.demo import write_demo
+from jaxgan.files import printable
 from jaxgan.images.kinds import RGB, ImageKind
 from jaxgan.inference.model import load
 from jaxgan.training.run_page import NO_DEMO, Status, write_page
@@ -341,7 +342,7 @@ def test_without_data_there_are_no_examples(model, tmp_path, monkeypatch, capsys
 @pytest.fixture
 def run(runs, tmp_path):
     """A copy of a run, to write into."""
-    return shutil.copytree(runs["pix2pix"], tmp_path / "my run")
+    return shutil.copytree(runs["pix2pix"], tmp_path / "my\nrun")
 
 
 def test_the_command_writes_into_the_run_whose_page_links_it(run, tmp_path, monkeypatch, capsys):
@@ -351,7 +352,7 @@ def test_the_command_writes_into_the_run_whose_page_links_it(run, tmp_path, monk
     assert "<code>jaxgan demo --run " in page
     assert link not in page
     assert main(["demo", "--run", str(run), "--runtime", str(runtime())]) == 0
-    assert f"open {run / 'demo' / 'demo.html'}\n" in capsys.readouterr().out
+    assert f"open {printable(run / 'demo' / 'demo.html')}\n" in capsys.readouterr().out
     written = (run / "index.html").read_text("utf-8")
     assert written == page.replace(NO_DEMO, f'<p id="demo">{link}</p>')
     write_page(run, load(run).config, Status(1, "finished"), [])
