@@ -163,6 +163,9 @@ def test_the_keyboard_draws(demo):
         expected = np.broadcast_to(PALETTE[WALL], (SIDE, SIDE, 3)).copy()
         expected[16:18, 16:25] = PALETTE[WINDOW]
         np.testing.assert_array_equal(drawing(page), expected)
+        for key in ("Space", "ArrowDown", "Tab"):  # leaving the drawing ends a stroke
+            page.keyboard.press(key)
+        assert page.evaluate("[stroke, done.length]") == [None, 3]
 
 
 @needs_browser
@@ -173,8 +176,18 @@ def test_a_finger_draws_on_a_phone(demo):
         click(page, "window")
         before = drawing(page)
         touch = page.context.new_cdp_session(page)
-        for kind, *points in (("Start", (2, 3)), ("Move", (9, 12)), ("End",)):
-            places = [dict(zip("xy", position(page, *point), strict=True)) for point in points]
+        for kind, *points in (  # the second finger does nothing
+            ("Start", (2, 3)),
+            ("Start", (2, 3), (30, 30)),
+            ("Move", (4, 4), (25, 25)),
+            ("Move", (4, 4)),
+            ("Move", (9, 12)),
+            ("End",),
+        ):
+            places = [
+                dict(zip("xy", position(page, *point), strict=True), id=finger)
+                for finger, point in enumerate(points)
+            ]
             event = {"type": f"touch{kind}", "touchPoints": places}
             touch.send("Input.dispatchTouchEvent", event)
         wait(page)
