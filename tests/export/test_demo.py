@@ -178,10 +178,9 @@ def test_a_finger_draws_on_a_phone(demo):
         touch = page.context.new_cdp_session(page)
         for kind, *points in (  # the second finger does nothing
             ("Start", (2, 3)),
-            ("Start", (2, 3), (30, 30)),
-            ("Move", (4, 4), (25, 25)),
-            ("Move", (4, 4)),
-            ("Move", (9, 12)),
+            ("Start", (2, 3), (14, 14)),
+            ("Move", (9, 12), (14, 14)),
+            ("Move", (9, 12), (12, 16)),
             ("End",),
         ):
             places = [
