@@ -236,6 +236,10 @@ def test_what_a_browser_cannot_do_is_a_line(demo, tmp_path):
     (folder / "index.html").write_bytes((demo / "index.html").read_bytes())
     with opened(folder, "index.html") as page:
         assert problem(page).startswith("Could not load examples/00.png: the server answers 404")
+    damaged = shutil.copytree(demo, tmp_path / "damaged")
+    (damaged / "model.onnx").write_bytes((demo / "model.onnx").read_bytes()[:1000])
+    with opened(damaged, "index.html") as page:
+        assert problem(page).startswith("The model cannot be opened in this browser: ")
     (folder / "other.html").write_bytes((demo / "index.html").read_bytes())
     with opened(folder, "other.html") as page:
         assert "open demo.html" in problem(page)
