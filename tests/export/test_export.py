@@ -94,7 +94,7 @@ def test_int8_weights_are_checked_and_what_they_change_is_printed(runs, tmp_path
     assert sizes["int8"] < sizes["float16"] < sizes["float32"]
 
 
-# What docs/using_models.md shows; nothing of jaxgan is needed.
+# What docs/export.md shows; nothing of jaxgan is needed.
 LOADER = """
 import sys
 import jax
