@@ -42,22 +42,25 @@ class Demo:
         from jaxgan.errors import UserError
         from jaxgan.export.demo import run_of, write_demo
         from jaxgan.export.serve import serve
+        from jaxgan.files import printable
         from jaxgan.inference.model import load
         from jaxgan.training.run_page import link_demo
 
         model = load(self.run, config=self.config)
         run = run_of(model)
-        output = self.output or (run and run / "demo")
-        if not output:
+        if not (output := self.output or (run and run / "demo")):
             raise UserError(f"{model.checkpoint} is not in the folder of a run: pass --output")
+        output = output.expanduser()
         page = write_demo(
             model, output, runtime=self.runtime, weights=self.weights, overwrite=self.overwrite
         )
         if run:
             link_demo(run)
         if page.name == "demo.html":
-            print(f"the demo is in {output}: open {page}")
+            print(f"the demo is in {printable(output)}: open {printable(page)}")
         else:
-            print(f"the demo is in {output}: serve it with --serve, or by any web server")
+            print(
+                f"the demo is in {printable(output)}: serve it with --serve, or by any web server"
+            )
         if self.serve:
             serve(output, self.port)

@@ -12,7 +12,7 @@ from jaxgan.export.generator import run, with_compute
 from jaxgan.networks.layers.compute import Compute
 from jaxgan.types import TrainedGenerator
 
-LEVEL = 2 / 255  # a grey level, in [-1, 1]
+LEVEL = 2 / 255  # a gray level, in [-1, 1]
 LIMIT = LEVEL / 2  # far above rounding, for which 4e-5 was measured in float32
 
 Given = Float[np.ndarray, "batch ..."]
@@ -40,7 +40,7 @@ def require_equal(exported: Run, expected: Run, inputs: Sequence[Given]) -> Diff
     """Return the difference of an exported model from JAX, which only rounding may cause.
 
     Raises:
-        UserError: If it is larger than half a grey level.
+        UserError: If it is larger than half a gray level.
     """
     found = difference(exported, expected, inputs)
     if not found.largest <= LIMIT:

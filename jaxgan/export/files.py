@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import jax.export
 import numpy as np
@@ -24,7 +24,7 @@ from jaxgan.export.generator import (
     without_dropout,
 )
 from jaxgan.export.stablehlo import to_stablehlo
-from jaxgan.export.weights import WeightsName, stored
+from jaxgan.export.weights import WEIGHTS, WeightsName, stored
 from jaxgan.files import printable, replacing
 from jaxgan.inference.model import Model
 from jaxgan.interop.runs import export_torch
@@ -64,7 +64,8 @@ def export_model(
         jaxgan.UserError: If the model cannot be exported in this format, the file exists, a
             package is missing, or the outputs differ from those of JAX.
     """
-    output = Path(output)
+    _check_arguments(model, output, format, weights)
+    output = Path(output).expanduser()
     format = format or _format_of(output)
     if weights != "float32" and format != "onnx":
         raise UserError(f"only ONNX files can have {weights} weights: leave weights out")
@@ -80,6 +81,8 @@ def export_model(
             f"{printable(output)} exists: choose another --output, or pass --overwrite to replace "
             "it"
         )
+    if output.exists() and not output.is_file():
+        raise UserError(f"{printable(output)} is not a regular file: choose another --output")
     if blocking := [path for path in output.parents if path.exists() and not path.is_dir()]:
         raise UserError(f"{printable(blocking[0])} is not a folder: choose another --output")
     match format:
@@ -238,6 +241,22 @@ def _require_random(run: Run, given: Given) -> None:
     if not np.isfinite(first).all() or np.array_equal(first, second):
         raise UserError("dropout of the exported model has no effect: pass --dropout=off")
     print("dropout stays on, as in training, and differs in every call; it was off to compare")
+
+
+def _check_arguments(model: Any, output: Any, format: Any, weights: Any) -> None:
+    """Check arguments that Python does not check.
+
+    Raises:
+        UserError: If one of them is of another type, or none of the names.
+    """
+    if not isinstance(model, Model):
+        raise UserError(f"a model is the result of jaxgan.load(RUN), not {model!r:.50}")
+    if not isinstance(output, str | os.PathLike):
+        raise UserError(f"output is the path of a file, not {output!r:.50}")
+    if format not in (None, *FORMATS):
+        raise UserError(f"format is one of {', '.join(FORMATS)}, not {format!r:.50}")
+    if weights not in WEIGHTS:
+        raise UserError(f"weights is one of {', '.join(WEIGHTS)}, not {weights!r:.50}")
 
 
 def _format_of(output: Path) -> FormatName:

@@ -112,7 +112,7 @@ def open_data(model: Model) -> Splits | None:
         return None
     try:
         return model.config.data.prepare()
-    except UserError as error:
+    except (UserError, OSError) as error:  # such as a folder of the machine that trained the run
         print(f"there are no held-out images: {error}")
         return None
 

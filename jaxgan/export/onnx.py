@@ -45,7 +45,7 @@ def to_onnx(
             given = helper.make_tensor_value_info(
                 "latents", TensorProto.FLOAT, ["batch", latent_dim]
             )
-            made = _to_nhwc(graph, add_dcgan(graph, "latents", generator))
+            _to_nhwc(graph, add_dcgan(graph, "latents", generator))
         case UNetGenerator() | ResNetGenerator():
             add = add_unet if isinstance(network, UNetGenerator) else add_resnet
             size = ["height", "width", network.output_channels]
@@ -56,14 +56,13 @@ def to_onnx(
             padded, shape = _pad(graph, network.multiple, network.smallest)
             x = graph.add("Transpose", padded, perm=[0, 3, 1, 2])
             x = _to_nhwc(graph, add(graph, x, generator))
-            made = graph.add("Slice", x, graph.integers(0, 0), shape, graph.integers(1, 2))
+            graph.add("Slice", x, graph.integers(0, 0), shape, graph.integers(1, 2))
         case _:
             raise UserError(
                 f"ONNX files can hold jaxgan's own generators, not a {type(network).__name__}: use "
                 "--format=stablehlo"
             )
     graph.nodes[-1].output[0] = "output"
-    assert made
     output = helper.make_tensor_value_info("output", TensorProto.FLOAT, ["batch", *size])
     model = helper.make_model(
         helper.make_graph(graph.nodes, "generator", [given], [output], graph.initializers),

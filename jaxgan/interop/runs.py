@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxgan.config import Config
 from jaxgan.errors import UserError
-from jaxgan.files import replacing
+from jaxgan.files import printable, replacing
 from jaxgan.inference.model import Model
 from jaxgan.inference.outputs import claim
 from jaxgan.interop.recognize import is_resnet, recognize
@@ -124,7 +124,7 @@ def export_torch(model: Model, output: Path, *, overwrite: bool = False) -> None
     for name, tensors in dicts.items():
         with replacing(output / f"{name}.pth") as opened:
             write_tensors(opened, tensors)
-        print(output / f"{name}.pth")
+        print(printable(output / f"{name}.pth"))
 
 
 def _find(folder: Path, name: str) -> Path | None:

@@ -21,7 +21,7 @@ let tool = sketch ? "brush" : "rectangle";
 let color = palette ? palette[Math.min(2, palette.length - 1)].color : "#000000";
 let image = blank();
 let [undone, done] = [[], []];
-let stroke = null; // while one draws: the last point, the first one, and the image before
+let stroke = null; // while one draws: first and last point, the image before, and the pointer
 let example = 0;
 
 function blank() {
@@ -88,8 +88,8 @@ function step(from, to) {
   show(true);
 }
 
-function begin(point) {
-  stroke = { first: point, last: point, before: image };
+function begin(point, pointer = null) {
+  stroke = { first: point, last: point, before: image, pointer };
   image = copy(image);
   move(point);
 }
@@ -145,23 +145,26 @@ function showCursor(point) {
   cursor.style.top = `${(point.y + 0.5) * scale + drawing.clientTop}px`;
 }
 
+/** Returns whether a pointer is the one that draws; other fingers do nothing. */
+function draws({ pointerId }) {
+  return stroke?.pointer === pointerId;
+}
+
 drawing.addEventListener("pointerdown", (event) => {
   if (event.button !== 0 || stroke) return;
   event.preventDefault();
   drawing.focus({ preventScroll: true });
   drawing.setPointerCapture(event.pointerId);
-  begin(pixelAt(event));
+  begin(pixelAt(event), event.pointerId);
 });
 drawing.addEventListener("pointermove", (event) => {
   if (event.pointerType === "mouse") showCursor(pixelAt(event));
-  if (!stroke || !drawing.hasPointerCapture(event.pointerId)) return;
+  if (!draws(event)) return;
   const passed = event.getCoalescedEvents?.() ?? [];
   for (const point of passed.length ? passed : [event]) move(pixelAt(point));
 });
-drawing.addEventListener("pointerup", (event) => {
-  if (stroke && drawing.hasPointerCapture(event.pointerId)) end();
-});
-drawing.addEventListener("pointercancel", () => stroke && cancel());
+drawing.addEventListener("pointerup", (event) => draws(event) && end());
+drawing.addEventListener("pointercancel", (event) => draws(event) && cancel());
 drawing.addEventListener("pointerleave", () => (cursor.hidden = true));
 
 // With the keyboard, the arrows move the cursor, and the space bar starts and ends a stroke.
@@ -187,7 +190,10 @@ drawing.addEventListener("keydown", (event) => {
   event.preventDefault();
   showCursor(keyboard);
 });
-drawing.addEventListener("blur", () => (cursor.hidden = true));
+drawing.addEventListener("blur", () => {
+  cursor.hidden = true;
+  if (stroke) end();
+});
 addEventListener("keydown", (event) => {
   if (event.target.matches("input[type=color]") || event.altKey) return;
   const key = event.key.toLowerCase();
@@ -288,7 +294,8 @@ async function start() {
     showExample(example + 1 + Math.floor(Math.random() * (examples.length - 1)));
   checkBrowser();
   if (examples.length) {
-    image = fit(await readExample(examples[0]));
+    const first = fit(await readExample(examples[0]));
+    if (!done.length) image = first; // nothing was drawn or pasted in the meantime
     show(false);
   }
   const loading = find("loading");

@@ -138,7 +138,7 @@ async function startWorker(file, provider, onprogress) {
       worker.onmessage = ({ data }) => (data.error ? reject(Error(data.error)) : resolve(data));
       worker.onerror = (event) => {
         event.preventDefault();
-        reject(Error(explain(event.message)));
+        reject(Error(event.message));
       };
       worker.postMessage(message, transfer);
     });
@@ -148,7 +148,7 @@ async function startWorker(file, provider, onprogress) {
     await call(start, [bytes.buffer, wasm.buffer]);
   } catch (error) {
     worker.terminate();
-    throw error;
+    throw Error(`The model cannot be opened in this browser: ${reason(error)}`);
   }
   const run = async (message) => {
     try {

@@ -1,6 +1,7 @@
 // The demo of a model that generates images from latents. Needs elements.js and engine.js.
 
 const WALK_SECONDS = 2; // from one image of a walk to the next
+const NOISE = 0x9e3779b9; // seed of variations, which nobody types: its images would not vary
 
 const byId = (id) => document.getElementById(id);
 const [grid, position, strength] = ["grid", "position", "strength"].map(byId);
@@ -44,7 +45,7 @@ function drawLatents(seed, count) {
 function vary(latents, count, strength) {
   const keep = isNormal ? Math.sqrt(1 - strength ** 2) : 1 - strength;
   const mix = (noise) => noise.map((value, index) => keep * latents[index] + strength * value);
-  return [latents, ...drawLatents(1, count - 1).map(mix)];
+  return [latents, ...drawLatents(NOISE, count - 1).map(mix)];
 }
 
 const norm = (vector) => Math.hypot(...vector);
@@ -105,9 +106,9 @@ const reporting = (task) => latest(async () => {
 const showGrid = reporting(async () => {
   const center = centers.at(-1);
   const count = Number(byId("count").value);
-  const seed = byId("seed").value;
+  const seed = Number(byId("seed").value) >>> 0;
   const latents = center
-    ? vary(center.latents, count, Number(strength.value)) : drawLatents(Number(seed), count);
+    ? vary(center.latents, count, Number(strength.value)) : drawLatents(seed, count);
   if (!shown.length) showStatus("Loading the model…");
   const { pictures, milliseconds } = await generate(latents);
   shown = pictures;
@@ -120,7 +121,10 @@ const showGrid = reporting(async () => {
   grid.style.setProperty("--columns", Math.sqrt(count));
   byId("seeds").classList.toggle("away", Boolean(center));
   byId("variation").classList.toggle("away", !center);
+  showProblem("");
   showStatus(`${count} images in ${(milliseconds / 1000).toPrecision(2)} s`);
+  byId("download-grid").disabled = byId("walking").inert = false;
+  if (!stops.length) setStops(shown.slice(0, 4), 0);
 });
 
 /** Gives a list a number of buttons for images. Existing ones stay, and keep the focus. */
@@ -191,7 +195,7 @@ function clicked(event) {
 }
 
 function choose(index) {
-  if (!shown[index] || (centers.length && index === 0)) return;
+  if (!shown[index] || shown[index] === centers.at(-1) || (centers.length && index === 0)) return;
   centers.push(shown[index]);
   showGrid();
 }
@@ -206,20 +210,13 @@ function save(pictures, columns, name) {
   download(canvas, name);
 }
 
-async function start() {
-  setCount(grid, Number(byId("count").value)); // the place of the images, until they are there
-  setCount(byId("stops"), 4);
-  await showGrid();
-  if (shown.length) setStops(shown.slice(0, 4), 0);
-}
-
 const actions = {
   random: () => { byId("seed").value = Math.floor(Math.random() * 2 ** 32); showGrid(); },
   back: () => { centers.pop(); showGrid(); },
-  add: () => setStops([...stops, centers.at(-1)], stops.length),
+  add: () => { if (centers.length) setStops([...stops, centers.at(-1)], stops.length); },
   remove: () => setStops(stops.filter((_, index) => index !== nearestStop()), nearestStop()),
   play,
-  download: () => save([centers.at(-1)], 1, "image.png"),
+  download: () => { if (centers.length) save([centers.at(-1)], 1, "image.png"); },
   "download-grid": () => save(shown, Math.sqrt(shown.length), "images.png"),
   "download-walk": () => download(walk.canvas, "walk.png"),
 };
@@ -228,11 +225,15 @@ byId("seed").addEventListener("input", showGrid);
 byId("count").addEventListener("change", showGrid);
 strength.addEventListener("input", showGrid);
 position.addEventListener("input", () => movePosition(position.value));
-grid.addEventListener("click", (event) => choose(clicked(event)));
+grid.addEventListener("click", (event) => {
+  if (event.detail < 2) choose(clicked(event)); // a double click chooses once
+});
 byId("stops").addEventListener("click", (event) => {
   if (stops[clicked(event)]) movePosition(clicked(event));
 });
 Object.assign(walk.canvas, { width, height });
 walk.canvas.classList.toggle("pixels", isSmall);
 document.body.style.setProperty("--ratio", width / height);
-start();
+setCount(grid, Number(byId("count").value)); // the place of the images, until they are there
+setCount(byId("stops"), 4);
+showGrid();

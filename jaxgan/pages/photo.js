@@ -31,6 +31,7 @@ let model = settings.models[0]; // of the chosen direction
 let image = null; // the chosen image, in its own size
 let example = null; // the index of the chosen image, if it is an example
 let wanted = null; // the newest request for a translation
+let isOpening = false; // the camera
 
 /** Shows the chosen image as the model sees it, and translates it. */
 function update() {
@@ -127,7 +128,10 @@ const takeExample = latest(async (index) => {
   const names = settings.examples[model.direction];
   showProblem("");
   try {
-    image = await readExample(names[index % names.length]);
+    const before = image;
+    const opened = await readExample(names[index % names.length]);
+    if (image !== before) return; // the user has taken an image in the meantime
+    image = opened;
     example = index % names.length;
     update();
   } catch (error) {
@@ -201,12 +205,16 @@ async function photograph() {
   }
   const finder = byId("finder");
   const video = finder.querySelector("video");
+  if (isOpening) return; // a second stream would have no one to stop it
+  isOpening = true;
   try {
     video.srcObject = await navigator.mediaDevices.getUserMedia({ video: true });
     await video.play();
     finder.showModal();
   } catch (error) {
     showProblem(CAMERA_ERRORS[error.name] ?? `The camera does not work: ${reason(error)}`);
+  } finally {
+    isOpening = false;
   }
 }
 

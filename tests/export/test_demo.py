@@ -17,6 +17,7 @@ from jaxgan.data.facades.parts import PALETTE, WALL, WINDOW
 from jaxgan.errors import UserError
 from jaxgan.export import demo as demo_module
 from jaxgan.export.demo import write_demo
+from jaxgan.files import printable
 from jaxgan.images.kinds import RGB, ImageKind
 from jaxgan.inference.model import load
 from jaxgan.training.run_page import NO_DEMO, Status, write_page
@@ -162,6 +163,9 @@ def test_the_keyboard_draws(demo):
         expected = np.broadcast_to(PALETTE[WALL], (SIDE, SIDE, 3)).copy()
         expected[16:18, 16:25] = PALETTE[WINDOW]
         np.testing.assert_array_equal(drawing(page), expected)
+        for key in ("Space", "ArrowDown", "Tab"):  # leaving the drawing ends a stroke
+            page.keyboard.press(key)
+        assert page.evaluate("[stroke, done.length]") == [None, 3]
 
 
 @needs_browser
@@ -172,8 +176,17 @@ def test_a_finger_draws_on_a_phone(demo):
         click(page, "window")
         before = drawing(page)
         touch = page.context.new_cdp_session(page)
-        for kind, *points in (("Start", (2, 3)), ("Move", (9, 12)), ("End",)):
-            places = [dict(zip("xy", position(page, *point), strict=True)) for point in points]
+        for kind, *points in (  # the second finger does nothing
+            ("Start", (2, 3)),
+            ("Start", (2, 3), (14, 14)),
+            ("Move", (9, 12), (14, 14)),
+            ("Move", (9, 12), (12, 16)),
+            ("End",),
+        ):
+            places = [
+                dict(zip("xy", position(page, *point), strict=True), id=finger)
+                for finger, point in enumerate(points)
+            ]
             event = {"type": f"touch{kind}", "touchPoints": places}
             touch.send("Input.dispatchTouchEvent", event)
         wait(page)
@@ -223,6 +236,10 @@ def test_what_a_browser_cannot_do_is_a_line(demo, tmp_path):
     (folder / "index.html").write_bytes((demo / "index.html").read_bytes())
     with opened(folder, "index.html") as page:
         assert problem(page).startswith("Could not load examples/00.png: the server answers 404")
+    damaged = shutil.copytree(demo, tmp_path / "damaged")
+    (damaged / "model.onnx").write_bytes((demo / "model.onnx").read_bytes()[:1000])
+    with opened(damaged, "index.html") as page:
+        assert problem(page).startswith("The model cannot be opened in this browser: ")
     (folder / "other.html").write_bytes((demo / "index.html").read_bytes())
     with opened(folder, "other.html") as page:
         assert "open demo.html" in problem(page)
@@ -341,7 +358,7 @@ def test_without_data_there_are_no_examples(model, tmp_path, monkeypatch, capsys
 @pytest.fixture
 def run(runs, tmp_path):
     """A copy of a run, to write into."""
-    return shutil.copytree(runs["pix2pix"], tmp_path / "my run")
+    return shutil.copytree(runs["pix2pix"], tmp_path / "my\nrun")
 
 
 def test_the_command_writes_into_the_run_whose_page_links_it(run, tmp_path, monkeypatch, capsys):
@@ -351,7 +368,7 @@ def test_the_command_writes_into_the_run_whose_page_links_it(run, tmp_path, monk
     assert "<code>jaxgan demo --run " in page
     assert link not in page
     assert main(["demo", "--run", str(run), "--runtime", str(runtime())]) == 0
-    assert f"open {run / 'demo' / 'demo.html'}\n" in capsys.readouterr().out
+    assert f"open {printable(run / 'demo' / 'demo.html')}\n" in capsys.readouterr().out
     written = (run / "index.html").read_text("utf-8")
     assert written == page.replace(NO_DEMO, f'<p id="demo">{link}</p>')
     write_page(run, load(run).config, Status(1, "finished"), [])

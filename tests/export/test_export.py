@@ -1,6 +1,7 @@
 """The command `jaxgan export` and `jaxgan.export_model`."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 
@@ -93,7 +94,7 @@ def test_int8_weights_are_checked_and_what_they_change_is_printed(runs, tmp_path
     assert sizes["int8"] < sizes["float16"] < sizes["float32"]
 
 
-# What docs/using_models.md shows; nothing of jaxgan is needed.
+# What docs/export.md shows; nothing of jaxgan is needed.
 LOADER = """
 import sys
 import jax
@@ -192,14 +193,18 @@ def test_a_method_of_ones_own_is_exported(facades, tmp_path, capsys):
 def test_a_model_without_its_data_is_checked_on_random_images(runs, tmp_path, capsys):
     model = jaxgan.load(runs["cyclegan"])
     (tmp_path / "file").touch()
-    loading = dataclasses.replace(model.config.data.loading, data_dir=str(tmp_path / "none"))
-    source = jaxgan.UnpairedFolder(root=str(tmp_path / "missing"))
-    data = dataclasses.replace(model.config.data, source=source, loading=loading)
-    model = dataclasses.replace(model, config=dataclasses.replace(model.config, data=data))
-    jaxgan.export_model(model, tmp_path / "model.onnx")
-    out = capsys.readouterr().out
-    assert "there are no held-out images: there is no folder" in out
-    assert (tmp_path / "model.onnx").is_file()
+    missing = jaxgan.UnpairedFolder(root=str(tmp_path / "missing"))
+    for source, data_dir, reason in (
+        (missing, tmp_path / "none", "there is no folder"),
+        (model.config.data.source, tmp_path / "file" / "none", "[Errno 20] Not a directory"),
+    ):
+        loading = dataclasses.replace(model.config.data.loading, data_dir=str(data_dir))
+        data = dataclasses.replace(model.config.data, source=source, loading=loading)
+        config = dataclasses.replace(model.config, data=data)
+        file = tmp_path / "model.onnx"
+        jaxgan.export_model(dataclasses.replace(model, config=config), file, overwrite=True)
+        assert f"there are no held-out images: {reason}" in capsys.readouterr().out
+        assert file.is_file()
 
 
 def test_a_file_that_computes_something_else_is_not_written(runs, tmp_path, monkeypatch):
@@ -243,6 +248,19 @@ def test_arguments_that_cannot_work_are_refused(runs, tmp_path, capsys, name, op
     assert message in errors[0]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "mine.onnx"]
     assert (tmp_path / "mine.onnx").read_text() == "mine"
+
+
+def test_only_regular_files_are_replaced(dcgan, tmp_path):
+    os.mkfifo(tmp_path / "pipe.onnx")
+    with pytest.raises(UserError, match="not a regular file"):
+        jaxgan.export_model(dcgan, tmp_path / "pipe.onnx", overwrite=True)
+    assert (tmp_path / "pipe.onnx").is_fifo()
+
+
+def test_a_tilde_is_the_home_folder(dcgan, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    jaxgan.export_model(dcgan, "~/model.safetensors")
+    assert (tmp_path / "model.safetensors").is_file()
 
 
 def test_an_existing_file_is_replaced_on_demand(runs, tmp_path):

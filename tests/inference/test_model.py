@@ -189,6 +189,13 @@ for call in (
     lambda: dcgan.interpolate(-3),
     lambda: dcgan.interpolate(3, steps=0),
     lambda: jaxgan.load(sys.argv[1], norm_statistics="batch"),
+    lambda: jaxgan.export_model(sys.argv[1], "model.onnx"),
+    lambda: jaxgan.export_model(dcgan, None),
+    lambda: jaxgan.export_model(dcgan, b"model.onnx"),
+    lambda: jaxgan.export_model(dcgan, "model.onnx", format="tflite"),
+    lambda: jaxgan.export_model(dcgan, "model.onnx", format=["onnx"]),
+    lambda: jaxgan.export_model(dcgan, "model.onnx", weights="float8"),
+    lambda: jaxgan.export_model(dcgan, "model.onnx", weights=None),
 ):
     try:
         call()
@@ -220,6 +227,13 @@ MESSAGES = (
     "seed must be at least 0 and below 4294967296, not 1099511627776",
     *("count must be at least 1, not -3", "steps must be at least 1, not 0"),
     "norm_statistics is image or running, not 'batch'",
+    "a model is the result of jaxgan.load.*, not '.*",
+    "output is the path of a file, not None",
+    "output is the path of a file, not b'model.onnx'",
+    "format is one of onnx, stablehlo, safetensors, torch, not 'tflite'",
+    r"format is one of onnx, stablehlo, safetensors, torch, not \['onnx'\]",
+    "weights is one of float32, float16, int8, not 'float8'",
+    "weights is one of float32, float16, int8, not None",
 )
 
 

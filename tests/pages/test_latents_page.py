@@ -155,6 +155,24 @@ def test_images_join_and_leave_the_walk(page):
     assert page.is_disabled("#remove")
 
 
+def test_hasty_clicks_do_no_harm(page):
+    page.locator("#grid button").nth(3).dblclick()
+    page.wait_for_function("shown[0] && centers[0]?.latents === shown[0].latents")
+    assert page.evaluate("centers.length") == 1
+    page.evaluate("for (const id of ['back', 'back', 'add', 'download']) byId(id).click()")
+    assert page.evaluate("[stops.length, centers.length]") == [4, 0]
+    wait(page, lambda: page.fill("#seed", "-1"))
+    assert page.inner_text("#heading").startswith("Seed 4294967295.")
+
+
+def test_nothing_can_be_played_or_saved_before_there_are_images(demo):
+    delay = "const real = Worker; Worker = class extends real { postMessage() {} };"
+    with opened(demo, "demo.html", script=delay) as page:
+        page.wait_for_function("generator !== null")
+        assert page.is_disabled("#download-grid")
+        assert page.evaluate("byId('walking').inert")
+
+
 def test_a_walk_plays_and_pauses(page):
     page.click("#play")
     page.wait_for_function("position.value > 0.2")

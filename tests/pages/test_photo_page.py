@@ -114,8 +114,15 @@ def test_a_file_that_is_no_image_is_reported_and_changes_nothing(page, model, tm
     assert_translated(page, model, "ab")
 
 
+def test_an_example_that_comes_late_does_not_replace_an_image(page, model, photo):
+    page.evaluate("() => { byId('next').click(); take(byId('output')); }")
+    page.wait_for_timeout(200)
+    assert page.evaluate("example") is None
+    assert_translated(page, model, "ab")
+
+
 def test_a_camera_takes_a_photo(page, model):
-    page.click("#camera")
+    page.evaluate("() => { byId('camera').click(); byId('camera').click(); }")  # opens one camera
     page.click("#shutter")
     page.wait_for_function("example === null")
     assert page.evaluate("[image.width, image.height]") == [640, 480]
