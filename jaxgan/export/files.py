@@ -70,8 +70,12 @@ def export_model(
     if weights != "float32" and format != "onnx":
         raise UserError(f"only ONNX files can have {weights} weights: leave weights out")
     if format == "torch":
-        if direction is not None:
-            raise UserError("the torch format has all networks: leave the direction out")
+        given = {"direction": direction, "dropout": model.dropout}
+        for name, value in {**given, "norm_statistics": model.norm_statistics}.items():
+            if value is not None:
+                raise UserError(
+                    f"the torch format has the weights of all networks: leave {name} out"
+                )
         export_torch(model, output, overwrite=overwrite)
         return
     if output.is_dir():

@@ -37,6 +37,9 @@ def exported_generator(model: Model, direction: str | None = None) -> TrainedGen
     elif isinstance(method, DCGAN):
         if direction is not None:
             raise UserError(f"{model.checkpoint} is a DCGAN: leave the direction out")
+        for name in ("dropout", "norm_statistics"):
+            if getattr(model, name) is not None:
+                raise UserError(f"{model.checkpoint} is a DCGAN: leave {name} out")
         generator = method.trained_generator(model.state)
     else:
         raise UserError(f"{model.checkpoint} is a {type(method).__name__}, which has no export")

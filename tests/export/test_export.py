@@ -235,7 +235,8 @@ def test_a_missing_package_is_named(runs, tmp_path, monkeypatch, capsys):
         ("mine.onnx", [], "mine.onnx exists: choose another --output, or pass --overwrite"),
         ("folder", ["--format=onnx"], "is a folder: name a file, such as model.onnx"),
         ("model.stablehlo", ["--weights=int8"], "only ONNX files can have int8 weights"),
-        ("torch", ["--format=torch", "--direction=ab"], "leave the direction out"),
+        ("torch", ["--format=torch", "--direction=ab"], "leave direction out"),
+        ("torch", ["--format=torch", "--dropout=off"], "leave dropout out"),
         ("mine.onnx/model.onnx", [], "is not a folder"),
     ],
 )
@@ -267,6 +268,13 @@ def test_an_existing_file_is_replaced_on_demand(runs, tmp_path):
     (tmp_path / "model.onnx").write_text("old")
     assert export(runs["cyclegan"], tmp_path / "model.onnx", "--overwrite") == 0
     assert run_onnx(tmp_path / "model.onnx", IMAGES).shape == IMAGES.shape
+
+
+@pytest.mark.parametrize("name", ["dropout", "norm_statistics"])
+def test_a_dcgan_has_no_choices_of_translation(dcgan, tmp_path, name):
+    model = dataclasses.replace(dcgan, **{name: {"dropout": True}.get(name, "image")})
+    with pytest.raises(UserError, match=f"is a DCGAN: leave {name} out"):
+        jaxgan.export_model(model, tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize("direction", ["ab", "sideways"])
