@@ -68,7 +68,7 @@ CUT_16 = CUT(
     blocks=1,
     discriminator_layers=2,
     patches=16,
-    head_features=8,
+    head_features=32,
 )
 
 DCGAN_16 = DCGAN(image_size=16, latent_dim=4, features=4, discriminator_features=4)

@@ -4,6 +4,7 @@ The loss of the generator is gan + (nce of A + nce of B) / 2: see `CUT.train_ste
 """
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated
@@ -33,7 +34,7 @@ from jaxgan.methods.updates import (
     update_all,
 )
 from jaxgan.networks.layers.compute import Compute
-from jaxgan.networks.layers.modules import INITIALIZERS, InitializerName, UpsampleName
+from jaxgan.networks.layers.modules import INITIALIZERS, Features, InitializerName, UpsampleName
 from jaxgan.networks.patchgan import discriminator
 from jaxgan.networks.resnet import ResNetGenerator
 from jaxgan.settings.resume import REPORTED, REPORTED_ABOVE_ZERO
@@ -67,9 +68,15 @@ class PatchHead(nn.Module):
     def __call__(self, x: Patches) -> Float[Array, "batch patches {self.features}"]:
         """Return vectors of length one."""
         dense = partial(nn.Dense, self.features, kernel_init=self.kernel_init)
-        x = dense()(jax.nn.relu(dense()(x)))
+        x = jax.nn.relu(dense()(x))
+        x = dense()(x)
         squares = jnp.sum(x**2, axis=-1, keepdims=True)
         return x / (jnp.sqrt(jnp.maximum(squares, 1e-30)) + 1e-7)  # the root has no slope at 0
+
+
+def take_patches(x: Features, positions: Integer[Array, " patches"]) -> Patches:
+    """Return the features at some positions, counted by rows, alike in all images."""
+    return x.reshape(len(x), -1, x.shape[-1])[:, positions]
 
 
 def patch_nce(queries: Patches, keys: Patches, temperature: float) -> Scalar:
@@ -212,8 +219,8 @@ class CUT:
             logits, _ = run(judge, d, {}, self.augment(fake_b, judge_key))  # the updated one
 
             def contrast(real, translated, key):
-                mirror = partial(self.mirror, key=mirror_key)
-                return self.contrast(params, real, translated, mirror, key)
+                back = partial(self.mirror, key=mirror_key)
+                return self.contrast(params, real, translated, back, key)
 
             # loss_G = gan + (nce of A + nce of B) / 2, or gan + nce of A without identity
             weight = self.lambda_nce / (2 if self.nce_identity else 1)
@@ -242,31 +249,35 @@ class CUT:
             after = dataclasses.replace(after, memory=update_averages(state, after, self.ema))
         return after, d_metrics | g_metrics
 
-    def contrast(self, params: PyTree, real: Images, translated: Images, mirror, key) -> Scalar:
+    def contrast(
+        self,
+        params: PyTree,
+        real: Images,
+        translated: Images,
+        mirror: Callable[[Features], Features],
+        key: PRNGKeyArray,
+    ) -> Scalar:
         """Return PatchNCE between images and their translations, averaged over the layers.
 
         Args:
             params: Parameters of the generator, whose encoder sees both images, and of the heads.
             real: The images.
-            translated: Their translations, of which features are mirrored by `mirror`.
-            mirror: Mirrors images or features.
+            translated: Their translations, maybe mirrored.
+            mirror: Undoes that in the features of the translations.
             key: Random key for the positions of the patches.
         """
-        encode = partial(self.encode, params["generator"])
+        queried = map(mirror, self.encode(params["generator"], translated))
+        searched = self.encode(params["generator"], real)
         losses = []
-        for number, (name, query, target) in enumerate(
-            zip(self.heads, encode(translated), encode(real), strict=True)
-        ):
-            batch, height, width, channels = query.shape
-            places = self.draw_patches(jax.random.fold_in(key, number), height * width)
+        for name, *maps in zip(self.heads, queried, searched, strict=True):
+            key, layer_key = jax.random.split(key)
+            positions = self.draw_patches(layer_key, maps[0].shape[1] * maps[0].shape[2])
             queries, keys = (
-                self.make_head().apply(
-                    {"params": params[name]}, x.reshape(batch, -1, channels)[:, places]
-                )
-                for x in (mirror(query), target)
+                run(self.make_head(), params[name], {}, take_patches(features, positions))[0]
+                for features in maps
             )
             losses.append(patch_nce(queries, keys, self.temperature))
-        return sum(losses) / len(losses)
+        return jnp.stack(losses).mean()
 
     def encode(self, g: PyTree, images: Images) -> list[Float[Array, "batch _ _ _"]]:
         """Return the features of images that are contrasted, one map for each head."""
@@ -277,9 +288,7 @@ class CUT:
         """Return random positions in a map of features, each at most once."""
         return jax.random.permutation(key, positions)[: self.patches]
 
-    def mirror(
-        self, x: Float[Array, "batch height width _"], key: PRNGKeyArray
-    ) -> Float[Array, "batch height width _"]:
+    def mirror(self, x: Features, key: PRNGKeyArray) -> Features:
         """Mirror images or features with probability 1/2, all alike, for flip equivariance."""
         if not self.flip_equivariance:
             return x
