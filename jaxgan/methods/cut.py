@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 import optax
 import tyro
-from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
 from jaxgan.methods import accumulate
@@ -22,7 +21,7 @@ from jaxgan.methods.augment import diff_augment
 from jaxgan.methods.averages import averaged_weights, latest_weights, update_averages
 from jaxgan.methods.generator import translate
 from jaxgan.methods.losses import ADVERSARIAL_LOSSES, AdversarialLossName, Scalar
-from jaxgan.methods.regularize import gradient_penalty, lazily
+from jaxgan.methods.regularize import lazy_gradient_penalty
 from jaxgan.methods.schedules import Constant
 from jaxgan.methods.updates import (
     deinterleave,
@@ -53,36 +52,21 @@ from jaxgan.types import (
 Patches = Float[Array, "batch patches channels"]
 
 
-class PatchHead(nn.Module):
-    """Projects features of patches onto the unit sphere: H of one layer (section 3.2).
-
-    Attributes:
-        features: Units of both layers.
-        kernel_init: Initializer of both kernels.
-    """
-
-    features: int
-    kernel_init: Initializer
-
-    @nn.compact
-    def __call__(self, x: Patches) -> Float[Array, "batch patches {self.features}"]:
-        """Return vectors of length one."""
-        dense = partial(nn.Dense, self.features, kernel_init=self.kernel_init)
-        x = jax.nn.relu(dense()(x))
-        x = dense()(x)
-        squares = jnp.sum(x**2, axis=-1, keepdims=True)
-        return x / (jnp.sqrt(jnp.maximum(squares, 1e-30)) + 1e-7)  # the root has no slope at 0
-
-
 def take_patches(x: Features, positions: Integer[Array, " patches"]) -> Patches:
     """Return the features at some positions, counted by rows, alike in all images."""
     return x.reshape(len(x), -1, x.shape[-1])[:, positions]
 
 
+def to_unit_length(x: Patches) -> Patches:
+    """Divide vectors by their length, plus 1e-7 as in the authors' code."""
+    squares = jnp.sum(x**2, axis=-1, keepdims=True)
+    return x / (jnp.sqrt(jnp.maximum(squares, 1e-30)) + 1e-7)  # a root has no slope at 0
+
+
 def patch_nce(queries: Patches, keys: Patches, temperature: float) -> Scalar:
     """Return the cross-entropy of finding the key of each query among those of its image.
 
-    Equation 3 of the paper, averaged over the patches. The keys get no gradient.
+    The paper's loss of a patch, averaged over all patches. The keys get no gradient.
     """
     keys = jax.lax.stop_gradient(keys)
     logits = jnp.einsum("bqc,bkc->bqk", queries, keys) / temperature
@@ -199,12 +183,10 @@ class CUT:
             accuracy = gan.accuracy("discriminator", real_logits, fake_logits)
             loss = (loss_real + loss_fake) / 2
             if self.r1:
-                penalty = losses["loss/discriminator_r1"] = self.r1 * lazily(
-                    lambda: gradient_penalty(lambda x: run(judge, d, {}, x)[0], real),
-                    self.r1_every,
-                    state.step,
+                losses["loss/discriminator_r1"] = self.r1 * lazy_gradient_penalty(
+                    lambda x: run(judge, d, {}, x)[0], real, self.r1_every, state.step
                 )
-                loss += penalty
+                loss += losses["loss/discriminator_r1"]
             return loss, (losses | accuracy, stats)
 
         d = state.params["discriminator"]
@@ -364,9 +346,10 @@ class CUT:
             compute=self.compute,
         )
 
-    def make_head(self) -> PatchHead:
-        """Return the head of a layer."""
-        return PatchHead(self.head_features, INITIALIZERS[self.initializer])
+    def make_head(self) -> nn.Module:
+        """Return the network that projects the features of patches of a layer."""
+        dense = partial(nn.Dense, self.head_features, kernel_init=INITIALIZERS[self.initializer])
+        return nn.Sequential([dense(), jax.nn.relu, dense(), to_unit_length])
 
     def make_optimizer(self) -> optax.GradientTransformation:
         """Return the optimizer that each network uses."""
