@@ -4,7 +4,6 @@ The loss of the generator is gan + (nce of A + nce of B) / 2: see `CUT.train_ste
 """
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated
@@ -163,7 +162,7 @@ class CUT:
         images = batch["a"], batch["b"]
         gan, parts = ADVERSARIAL_LOSSES[self.adversarial_loss], self.compute.accumulate
         generator, judge = self.make_generator(batch["b"].shape[-1]), self.make_discriminator()
-        mirror_key, *d_keys, judge_key, a_key, b_key = jax.random.split(key, 6)
+        mirror_key, real_key, fake_key, judge_key, a_key, b_key = jax.random.split(key, 6)
 
         def generate(g, images, key):
             a, b = (self.mirror(each, key) for each in images)
@@ -191,7 +190,7 @@ class CUT:
 
         d = state.params["discriminator"]
         d_gradient, (d_metrics, _) = accumulate.grad(discriminator_loss, parts)(
-            d, {}, images, (mirror_key, *d_keys)
+            d, {}, images, (mirror_key, real_key, fake_key)
         )
         d, d_opt = update(self.make_optimizer(), d_gradient, state.opt_state["discriminator"], d)
 
@@ -199,11 +198,7 @@ class CUT:
             (a, b), (mirror_key, judge_key, a_key, b_key) = images, keys
             fake_b, same_b = generate(params["generator"], images, mirror_key)
             logits, _ = run(judge, d, {}, self.augment(fake_b, judge_key))  # the updated one
-
-            def contrast(real, translated, key):
-                back = partial(self.mirror, key=mirror_key)
-                return self.contrast(params, real, translated, back, key)
-
+            contrast = partial(self.contrast, params, mirror_key)
             # loss_G = gan + (nce of A + nce of B) / 2, or gan + nce of A without identity
             weight = self.lambda_nce / (2 if self.nce_identity else 1)
             losses = {
@@ -234,24 +229,24 @@ class CUT:
     def contrast(
         self,
         params: PyTree,
+        mirror_key: PRNGKeyArray,
         real: Images,
         translated: Images,
-        mirror: Callable[[Features], Features],
         key: PRNGKeyArray,
     ) -> Scalar:
         """Return PatchNCE between images and their translations, averaged over the layers.
 
         Args:
             params: Parameters of the generator, whose encoder sees both images, and of the heads.
+            mirror_key: Key by which the images were mirrored before they were translated.
             real: The images.
-            translated: Their translations, maybe mirrored.
-            mirror: Undoes that in the features of the translations.
+            translated: Their translations.
             key: Random key for the positions of the patches.
         """
-        queried = map(mirror, self.encode(params["generator"], translated))
-        searched = self.encode(params["generator"], real)
+        encode = partial(self.encode, params["generator"])
+        queried = [self.mirror(features, mirror_key) for features in encode(translated)]
         losses = []
-        for name, *maps in zip(self.heads, queried, searched, strict=True):
+        for name, *maps in zip(self.heads, queried, encode(real), strict=True):
             key, layer_key = jax.random.split(key)
             positions = self.draw_patches(layer_key, maps[0].shape[1] * maps[0].shape[2])
             queries, keys = (
