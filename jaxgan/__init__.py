@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 __all__ = [
     "CIFAR10",
+    "CUT",
     "DCGAN",
     "Batch",
     "CelebA",

@@ -21,6 +21,7 @@ from jaxgan.export.files import export_model
 from jaxgan.images.kinds import ImageKind
 from jaxgan.inference.model import Model, load
 from jaxgan.methods import generator, losses, updates
+from jaxgan.methods.cut import CUT
 from jaxgan.methods.cyclegan import CycleGAN
 from jaxgan.methods.dcgan import DCGAN
 from jaxgan.methods.pix2pix import Pix2pix

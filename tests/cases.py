@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
+from jaxgan.methods.cut import CUT
 from jaxgan.methods.cyclegan import CycleGAN
 from jaxgan.methods.dcgan import DCGAN
 from jaxgan.methods.pix2pix import Pix2pix
@@ -61,6 +62,15 @@ CYCLEGAN = CycleGAN(
     features=4, discriminator_features=4, blocks=1, discriminator_layers=2, pool_size=3
 )
 
+CUT_16 = CUT(
+    features=4,
+    discriminator_features=4,
+    blocks=1,
+    discriminator_layers=2,
+    patches=16,
+    head_features=32,
+)
+
 DCGAN_16 = DCGAN(image_size=16, latent_dim=4, features=4, discriminator_features=4)
 
 METHODS = {
@@ -106,6 +116,21 @@ METHODS = {
             discriminator_norm="spectral",
         ),
         {"a": (16, 16, 3), "b": (16, 16, 3)},
+    ),
+    "cut": Case(CUT_16, {"a": (16, 16, 3), "b": (16, 16, 3)}),
+    "fastcut-augment-ema": Case(
+        dataclasses.replace(
+            CUT_16,
+            blocks=2,
+            lambda_nce=10.0,
+            nce_identity=False,
+            flip_equivariance=True,
+            diff_augment=True,
+            ema=0.9,
+            r1=1.0,
+            r1_every=2,
+        ),
+        {"a": (16, 16, 1), "b": (16, 16, 1)},
     ),
     "dcgan": Case(DCGAN_16, {"image": (16, 16, 3)}),
     "dcgan-relativistic": Case(

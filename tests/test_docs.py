@@ -171,7 +171,7 @@ def test_options_in_sentences_and_tables_exist(name):
 def metrics() -> set[str]:
     """Return the names of the metrics that the train steps return."""
     names = set()
-    for case in (cases.METHODS[name] for name in ("pix2pix", "cyclegan", "dcgan")):
+    for case in (cases.METHODS[name] for name in ("pix2pix", "cyclegan", "cut", "dcgan")):
         key = jax.random.key(0)
         state = jax.eval_shape(lambda key, case=case: case.method.init(key, case.spec(2)), key)
         _, found = jax.eval_shape(case.method.train_step, state, case.spec(2), key)

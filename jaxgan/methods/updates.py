@@ -117,7 +117,7 @@ def deinterleave(images: Float[Array, "images *_"]) -> Float[Array, "2 batch *_"
 def represent(
     network: nn.Module, params: PyTree, batch_stats: PyTree, images: Images
 ) -> list[Float[Array, "batch _ _ _"]]:
-    """Return the features of each hidden layer of a discriminator, in order from the input."""
+    """Return the features that a network sows, in order from the input."""
     variables = {"params": params, "batch_stats": batch_stats}
     _, sown = network.apply(variables, images, use_running_average=True, mutable=["intermediates"])
     return [widen(jnp.asarray(features)) for features in sown["intermediates"]["features"]]

@@ -23,7 +23,9 @@ from jaxgan.networks.layers.modules import (
 class ResNetGenerator(nn.Module):
     """Two strided convolutions, residual blocks, and two up-sampling layers.
 
-    The layers are those of the reference's `ResnetGenerator` (`models/networks.py`).
+    The layers are those of the reference's `ResnetGenerator` (`models/networks.py`). The features
+    of the encoder are sown as `features` into the collection `intermediates`: the padded images,
+    the outputs of the strided convolutions, and those of the residual blocks.
 
     Attributes:
         output_channels: Channels of the output images.
@@ -86,11 +88,18 @@ class ResNetGenerator(nn.Module):
 
         shared = {"kernel_init": self.kernel_init, "compute": self.compute}
 
+        def sow(x):
+            self.sow("intermediates", "features", x)
+            return x
+
         def normalize(x):
             return Norm(self.norm, self.compute)(x, use_running_average=use_running_average)
 
-        def conv(x, channels, size, stride=1, padding=0):
-            return normalize(Conv(channels, size, stride, padding, use_bias, **shared)(x))
+        def conv(x, channels, size):
+            return normalize(Conv(channels, size, use_bias=use_bias, **shared)(x))
+
+        def shrink(x, channels):
+            return normalize(sow(Conv(channels, 3, 2, 1, use_bias, **shared)(x)))
 
         def enlarge(x, channels):
             if self.upsample == "resize":
@@ -103,11 +112,11 @@ class ResNetGenerator(nn.Module):
             y = nn.Dropout(self.dropout, deterministic=deterministic)(y)
             return x + conv(reflect_pad(y, 1), 4 * self.features, 3)
 
-        x = jax.nn.relu(conv(reflect_pad(x, 3), self.features, 7))
-        x = jax.nn.relu(conv(x, 2 * self.features, 3, 2, 1))
-        x = jax.nn.relu(conv(x, 4 * self.features, 3, 2, 1))
+        x = jax.nn.relu(conv(sow(reflect_pad(x, 3)), self.features, 7))
+        x = jax.nn.relu(shrink(x, 2 * self.features))
+        x = jax.nn.relu(shrink(x, 4 * self.features))
         for _ in range(self.blocks):
-            x = block(self, self.compute, residual, x)
+            x = sow(block(self, self.compute, residual, x))
         x = jax.nn.relu(enlarge(x, 2 * self.features))
         x = jax.nn.relu(enlarge(x, self.features))
         output = Conv(self.output_channels, 7, **shared, name="output")

@@ -16,6 +16,7 @@ from jaxgan.settings.validation import check_fields
 CLASSES = {
     "Config": "jaxgan.config:Config",
     "TrainConfig": "jaxgan.config:TrainConfig",
+    "CUT": "jaxgan.methods.cut:CUT",
     "DCGAN": "jaxgan.methods.dcgan:DCGAN",
     "Pix2pix": "jaxgan.methods.pix2pix:Pix2pix",
     "CycleGAN": "jaxgan.methods.cyclegan:CycleGAN",

@@ -49,6 +49,7 @@ def assert_close(ours, theirs, tolerance):
         ("pix2pix", {"remat": True, "plain_layers": True}),
         ("dcgan", {"remat": True, "plain_layers": True}),
         pytest.param("cyclegan", {"remat": True, "plain_layers": True}, marks=SLOW),
+        pytest.param("cut", {"remat": True, "plain_layers": True}, marks=SLOW),
         # With batch norm the parts have statistics of their own.
         ("pix2pix-instance-pixel", {"accumulate": 2}),
         pytest.param("cyclegan", {"accumulate": 2}, marks=SLOW),
@@ -86,7 +87,9 @@ def test_dcgan_takes_a_batch_in_parts():
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves((gradients, metrics)))
 
 
-@pytest.mark.parametrize("name", ["pix2pix", "dcgan", pytest.param("cyclegan", marks=SLOW)])
+@pytest.mark.parametrize(
+    "name", ["pix2pix", "dcgan", *(pytest.param(name, marks=SLOW) for name in ("cyclegan", "cut"))]
+)
 def test_bfloat16_keeps_the_state_in_float32_and_the_losses_close(name):
     case = METHODS[name]
     expected, _, metrics = first_step(case, jnp.float32)

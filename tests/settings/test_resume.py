@@ -125,7 +125,11 @@ def test_other_images_are_recorded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["pix2pix-instance-pixel", "cyclegan-augment-ema", "dcgan-spectral-ema"]
+    "name",
+    [
+        *("pix2pix-instance-pixel", "cyclegan-augment-ema"),
+        *("fastcut-augment-ema", "dcgan-spectral-ema"),
+    ],
 )
 def test_a_field_that_may_change_leaves_the_shapes_of_the_state(name):
     case = METHODS[name]
@@ -152,6 +156,11 @@ OTHER = {
     "lambda_l1": 0.0,
     "lambda_cycle": 5.0,
     "lambda_identity": 0.25,
+    "lambda_nce": 5.0,
+    "nce_identity": True,
+    "flip_equivariance": False,
+    "patches": 8,
+    "temperature": 0.1,
     "label_smoothing": 0.2,
     "diff_augment": False,
     "ema": 0.5,
