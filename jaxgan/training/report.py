@@ -39,8 +39,8 @@ class Report:
         self._step = step
         (workdir / "samples").mkdir(exist_ok=True)
         _forget_after(workdir, step)
-        self._metrics = (workdir / "metrics.jsonl").open("a", encoding="utf-8")
         self._events = Events(workdir / "tensorboard", step + 1)
+        self._metrics = (workdir / "metrics.jsonl").open("a", encoding="utf-8")
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Write the values of one step."""

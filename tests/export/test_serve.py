@@ -13,11 +13,14 @@ from paths import ROOT
 from jaxgan.errors import UserError
 from jaxgan.export.serve import make_server
 
+# The signal is set because programs in the background of a shell ignore it.
 SCRIPT = """
+import signal
 import sys
 from pathlib import Path
 from jaxgan.cli import console
 from jaxgan.export.serve import serve
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(console.run(lambda: serve(Path(sys.argv[1]), 0) or 0))
 """
 

@@ -57,6 +57,10 @@ def assert_close(ours, theirs, tolerance):
 )
 def test_gradients_and_statistics_are_the_same(name, choices):
     case = METHODS[name]
+    # Each part is augmented by keys of its own, and averaged weights hold what Adam makes of the
+    # rounding of gradients that are zero.
+    method = dataclasses.replace(case.method, diff_augment=False, ema=0.0)
+    case = case._replace(method=method)
     with jax.enable_x64(True):
         expected, gradients, metrics = first_step(case, jnp.float64)
         after, found, measured = first_step(with_compute(case, **choices), jnp.float64)
