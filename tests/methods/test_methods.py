@@ -85,7 +85,7 @@ MESHES = [
 def test_eight_devices_compute_what_one_does(case, axes):
     meshes = [mesh_of(), mesh_of(**axes)]
     if case is METHODS["fastcut-augment-ema"]:
-        pytest.skip("XLA aborts about one of 20 runs, with virtual devices on two cores; cut is run")
+        pytest.skip("XLA aborts one of about 20 runs on two cores; the case cut runs here")
     if "direction" in axes and not can_be_split(case):
         pytest.skip("has no two directions of the same shape")
     results = []
