@@ -28,6 +28,13 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = str(CACHE / "xla")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def programs():
+    """Free the programs of a module: thousands of them exhaust the memory maps of a process."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory):
     """A folder of prepared data sets, shared by all tests."""
