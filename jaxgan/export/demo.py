@@ -39,7 +39,7 @@ class _Demo:
 
     Attributes:
         page: Name of its page in `jaxgan.pages`.
-        data: What the page is told about it, as JSON values.
+        data: The settings of the page, as JSON values.
         files: Content of its files by name, without pages and the runtime.
     """
 

@@ -105,7 +105,7 @@ def export_model(
 def describe(
     model: Model, generator: TrainedGenerator, direction: str | None, weights: WeightsName
 ) -> dict[str, str]:
-    """Return what a program has to know of an exported model, to be stored in its file."""
+    """Return the metadata of an exported model, which its file stores."""
     method, kinds = model.config.method, model.config.data.kinds()
     facts = {
         "jaxgan_version": __version__,

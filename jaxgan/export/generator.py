@@ -116,7 +116,7 @@ def open_data(model: Model) -> Splits | None:
     try:
         return model.config.data.prepare()
     except (UserError, OSError) as error:  # such as a folder of the machine that trained the run
-        print(f"there are no held-out images: {error}")
+        print(f"held-out images are not available: {error}")
         return None
 
 

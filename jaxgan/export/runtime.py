@@ -89,7 +89,7 @@ def _find(folder: Path, name: str) -> Path:
     for place in (folder, folder / "dist", folder / "package" / "dist"):
         if (place / name).is_file():
             return place / name
-    raise UserError(f"there is no {name} in {printable(folder)}: {HINT}")
+    raise UserError(f"{printable(folder)} does not contain {name}: {HINT}")
 
 
 def _keep(file: Path, sha256: str, kept: Path) -> None:

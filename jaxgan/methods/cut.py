@@ -98,8 +98,8 @@ class CUT:
     r1: float = field(default=0.0, metadata=REPORTED)
     """Weight of the R1 gradient penalty on real images (Mescheder et al. 2018); 0 disables it."""
     r1_every: int = field(default=16, metadata=REPORTED)
-    """Steps from one R1 penalty to the next (Karras et al. 2020), which has so many times the
-    weight."""
+    """Number of steps between R1 penalties, whose weight is multiplied by this number (lazy
+    regularization, Karras et al. 2020)."""
     diff_augment: bool = field(default=False, metadata=REPORTED)
     """Whether to augment the discriminator's inputs (Zhao et al. 2020), for small data sets."""
     ema: float = field(default=0.0, metadata=REPORTED_ABOVE_ZERO)

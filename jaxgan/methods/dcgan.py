@@ -78,8 +78,8 @@ class DCGAN:
     r2: float = field(default=0.0, metadata=REPORTED)
     """Weight of the R2 gradient penalty on generated images, at the same steps; 0 disables it."""
     r1_every: int = field(default=16, metadata=REPORTED)
-    """Steps from one R1 penalty to the next (Karras et al. 2020), which has so many times the
-    weight."""
+    """Number of steps between R1 penalties, whose weight is multiplied by this number (lazy
+    regularization, Karras et al. 2020)."""
     diff_augment: bool = field(default=False, metadata=REPORTED)
     """Whether to augment the discriminator's inputs (Zhao et al. 2020), for small data sets."""
     ema: float = field(default=0.0, metadata=REPORTED_ABOVE_ZERO)

@@ -352,7 +352,7 @@ def test_without_data_there_are_no_examples(model, tmp_path, monkeypatch, capsys
     settings = settings_of(tmp_path / "demo")
     assert settings["examples"] == {"input_to_target": []}
     assert settings["palette"] is None
-    assert "there are no held-out images: there is no folder photos" in capsys.readouterr().out
+    assert "held-out images are not available: there is no folder photos" in capsys.readouterr().out
 
 
 @pytest.fixture
