@@ -203,7 +203,7 @@ def test_a_model_without_its_data_is_checked_on_random_images(runs, tmp_path, ca
         config = dataclasses.replace(model.config, data=data)
         file = tmp_path / "model.onnx"
         jaxgan.export_model(dataclasses.replace(model, config=config), file, overwrite=True)
-        assert f"there are no held-out images: {reason}" in capsys.readouterr().out
+        assert f"held-out images are not available: {reason}" in capsys.readouterr().out
         assert file.is_file()
 
 
