@@ -11,6 +11,7 @@ from browser import CHROMIUM
 from filelock import FileLock
 from paths import ROOT
 
+from jaxgan.export.demo import write_demo
 from jaxgan.export.runtime import VERSION
 from jaxgan.export.serve import make_server
 
@@ -44,6 +45,15 @@ def runtime():
             if subprocess.run(command, check=False).returncode:
                 pytest.skip("npm cannot install onnxruntime-web")
     return package
+
+
+def write_with_own_cache(model, tmp_path_factory):
+    """Write the demo of a model, with a cache of its own for the runtime, and return its folder."""
+    folder = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        assert write_demo(model, folder, runtime=runtime()) == folder / "demo.html"
+    return folder
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 from browser import needs_browser
-from demos import PAGES, WEBGPU, assert_equal, opened, pixels, runtime
+from demos import PAGES, WEBGPU, assert_equal, opened, pixels, runtime, write_with_own_cache
 from PIL import Image
 
 from jaxgan.cli.main import main
@@ -41,11 +41,7 @@ def model(runs):
 @pytest.fixture(scope="module")
 def demo(model, tmp_path_factory):
     """The folder of its demo."""
-    folder = tmp_path_factory.mktemp("demo")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        assert write_demo(model, folder, runtime=runtime()) == folder / "demo.html"
-    return folder
+    return write_with_own_cache(model, tmp_path_factory)
 
 
 def wait(page):

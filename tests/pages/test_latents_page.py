@@ -10,14 +10,13 @@ import pytest
 import tiny
 from browser import needs_browser
 from cases import DCGAN_16
-from demos import PAGES, assert_equal, opened, pixels, runtime
+from demos import PAGES, assert_equal, opened, pixels, write_with_own_cache
 from PIL import Image
 
 from jaxgan.data.facades.dataset import FacadePictures
 from jaxgan.data.loading import Loading
 from jaxgan.data.sources.image_folder import ImageFolder
 from jaxgan.data.unconditional import Unconditional
-from jaxgan.export.demo import write_demo
 from jaxgan.images.kinds import ImageKind
 from jaxgan.inference.model import Model
 from jaxgan.training.program import initial_state
@@ -48,11 +47,7 @@ def model(request):
 
 @pytest.fixture(scope="module")
 def demo(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("demo")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        write_demo(model, folder, runtime=runtime())
-    return folder
+    return write_with_own_cache(model, tmp_path_factory)
 
 
 @pytest.fixture(params=PAGES)

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 from browser import needs_browser
-from demos import PAGES, assert_equal, opened, pixels, runtime
+from demos import PAGES, assert_equal, opened, pixels, write_with_own_cache
 from PIL import Image
 
-from jaxgan.export.demo import write_demo
 from jaxgan.inference.model import load
 
 pytestmark = needs_browser
@@ -21,11 +20,7 @@ def model(runs):
 
 @pytest.fixture(scope="module")
 def demo(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("demo")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        write_demo(model, folder, runtime=runtime())
-    return folder
+    return write_with_own_cache(model, tmp_path_factory)
 
 
 @pytest.fixture(params=PAGES)
