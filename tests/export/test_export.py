@@ -282,3 +282,11 @@ def test_directions_that_a_model_does_not_have_are_refused(runs, dcgan, tmp_path
     for model in (dcgan, jaxgan.load(runs["pix2pix"])):
         with pytest.raises(UserError, match="leave"):
             jaxgan.export_model(model, tmp_path / "model.onnx", direction=direction)
+
+
+def test_a_method_whose_generator_is_not_known_is_refused(dcgan, tmp_path):
+    config = dataclasses.replace(dcgan.config)  # a copy
+    object.__setattr__(config, "method", dataclasses.make_dataclass("Own", [])())
+    with pytest.raises(UserError, match="is a Own, which has no export"):
+        jaxgan.export_model(dataclasses.replace(dcgan, config=config), tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
