@@ -4,11 +4,13 @@ Commands import their dependencies when they are called, so that help and usage 
 """
 
 import contextlib
+import difflib
 import io
+import operator
 import re
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import Annotated
 
 import tyro
@@ -35,16 +37,20 @@ First steps:
   jaxgan COMMAND --help       explain a command\
 """
 
-Command = (
-    Annotated[Train, tyro.conf.subcommand("train")]
-    | Annotated[Configs, tyro.conf.subcommand("configs")]
-    | Annotated[Translate, tyro.conf.subcommand("translate")]
-    | Annotated[Generate, tyro.conf.subcommand("generate")]
-    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
-    | Annotated[Export, tyro.conf.subcommand("export")]
-    | Annotated[Demo, tyro.conf.subcommand("demo")]
-    | Annotated[ImportTorch, tyro.conf.subcommand("import-torch")]
-    | Annotated[ExportTorch, tyro.conf.subcommand("export-torch")]
+COMMANDS = {
+    "train": Train,
+    "configs": Configs,
+    "translate": Translate,
+    "generate": Generate,
+    "evaluate": Evaluate,
+    "export": Export,
+    "demo": Demo,
+    "import-torch": ImportTorch,
+    "export-torch": ExportTorch,
+}
+Command = reduce(
+    operator.or_,
+    (Annotated[command, tyro.conf.subcommand(name)] for name, command in COMMANDS.items()),
 )
 
 
@@ -66,6 +72,12 @@ def parse(arguments: Sequence[str]) -> Callable[[], int | None]:
     console.print_version(arguments)
     if arguments[:1] == ["--tyro-print-completion"]:
         return partial(_print_completion, arguments[1:])
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        similar = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
+        hint = f"perhaps you meant {similar[0]}; " if similar else ""
+        raise UserError(
+            f"unknown command {arguments[0]}: {hint}choose one of {', '.join(COMMANDS)}"
+        )
     return console.parse_as(Command, arguments or ["--help"], prog="jaxgan", description=OVERVIEW)
 
 

@@ -65,3 +65,10 @@ def test_the_command_alone_gives_an_overview(capsys):
     text = capsys.readouterr().out
     for command in ("jaxgan train quickstart", "jaxgan configs", "translate", "export"):
         assert command in text
+
+
+def test_a_command_with_a_typo_gets_the_nearest_one(capsys):
+    assert cli.main(["exprot", "--run", "latest"]) == 2
+    assert "unknown command exprot: perhaps you meant export; choose one of train," in (
+        capsys.readouterr().err
+    )
