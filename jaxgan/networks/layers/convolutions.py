@@ -6,6 +6,10 @@ All of them consist of three functions: `convolve`, and its transposes with resp
 products. Some of the others have a form for the CPU. The rest, and all images that are sharded by
 height, use XLA's form. `benchmarks/layers.py` times both. The functions are jitted, so that they
 are traced only once for all layers of the same shapes.
+
+The derivatives of the three functions are the three functions again, so that all orders of
+derivatives are fast. By automatic differentiation, some would be convolutions of reversed, dilated
+operands, for which XLA has no fast path (jax-ml/jax#23783).
 """
 
 import math
@@ -27,35 +31,15 @@ WIDE = 32  # channels, at least: a separate convolution per phase is then faster
 SMALL_KERNEL = 2**11  # elements, at most: separate rows and phases then only lengthen the program
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def strided_conv(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
     """Convolve with equal zero padding on all four sides, unlike `SAME`."""
     return convolve(x, kernel, stride, padding)
 
 
-def _strided_conv_forward(x, kernel, stride, padding):
-    return strided_conv(x, kernel, stride, padding), (x, kernel)
-
-
-def _strided_conv_backward(stride, padding, residuals, gradient):
-    x, kernel = residuals
-    return (
-        input_gradient(gradient, kernel, stride, padding, x.shape[1:3]),
-        kernel_gradient(x, kernel, gradient, stride, padding),
-    )
-
-
-strided_conv.defvjp(_strided_conv_forward, _strided_conv_backward)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def conv_transpose(
     x: Windows, kernel: Kernel, stride: int, padding: int, output_padding: int
 ) -> Image:
     """Apply the transpose of `strided_conv` with the same kernel, stride and padding.
-
-    By automatic differentiation, the kernel gradient would be a convolution of reversed, dilated
-    operands, for which XLA has no fast path (jax-ml/jax#23783).
 
     Args:
         x: Input; its channels are the last axis of `kernel`.
@@ -71,21 +55,7 @@ def conv_transpose(
     return input_gradient(x, kernel, stride, padding, (rows, columns))
 
 
-def _conv_transpose_forward(x, kernel, stride, padding, output_padding):
-    return conv_transpose(x, kernel, stride, padding, output_padding), (x, kernel)
-
-
-def _conv_transpose_backward(stride, padding, output_padding, residuals, gradient):
-    x, kernel = residuals
-    return (
-        convolve(gradient, kernel, stride, padding),
-        kernel_gradient(gradient, kernel, x, stride, padding),
-    )
-
-
-conv_transpose.defvjp(_conv_transpose_forward, _conv_transpose_backward)
-
-
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 @partial(jax.jit, static_argnums=(2, 3))
 def convolve(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
     """Return the value of `strided_conv`."""
@@ -96,6 +66,7 @@ def convolve(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
     return on_cpu(form, forms.plain, x, kernel, stride=stride, padding=padding)
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 @partial(jax.jit, static_argnums=(2, 3, 4))
 def input_gradient(
     gradient: Windows, kernel: Kernel, stride: int, padding: int, size: tuple[int, int]
@@ -110,6 +81,7 @@ def input_gradient(
     return on_cpu(form, forms.dilated, gradient, kernel, stride=stride, padding=padding, size=size)
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(3, 4))
 @partial(jax.jit, static_argnums=(3, 4))
 def kernel_gradient(
     x: Image, kernel: Kernel, gradient: Windows, stride: int, padding: int
@@ -129,6 +101,48 @@ def kernel_gradient(
         return form(x, kernel, gradient, **geometry)
 
     return on_cpu(materialized, plain, x, kernel, gradient, stride=stride, padding=padding)
+
+
+def _convolve_forward(x, kernel, stride, padding):
+    return convolve(x, kernel, stride, padding), (x, kernel)
+
+
+def _convolve_backward(stride, padding, residuals, cotangent):
+    x, kernel = residuals
+    return (
+        input_gradient(cotangent, kernel, stride, padding, x.shape[1:3]),
+        kernel_gradient(x, kernel, cotangent, stride, padding),
+    )
+
+
+def _input_gradient_forward(gradient, kernel, stride, padding, size):
+    return input_gradient(gradient, kernel, stride, padding, size), (gradient, kernel)
+
+
+def _input_gradient_backward(stride, padding, size, residuals, cotangent):
+    gradient, kernel = residuals
+    return (
+        convolve(cotangent, kernel, stride, padding),
+        kernel_gradient(cotangent, kernel, gradient, stride, padding),
+    )
+
+
+def _kernel_gradient_forward(x, kernel, gradient, stride, padding):
+    return kernel_gradient(x, kernel, gradient, stride, padding), (x, gradient)
+
+
+def _kernel_gradient_backward(stride, padding, residuals, cotangent):
+    x, gradient = residuals
+    return (
+        input_gradient(gradient, cotangent, stride, padding, x.shape[1:3]),
+        None,  # the values of the kernel are not used
+        convolve(x, cotangent, stride, padding),
+    )
+
+
+convolve.defvjp(_convolve_forward, _convolve_backward)
+input_gradient.defvjp(_input_gradient_forward, _input_gradient_backward)
+kernel_gradient.defvjp(_kernel_gradient_forward, _kernel_gradient_backward)
 
 
 def _transposed(conv: Callable[..., Windows]) -> Callable[..., Kernel]:
