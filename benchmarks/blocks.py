@@ -11,25 +11,37 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 WARM_UP = 3  # steps to compile and fill caches, before a timed step that sets the block length
 PATIENCE = 30  # seconds to wait for a process to end
 
 
-def serve(prepare: Callable[[], tuple[Mapping[str, Any], Callable[[int], int]]]) -> None:
+class Steps(NamedTuple):
+    """The steps of a program.
+
+    Attributes:
+        run: Completes at least the given number of steps, and returns how many it ran.
+        about: Returns facts about the program, after its first steps.
+    """
+
+    run: Callable[[int], int]
+    about: Callable[[], Mapping[str, Any]]
+
+
+def serve(prepare: Callable[[], Steps]) -> None:
     """Serve a `Competitor` over standard input and output until the input ends.
 
     Args:
-        prepare: Returns facts about the program, and a function that completes at least the given
-            number of steps and returns how many it ran.
+        prepare: Builds and compiles the program.
     """
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # output of libraries must not mix with replies
     start = time.perf_counter()
-    about, run = prepare()
+    run, about = prepare()
     run(WARM_UP)
     start_seconds = time.perf_counter() - start
 
@@ -39,7 +51,7 @@ def serve(prepare: Callable[[], tuple[Mapping[str, Any], Callable[[int], int]]])
         return (time.perf_counter() - start) / done
 
     measured = {"start_seconds": start_seconds, "seconds_per_step": seconds_per_step(1)}
-    print(json.dumps({**about, **measured}), file=replies)
+    print(json.dumps({**about(), **measured}), file=replies)
     for line in sys.stdin:
         run(1)  # not timed, because other programs have evicted the caches
         print(json.dumps(seconds_per_step(int(line))), file=replies)
@@ -53,15 +65,18 @@ class Competitor:
     """A process that runs `serve`.
 
     Attributes:
-        about: Facts about the program, with `start_seconds`, without its imports, and
-            `seconds_per_step` of a single step.
+        about: Facts about the program, once it is ready, with `start_seconds`, without its imports,
+            and `seconds_per_step` of a single step.
     """
 
-    def __init__(self, command: Sequence[str]):
-        """Start the process and wait until it is ready.
+    about: Mapping[str, Any]
 
-        Raises:
-            Failed: If it ends before it is ready.
+    def __init__(self, command: Sequence[str], variables: Mapping[str, str] | None = None):
+        """Start the process.
+
+        Args:
+            command: The command.
+            variables: Environment variables, besides those of this process.
         """
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
@@ -70,12 +85,25 @@ class Competitor:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
+            env=os.environ | dict(variables or {}),
         )
+
+    def wait_until_ready(self, seconds: float) -> None:
+        """Wait until the process can run blocks.
+
+        Raises:
+            Failed: If it ends before that, or takes longer than `seconds`.
+        """
+        deadline = threading.Timer(seconds, self._process.kill)
+        deadline.start()
         try:
             self.about = self._read()
-        except BaseException:
-            self.close()
+        except Failed as error:
+            if deadline.finished.is_set():
+                raise Failed(f"it was not ready within {seconds:.0f} s") from error
             raise
+        finally:
+            deadline.cancel()
 
     def seconds_per_step(self, steps: int) -> float:
         """Run a block of steps and return the seconds per step.

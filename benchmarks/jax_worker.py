@@ -6,7 +6,6 @@ Takes the arguments of train.py.
 import dataclasses
 import os
 import sys
-from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
@@ -14,39 +13,38 @@ import blocks
 import jax
 import options
 import train_steps
-from jaxtyping import PRNGKeyArray
 
 from jaxgan.cli import console
 from jaxgan.config import Config
-from jaxgan.training.program import batch_spec, make_program
-from jaxgan.types import Batch, Spec
+from jaxgan.training.dry_run import memory_of
+from jaxgan.training.program import make_program
 
 
-@dataclass(frozen=True)
-class Noise:
-    """A data set of noise for a train step, without augmentation."""
-
-    shapes: Spec
-
-    def spec(self, batch_size: int) -> Spec:
-        return self.shapes
-
-    def augment(self, raw: Batch, key: PRNGKeyArray) -> Batch:
-        return raw
+def without_augmentation(config: Config) -> Config:
+    """Return a config whose step neither crops nor flips, as on PyTorch's side."""
+    data: Any = config.data
+    loading = dataclasses.replace(data.loading, load_size=data.loading.crop_size, flip=False)
+    return dataclasses.replace(config, data=dataclasses.replace(data, loading=loading))
 
 
-def prepare(config: Config) -> tuple[dict[str, Any], Any]:
-    """Compile the train step of a config, for `blocks.serve`."""
-    spec = batch_spec(config)
-    one_device = dataclasses.replace(config.train, mesh="data:1")  # as on PyTorch's side
-    config = dataclasses.replace(config, data=Noise(spec), train=one_device)
+def prepare(config: Config) -> blocks.Steps:
+    """Compile the train step of a config on one device."""
+    train = dataclasses.replace(config.train, mesh="data:1")
+    config = without_augmentation(dataclasses.replace(config, train=train))
     program = make_program(config)
-    run = train_steps.runner(program, program.lower().compile())
-    return {
+    lowered = program.lower()
+    compiled = lowered.compile()
+    about = {
         "platform": jax.default_backend(),
         "device": jax.devices()[0].device_kind,
+        "memory_mib": sum(memory_of(compiled)) / 2**20,
         "versions": {name: metadata.version(name) for name in ("jax", "jaxlib")},
-    }, run
+    }
+    if config.train.steps_per_dispatch == 1:
+        cost = lowered.cost_analysis()
+        assert cost is not None
+        about["gflop_per_step"] = cost["flops"] / 1e9
+    return blocks.Steps(train_steps.runner(program, compiled), lambda: about)
 
 
 def main() -> int:

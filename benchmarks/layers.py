@@ -138,7 +138,7 @@ def main() -> int:
         numbers = "".join(f"{number:12.2f}" for number in result.values())
         print(f"{layer_name:{width}}{numbers}", flush=True)
         results.append({"layer": layer_name} | result)
-    options.write(own.json, {"config": name, "layers": results})
+        options.write(own.json, {"config": name, "layers": results})  # now, in case it is stopped
     return 0
 
 

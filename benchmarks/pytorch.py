@@ -2,10 +2,10 @@
 
 Times the train step of one config on noise on one device: ours, and the same networks and step in
 PyTorch (`torch_models.py`), both as users of the references run it (eager) and in faster variants.
-Every competitor is a separate process; they run short blocks of steps in turn. Needs no data set,
-but `pip install torch`, in this environment or, with --python, in another one. Takes its own
-options (--help) and the arguments of train.py. Prints a table; --json=FILE also writes the time of
-every block.
+On a GPU, ours also has variants. Every competitor is a separate process; they run short blocks of
+steps in turn. Needs no data set, but `pip install torch`, in this environment or, with --python, in
+another one; without it, only ours runs. Takes its own options (--help) and the arguments of
+train.py. Prints a table; --json=FILE also writes the time of every block.
 
 Only an idle machine gives valid ratios: PyTorch's threads wait for each other by spinning, so other
 programs slow it down much more than ours. `load_before` is the system load at the start.
@@ -20,6 +20,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,35 @@ HERE = Path(__file__).parent
 OURS = "jaxgan"
 
 
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """A variant of ours.
+
+    Attributes:
+        arguments: Arguments of train.py.
+        xla_flags: Flags of XLA.
+    """
+
+    arguments: tuple[str, ...] = ()
+    xla_flags: str = ""
+
+
+BFLOAT16 = ("--config.method.compute_dtype=bfloat16",)
+KINDS = "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,CONDITIONAL,WHILE,DYNAMIC_SLICE_FUSION"
+ON_GPU = {"bfloat16": Variant(BFLOAT16)}
+TEN_STEPS = {
+    "bfloat16, 10 steps per dispatch": Variant((*BFLOAT16, "--config.train.steps_per_dispatch=10"))
+}
+LEVERS = {
+    # CUDA graphs of as many kernels as possible, and none at all.
+    "bfloat16, large CUDA graphs": Variant(BFLOAT16, f"--xla_gpu_enable_command_buffer={KINDS}"),
+    "bfloat16, no CUDA graphs": Variant(BFLOAT16, "--xla_gpu_enable_command_buffer="),
+    "bfloat16, NHWC": Variant(BFLOAT16, "--xla_gpu_force_conv_nhwc=true"),
+    "bfloat16, NCHW": Variant(BFLOAT16, "--xla_gpu_force_conv_nchw=true"),
+    "bfloat16, XLA's own layers": Variant((*BFLOAT16, "--config.method.plain_layers=True")),
+}
+
+
 def read_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Return the parsed options, and the arguments of train.py."""
     parser = options.parser()
@@ -45,6 +75,13 @@ def read_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[s
     parser.add_argument("--block_seconds", type=float, default=4.0, help="length of a block")
     parser.add_argument("--threads", type=int, help="CPU cores to use, by default all")
     parser.add_argument("--python", default=sys.executable, help="interpreter that has PyTorch")
+    parser.add_argument(
+        "--start_seconds",
+        type=float,
+        default=600.0,
+        help="time to start all competitors; those that are not ready by then are left out",
+    )
+    parser.add_argument("--levers", action="store_true", help="on a GPU, also vary XLA's flags")
     own, rest = options.read(parser, arguments)
     if own.rounds < 1:
         raise UserError("--rounds must be at least 1")
@@ -102,47 +139,82 @@ def ask_torch(python: str, task: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def start(
-    stack: contextlib.ExitStack, rest: Sequence[str], python: str, task: Mapping[str, Any]
+    stack: contextlib.ExitStack, own: argparse.Namespace, rest: Sequence[str], config: Config
 ) -> tuple[dict[str, Competitor], dict[str, str]]:
-    """Start all competitors one after the other, ours first.
+    """Start all competitors, the most important ones first.
+
+    Ours are started one after the other, because XLA times kernels while it compiles. Those of
+    PyTorch are started at once.
 
     Args:
         stack: Closes them on exit.
+        own: The options.
         rest: The arguments of train.py.
-        python: The interpreter that has PyTorch.
-        task: The task, from `task_of`.
+        config: The config of these arguments.
 
     Returns:
         The competitors by name, and the reasons why others failed.
 
     Raises:
-        UserError: If ours fails, or PyTorch does not support its platform.
+        UserError: If ours fails.
     """
-    variants = ask_torch(python, task)
+    deadline = time.monotonic() + own.start_seconds
     competitors: dict[str, Competitor] = {}
     failures: dict[str, str] = {}
 
-    def enter(name, command):
+    def begin(command, xla_flags=""):
+        flags = " ".join(filter(None, (os.environ.get("XLA_FLAGS"), xla_flags)))
+        competitor = Competitor(command, {"XLA_FLAGS": flags} if flags else {})
+        stack.callback(competitor.close)
+        return competitor
+
+    def finish(name, competitor):
         try:
-            competitors[name] = Competitor(command)
-            stack.callback(competitors[name].close)
-            print(f"{name} is ready", flush=True)
+            competitor.wait_until_ready(max(0, deadline - time.monotonic()))
         except Failed as error:
             failures[name] = str(error)
+        else:
+            competitors[name] = competitor
+            print(f"{name} is ready", flush=True)
 
-    enter(OURS, [sys.executable, str(HERE / "jax_worker.py"), *rest])
+    def ours(variants):
+        for name, variant in variants.items():
+            finish(f"{OURS}, {name}", begin([*command, *variant.arguments], variant.xla_flags))
+
+    command = [sys.executable, str(HERE / "jax_worker.py"), *rest]
+    finish(OURS, begin(command))
     if OURS in failures:
         raise UserError(failures[OURS])
     platform = competitors[OURS].about["platform"]
-    if platform not in variants:
-        raise UserError(
-            f"JAX runs on {platform}, which this PyTorch does not: install another PyTorch, or set "
-            "JAX_PLATFORMS=cpu"
-        )
-    for variant in variants[platform]:
-        variant_task = {**task, "platform": platform, "variant": variant}
-        enter(f"PyTorch {variant}", torch_command(python, variant_task))
+    if platform == "gpu":
+        ours(ON_GPU)
+    try:
+        tasks = torch_tasks(own.python, config, platform)
+    except UserError as error:
+        failures["PyTorch"] = str(error)
+    else:
+        started = {name: begin(torch_command(own.python, task)) for name, task in tasks.items()}
+        for name, competitor in started.items():
+            finish(name, competitor)
+    if platform == "gpu":
+        ours(TEN_STEPS | (LEVERS if own.levers else {}))
     return competitors, failures
+
+
+def torch_tasks(python: str, config: Config, platform: str) -> dict[str, dict[str, Any]]:
+    """Return the tasks of PyTorch's variants by name.
+
+    Raises:
+        UserError: If PyTorch is not installed, or does not support the config or the platform.
+    """
+    task = task_of(config)
+    variants = ask_torch(python, task)
+    if platform not in variants:
+        raise UserError(f"JAX runs on {platform}, which this PyTorch does not support")
+    return {
+        f"PyTorch {name}": {**task, "platform": platform, "variant": name}
+        for name in variants[platform]
+    }
 
 
 def compete(
@@ -205,7 +277,7 @@ def main() -> int:
     if own.threads is not None:
         use_threads(own.threads)
     with contextlib.ExitStack() as stack:
-        competitors, failures = start(stack, rest, own.python, task_of(config))
+        competitors, failures = start(stack, own, rest, config)
         seconds, later_failures = compete(competitors, own.rounds, own.block_seconds)
     failures |= later_failures
     if OURS in failures:
@@ -214,11 +286,16 @@ def main() -> int:
     about = {name: competitor.about for name, competitor in competitors.items()}
     batch_size = config.train.batch_size
     results = {
-        name: {"start_seconds": about[name]["start_seconds"]}
+        name: {
+            fact: about[name][fact]
+            for fact in ("start_seconds", "memory_mib", "gflop_per_step")
+            if fact in about[name]
+        }
         | summarize(seconds[OURS], times, batch_size)
         for name, times in seconds.items()
     }
-    best = min(results.keys() - {OURS}, key=lambda name: results[name]["ms_per_step"], default=None)
+    theirs = [name for name in results if not name.startswith(OURS)]
+    best = min(theirs, key=lambda name: results[name]["ms_per_step"], default=None)
     report = {
         "config": name,
         "batch_size": batch_size,

@@ -57,8 +57,8 @@ class Judge(NamedTuple):
 def make_judge(config: Config, splits: Splits) -> Judge:
     """Train the features of an experiment's target images."""
     method, kinds = config.method, list(config.data.kinds())
-    translates = isinstance(method, TranslatesImages)
-    domains = kinds if translates and not method.paired else [None]
+    paired = isinstance(method, TranslatesImages) and method.paired
+    domains = kinds if isinstance(method, TranslatesImages) and not paired else [None]
     examples: dict[str, Images] = {}
     for domain in domains:
         train, held_out = (
@@ -75,7 +75,7 @@ def make_judge(config: Config, splits: Splits) -> Judge:
 
     def measure(made):
         results = quality_features.measure(features(made), real)
-        if translates and method.paired:
+        if paired:
             results["l1"] = float(np.abs(made - target.held_out).mean())
         if classify:
             results["target"] = float(classify(made).mean())

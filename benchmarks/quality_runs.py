@@ -44,7 +44,6 @@ PIX2PIX = {
     "paper": _pix2pix,
     "DiffAugment": replace(_pix2pix, diff_augment=True),
     "R1": replace(_pix2pix, r1=1.0),
-    "spectral norm": replace(_pix2pix, discriminator_norm="spectral"),
     "resize": replace(_pix2pix, upsample="resize"),
     "quick start": _quick_start,
     "quick start, DiffAugment": replace(_quick_start, diff_augment=True),
@@ -58,7 +57,6 @@ CYCLEGAN = {
     "paper": _cyclegan,
     "DiffAugment": replace(_cyclegan, diff_augment=True),
     "R1": replace(_cyclegan, r1=1.0),
-    "spectral norm": replace(_cyclegan, discriminator_norm="spectral"),
     "resize": replace(_cyclegan, upsample="resize"),
 }
 CUTS = {
@@ -86,7 +84,6 @@ DCGANS = {
     "paper": _dcgan,
     "DiffAugment": replace(_dcgan, diff_augment=True),
     "R1": replace(_dcgan, r1=1.0),
-    "spectral norm": replace(_dcgan, discriminator_norm="spectral"),
     "R3GAN": _r3gan,
     "R3GAN, DiffAugment": replace(_r3gan, diff_augment=True),
 }

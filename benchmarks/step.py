@@ -13,12 +13,11 @@ import dataclasses
 import statistics
 import sys
 import time
-from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import options
 import train_steps
+from peaks import copy_speed, product_speed
 
 from jaxgan.cli import console
 from jaxgan.config import Config
@@ -27,8 +26,6 @@ from jaxgan.training.dry_run import memory_of
 from jaxgan.training.program import make_program
 
 ROUNDS = 5  # the median is reported
-MATRIX = 4096  # rows and columns
-COPIED = 2**28  # bytes
 
 
 def measure(config: Config, dtype: str, round_seconds: float) -> dict[str, float | int | str]:
@@ -79,28 +76,6 @@ def measure(config: Config, dtype: str, round_seconds: float) -> dict[str, float
         "share_of_copy": round(moved / seconds / copied, 3),
         "memory_mib_per_device": round(memory, 1),
     }
-
-
-def product_speed(dtype: str) -> float:
-    """Return the floating-point operations per second of a large matrix product on one device."""
-    x = jnp.ones((MATRIX, MATRIX), dtype)
-    return 2 * MATRIX**3 / _fastest(jax.jit(jnp.matmul), x, x)
-
-
-def copy_speed() -> float:
-    """Return the bytes per second that one device reads and writes in a copy."""
-    x = jnp.ones(COPIED // 4)
-    return 2 * COPIED / _fastest(jax.jit(lambda x: x + 1), x)
-
-
-def _fastest(function: Callable[..., jax.Array], *arguments: jax.Array) -> float:
-    """Return the shortest of a few times, in seconds, because the device may be shared."""
-    times = []
-    for _ in range(ROUNDS + 1):  # the first compiles
-        start = time.perf_counter()
-        function(*arguments).block_until_ready()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def main() -> int:

@@ -57,7 +57,13 @@ def prepare(task):
             torch.cuda.synchronize()
         return steps
 
-    return {"versions": {"torch": torch.__version__}, "threads": torch.get_num_threads()}, run
+    def about():
+        facts = {"versions": {"torch": torch.__version__}, "threads": torch.get_num_threads()}
+        if device.type == "cuda":
+            facts["memory_mib"] = torch.cuda.max_memory_allocated() / 2**20
+        return facts
+
+    return blocks.Steps(run, about)
 
 
 def describe(task):

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from blocks import Competitor, Failed
 from cases import METHODS, init
 from paths import ROOT
 
@@ -138,15 +139,25 @@ def benchmark(*arguments):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
-def test_without_pytorch_a_line_says_so(tmp_path):
+def test_without_pytorch_ours_is_measured_and_a_line_says_so(tmp_path):
     bare = tmp_path / "python"  # which sees no installed packages
     bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
     bare.chmod(0o755)
-    done = benchmark(f"--python={bare}")
-    assert done.returncode == 2
-    assert done.stderr.splitlines() == [
-        f"error: {bare} has no PyTorch: pip install torch, or name one by --python"
-    ]
+    file = tmp_path / "results.json"
+    done = benchmark(f"--python={bare}", "--rounds=1", "--block_seconds=0.1", f"--json={file}")
+    assert done.returncode == 0, done.stderr
+    missing = f"{bare} has no PyTorch: pip install torch, or name one by --python"
+    assert f"PyTorch    failed: {missing}" in done.stdout
+    results = json.loads(file.read_text())["results"]
+    assert results["jaxgan"]["ms_per_step"] > 0
+    assert results["PyTorch"] == {"error": missing}
+
+
+def test_a_competitor_that_is_not_ready_in_time_is_ended():
+    competitor = Competitor([sys.executable, "-c", "import time; time.sleep(600)"])
+    with pytest.raises(Failed, match="not ready within 1 s"):
+        competitor.wait_until_ready(1)
+    competitor.close()
 
 
 @pytest.mark.slow  # it compiles in PyTorch

@@ -58,6 +58,7 @@ def reference_weights(method, numbers):
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), params)
 
 
+@pytest.mark.gpu
 @pytest.mark.parametrize(("name", "settings"), [("cut", {}), ("fastcut", FASTCUT)])
 def test_it_trains_as_pytorch_in_double_precision(name, settings):
     numbers = np.load(REFERENCE / "cut_float64.npz")

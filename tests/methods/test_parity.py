@@ -29,6 +29,7 @@ from jaxgan.networks.resnet import ResNetGenerator
 from jaxgan.networks.unet import UNetGenerator
 
 KEY = jax.random.key(0)
+pytestmark = pytest.mark.gpu  # without TF32
 
 
 def load(network, file, x):

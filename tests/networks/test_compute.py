@@ -91,6 +91,7 @@ def test_dcgan_takes_a_batch_in_parts():
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves((gradients, metrics)))
 
 
+@pytest.mark.gpu
 @pytest.mark.parametrize(
     "name", ["pix2pix", "dcgan", *(pytest.param(name, marks=SLOW) for name in ("cyclegan", "cut"))]
 )

@@ -62,6 +62,7 @@ def value_and_gradients(function, geometry, x, kernel, gradient):
     return y, *vjp(gradient)
 
 
+@pytest.mark.gpu
 @pytest.mark.parametrize(("layer", "dtype", "tolerance"), CASES)
 def test_a_convolution_and_its_gradients_are_xlas(layer, dtype, tolerance):
     with jax.enable_x64(dtype == "float64"):
@@ -73,6 +74,7 @@ def test_a_convolution_and_its_gradients_are_xlas(layer, dtype, tolerance):
             assert_equal(ours, theirs, tolerance)
 
 
+@pytest.mark.gpu
 @pytest.mark.parametrize(("layer", "dtype", "tolerance"), CASES)
 def test_a_transposed_convolution_and_its_gradients_are_xlas(layer, dtype, tolerance):
     with jax.enable_x64(dtype == "float64"):

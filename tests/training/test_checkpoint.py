@@ -1,6 +1,7 @@
 import logging
 import subprocess
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import jax
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
-from cases import METHODS, init
+from cases import METHODS, init, train_step
 
 from jaxgan.devices.mesh import ShardedMethod, mesh_of
 from jaxgan.errors import UserError
@@ -49,6 +50,7 @@ def assert_equal(actual, expected):
     jax.tree.map(np.testing.assert_array_equal, actual, expected)
 
 
+@pytest.mark.gpu
 @pytest.mark.parametrize("case", METHODS.values(), ids=METHODS.keys())
 def test_the_whole_state_comes_back_bit_for_bit(tmp_path, case):
     state = init(case.method, jax.random.key(0), case.spec(2))
@@ -56,6 +58,19 @@ def test_the_whole_state_comes_back_bit_for_bit(tmp_path, case):
         save(checkpoints, state, {})
     with open_checkpoints(tmp_path, keep_last=1, keep_every=0) as checkpoints:
         assert_equal(restore(checkpoints, jax.eval_shape(lambda: state)), state)
+
+
+@pytest.mark.gpu  # with --xla_gpu_deterministic_ops=true
+@pytest.mark.parametrize("name", ["pix2pix", "cyclegan", "dcgan", "cut"])
+def test_a_restored_state_continues_bit_for_bit(tmp_path, name):
+    case, key = METHODS[name], jax.random.key(1)
+    step = partial(train_step(case.method), batch=case.batch(2), key=key)
+    state, _ = step(init(case.method, jax.random.key(0), case.spec(2)))
+    with open_checkpoints(tmp_path, keep_last=1, keep_every=0) as checkpoints:
+        save(checkpoints, state, {})
+    with open_checkpoints(tmp_path, keep_last=1, keep_every=0) as checkpoints:
+        restored = restore(checkpoints, jax.eval_shape(lambda: state))
+    assert_equal(step(restored), step(state))
 
 
 def test_there_may_be_none(tmp_path):

@@ -1,0 +1,150 @@
+"""Runs all measurements for a GPU, the most important ones first; see `gpu.sh`.
+
+Each has a time limit and appends a line of JSON to RESULTS, so that being stopped loses only the
+rest. `report.py` turns that file into tables.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ("--config.data.root=.",)  # not read
+TINY = ("--config.data.load_size=64", "--config.data.crop_size=64", "--config.method.features=4")
+DISCRIMINATOR = ("--config.method.discriminator_features=4",)
+BLOCKS = ("--rounds=5", "--block_seconds=0.4")
+VARIABLES = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several processes share the GPU
+DETERMINISTIC = {"XLA_FLAGS": "--xla_gpu_deterministic_ops=true"}
+WITHOUT_TF32 = {"JAX_DEFAULT_MATMUL_PRECISION": "highest"}
+FEW_BLOCKS = ("--rounds=1", "--block_seconds=0.1", "--batch_size=1", "--start_seconds=600")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A measurement of `gpu.sh`.
+
+    Attributes:
+        name: Its name in the results.
+        seconds: Time limit.
+        command: A Python file and its arguments, or `-m` and a module.
+        rehearsal: Arguments that make it small enough for a CPU.
+        variables: Environment variables.
+    """
+
+    name: str
+    seconds: int
+    command: tuple[str, ...]
+    rehearsal: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def against_pytorch(
+    name: str, seconds: int, config: str, batch_size: int, *flags: str, tiny: tuple[str, ...] = ()
+) -> Measurement:
+    """Return the comparison of a train step with PyTorch's."""
+    start = f"--start_seconds={seconds - 20}"
+    size = f"--batch_size={batch_size}"
+    command = ("benchmarks/pytorch.py", "--config", config, start, size, *BLOCKS, *flags)
+    return Measurement(name, seconds, command, (*FEW_BLOCKS, *TINY, *DISCRIMINATOR, *tiny))
+
+
+CYCLEGAN, PIX2PIX, DCGAN = (
+    f"configs/{name}.py" for name in ("cyclegan_folder", "pix2pix_folder", "dcgan_celeba64")
+)
+ONE_BLOCK = ("--config.method.blocks=1",)
+ON_CYCLEGAN = ("--config", CYCLEGAN, *FOLDER, "--compute_dtype=bfloat16", "--batch_size=16")
+
+MEASUREMENTS = (
+    Measurement("peaks", 20, ("benchmarks/peaks.py", "--size=8192"), ("--size=256",)),
+    against_pytorch(
+        "CycleGAN, 256x256, batch 16", 110, CYCLEGAN, 16, *FOLDER, "--levers", tiny=ONE_BLOCK
+    ),
+    against_pytorch("pix2pix, 256x256, batch 1", 65, PIX2PIX, 1, *FOLDER, "--levers"),
+    against_pytorch("CycleGAN, 256x256, batch 1", 70, CYCLEGAN, 1, *FOLDER, tiny=ONE_BLOCK),
+    against_pytorch("pix2pix, 256x256, batch 64", 50, PIX2PIX, 64, *FOLDER),
+    against_pytorch("DCGAN, 64x64, batch 128", 40, DCGAN, 128),
+    Measurement(
+        "tests",
+        45,
+        ("-m", "pytest", "-m", "gpu", "-q"),
+        ("-k", "restored and pix2pix"),
+        {
+            "XLA_FLAGS": "--xla_gpu_deterministic_ops=true",
+            "JAX_DEFAULT_MATMUL_PRECISION": "highest",
+        },
+    ),
+    Measurement("agreement", 30, ("benchmarks/agreement.py",), ("--steps=3", *TINY)),
+    Measurement(
+        "kernels", 35, ("benchmarks/top_kernels.py", *ON_CYCLEGAN), (*TINY, "--batch_size=1")
+    ),
+    Measurement(
+        "layers",
+        35,
+        ("benchmarks/layers.py", "--config", PIX2PIX, *FOLDER, "--compute_dtype=bfloat16"),
+        (*TINY, "--config.method.depth=2", *DISCRIMINATOR),
+    ),
+)
+
+
+def run(measurement: Measurement, rehearse: bool, log: Path) -> dict[str, object]:
+    """Run one measurement, and return its results or how it ended."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "results.json")
+        command = [sys.executable, *measurement.command]
+        command += measurement.rehearsal if rehearse else ()
+        if measurement.command[0] != "-m":
+            command.append(f"--json={file}")
+        start = time.monotonic()
+        with log.open("a") as output:
+            print(f"\n{measurement.name}: {' '.join(command)}", file=output, flush=True)
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                stdout=output,
+                stderr=output,
+                env=os.environ | VARIABLES | dict(measurement.variables),
+                start_new_session=True,
+            )
+            try:
+                ended = f"exit code {process.wait(None if rehearse else measurement.seconds)}"
+            except subprocess.TimeoutExpired:
+                ended = f"stopped after {measurement.seconds} s"
+            with contextlib.suppress(ProcessLookupError):  # also what it started
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        results = json.loads(file.read_text()) if file.exists() else {}
+    seconds = round(time.monotonic() - start, 1)
+    about = {"measurement": measurement.name, "rehearsal": rehearse}
+    return about | {"ended": ended, "seconds": seconds} | results
+
+
+def main() -> int:
+    """Run all measurements; return 1 if one of them did not finish."""
+    parser = argparse.ArgumentParser(prog="benchmarks/gpu.sh", allow_abbrev=False)
+    parser.add_argument("--results", type=Path, default=Path("gpu.jsonl"), help="file to write")
+    parser.add_argument("--rehearse", action="store_true", help="tiny sizes, for a CPU")
+    parser.add_argument("--only", default="", help="measurements whose name contains this text")
+    own = parser.parse_args()
+    own.results.unlink(missing_ok=True)
+    complete = True
+    for measurement in MEASUREMENTS:
+        if own.only in measurement.name:
+            results = run(measurement, own.rehearse, own.results.with_suffix(".log"))
+            with own.results.open("a") as file:
+                file.write(json.dumps(results) + "\n")
+            print(f"{measurement.name}: {results['ended']}, {results['seconds']} s", flush=True)
+            complete &= results["ended"] == "exit code 0"
+    return 0 if complete else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

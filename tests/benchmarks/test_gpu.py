@@ -1,0 +1,111 @@
+"""The measurements for a GPU, rehearsed on the CPU, and the tables made of them."""
+
+import json
+import subprocess
+
+import gpu
+import pytest
+import report
+from paths import ROOT
+
+from jaxgan.errors import UserError
+
+STEP = {
+    "measurement": "CycleGAN, batch 16",
+    "rehearsal": False,
+    "ended": "exit code 0",
+    "date": "2026-12-24T18:00:00+00:00",
+    "batch_size": 16,
+    "best_pytorch": "PyTorch compile",
+    "hardware": {"device": "NVIDIA H200"},
+    "versions": {"jax": "0.11.2"},
+    "results": {
+        "jaxgan": {"ms_per_step": 200.0},
+        "jaxgan, bfloat16": {"ms_per_step": 80.0, "gflop_per_step": 24_000.0, "memory_mib": 9000.4},
+        "jaxgan, bfloat16, NCHW": {"error": "it was not ready within 9 s"},
+        "PyTorch eager": {"ms_per_step": 320.0},
+        "PyTorch compile": {"ms_per_step": 160.0},
+    },
+}
+PEAKS = {
+    "measurement": "peaks",
+    "rehearsal": False,
+    "ended": "exit code 0",
+    "bfloat16_gflop_per_second": 600_000.0,
+}
+
+
+@pytest.fixture(scope="module")
+def rehearsal(tmp_path_factory):
+    """The lines that a rehearsal writes."""
+    file = tmp_path_factory.mktemp("gpu") / "gpu.jsonl"
+    done = subprocess.run(
+        ["benchmarks/gpu.sh", "--rehearse", f"--results={file}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + file.with_suffix(".log").read_text()
+    return file
+
+
+def test_every_measurement_runs_and_leaves_numbers(rehearsal):
+    results = report.read(rehearsal)
+    assert list(results) == [measurement.name for measurement in gpu.MEASUREMENTS]
+    assert results["peaks"]["bfloat16_gflop_per_second"] > 0
+    assert len(report.steps(results)) == 5
+    for step in report.steps(results).values():
+        assert step["results"]["jaxgan"]["ms_per_step"] > 0
+        assert step["results"]["jaxgan"]["gflop_per_step"] > 0
+    assert results["agreement"]["device"]["1"] == 0  # the device is the CPU
+    assert results["agreement"]["cpu, other rounding"]["1"] > 0
+    assert sum(kernel["share"] for kernel in results["kernels"]["top"]) > 0.9
+    assert all(layer["ratio"] > 0 for layer in results["layers"]["layers"])
+
+
+def test_a_rehearsal_is_reported_and_not_published(rehearsal, capsys):
+    report.main([str(rehearsal)])
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in report.steps(report.read(rehearsal)))
+    with pytest.raises(UserError, match="from a rehearsal"):
+        report.main([str(rehearsal), "--write"])
+
+
+def test_a_measurement_that_takes_too_long_is_stopped(tmp_path):
+    endless = gpu.Measurement("endless", 1, ("-c", "import time; time.sleep(600)"))
+    result = gpu.run(endless, rehearse=False, log=tmp_path / "log")
+    assert result["ended"] == "stopped after 1 s"
+
+
+def test_the_tables_have_the_ratios_of_the_fastest():
+    results = {result["measurement"]: result for result in (PEAKS, STEP)}
+    _, _, line = report.speeds(results)
+    # 16 images in 200 and 80 ms, 24 TFLOP in 80 ms of 600 TFLOP/s, 160 and 320 ms against 80.
+    numbers = "80.0 | 200.0 | 50% | 9,000 | 100.0 | 4.00 times | 2.00 times"
+    assert line == f"| CycleGAN, batch 16 | {numbers} |"
+    assert "| jaxgan, bfloat16, NCHW |  |" in report.variants(results)
+
+
+def test_the_tables_are_written_into_readme_and_docs(tmp_path):
+    (tmp_path / "docs").mkdir()
+    for name in ("README.md", "docs/performance.md"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    file = tmp_path / "gpu.jsonl"
+    file.write_text("".join(f"{json.dumps(result)}\n" for result in (PEAKS, STEP)))
+    for _ in range(2):  # also over earlier tables
+        report.main([str(file), "--write", f"--root={tmp_path}"])
+    page = (tmp_path / "docs/performance.md").read_text()
+    assert page.count("One NVIDIA H200, jax 0.11.2, 2026-12-24") == 1
+    assert page.count("## On GPUs and TPUs") == page.count("## Other benchmarks") == 1
+    readme = (tmp_path / "README.md").read_text()
+    line = "NVIDIA H200: CycleGAN, batch 16, 200 images/s, 4.0 times as fast as the reference's"
+    assert readme.count(line) == 1
+    assert readme.endswith((ROOT / "README.md").read_text().rpartition("\n| macOS")[2])
+
+
+def test_a_file_that_gpu_sh_did_not_write_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="cannot be read: No such file"):
+        report.read(tmp_path / "missing")
+    (tmp_path / "other").write_text("[1]")
+    with pytest.raises(UserError, match=r"not written by benchmarks/gpu.sh"):
+        report.read(tmp_path / "other")
