@@ -64,6 +64,8 @@ LEVERS = {
     "bfloat16, no CUDA graphs": Variant(BFLOAT16, "--xla_gpu_enable_command_buffer="),
     "bfloat16, NHWC": Variant(BFLOAT16, "--xla_gpu_force_conv_nhwc=true"),
     "bfloat16, NCHW": Variant(BFLOAT16, "--xla_gpu_force_conv_nchw=true"),
+    "bfloat16, padded channels": Variant((*BFLOAT16, "--config.method.pad_channels=True")),
+    "bfloat16, padding by gather": Variant((*BFLOAT16, "--config.method.gather_padding=True")),
     "bfloat16, XLA's own layers": Variant((*BFLOAT16, "--config.method.plain_layers=True")),
 }
 

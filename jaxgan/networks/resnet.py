@@ -92,6 +92,9 @@ class ResNetGenerator(nn.Module):
             self.sow("intermediates", "features", x)
             return x
 
+        def pad(x, padding):
+            return reflect_pad(x, padding, self.compute)
+
         def normalize(x):
             return Norm(self.norm, self.compute)(x, use_running_average=use_running_average)
 
@@ -103,16 +106,16 @@ class ResNetGenerator(nn.Module):
 
         def enlarge(x, channels):
             if self.upsample == "resize":
-                x = reflect_pad(x.repeat(2, axis=1).repeat(2, axis=2), 1)
+                x = pad(x.repeat(2, axis=1).repeat(2, axis=2), 1)
                 return conv(x, channels, 3)
             return normalize(ConvTranspose(channels, 3, 2, 1, 1, use_bias, **shared)(x))
 
         def residual(x):
-            y = jax.nn.relu(conv(reflect_pad(x, 1), 4 * self.features, 3))
+            y = jax.nn.relu(conv(pad(x, 1), 4 * self.features, 3))
             y = nn.Dropout(self.dropout, deterministic=deterministic)(y)
-            return x + conv(reflect_pad(y, 1), 4 * self.features, 3)
+            return x + conv(pad(y, 1), 4 * self.features, 3)
 
-        x = jax.nn.relu(conv(sow(reflect_pad(x, 3)), self.features, 7))
+        x = jax.nn.relu(conv(sow(pad(x, 3)), self.features, 7))
         x = jax.nn.relu(shrink(x, 2 * self.features))
         x = jax.nn.relu(shrink(x, 4 * self.features))
         for _ in range(self.blocks):
@@ -120,4 +123,4 @@ class ResNetGenerator(nn.Module):
         x = jax.nn.relu(enlarge(x, 2 * self.features))
         x = jax.nn.relu(enlarge(x, self.features))
         output = Conv(self.output_channels, 7, **shared, name="output")
-        return jnp.tanh(widen(output(reflect_pad(x, 3))))
+        return jnp.tanh(widen(output(pad(x, 3))))

@@ -47,6 +47,8 @@ def assert_close(ours, theirs, tolerance):
     ("name", "choices"),
     [
         ("pix2pix", {"remat": True, "plain_layers": True}),
+        ("pix2pix", {"pad_channels": True}),
+        ("cyclegan", {"pad_channels": True, "gather_padding": True}),
         ("dcgan", {"remat": True, "plain_layers": True}),
         pytest.param("cyclegan", {"remat": True, "plain_layers": True}, marks=SLOW),
         pytest.param("cut", {"remat": True, "plain_layers": True}, marks=SLOW),

@@ -74,11 +74,16 @@ def test_leaky_relu_has_the_slope_of_the_papers():
     np.testing.assert_allclose(leaky_relu(x).ravel(), [-2, 0, 10])
 
 
-def test_reflection_leaves_the_edge_itself_out():
+@pytest.mark.parametrize("gather_padding", [False, True])
+def test_reflection_leaves_the_edge_itself_out(gather_padding):
+    pad = partial(reflect_pad, padding=2, compute=Compute(gather_padding=gather_padding))
     x = jnp.arange(9.0).reshape(1, 3, 3, 1)
-    padded = reflect_pad(x, 2)[0, :, :, 0]
+    padded = pad(x)[0, :, :, 0]
     np.testing.assert_array_equal(padded[2], [2, 1, 0, 1, 2, 1, 0])
     np.testing.assert_array_equal(padded[:, 2], [6, 3, 0, 3, 6, 3, 0])
+    # The gradient counts how often a pixel appears.
+    counts = jax.grad(lambda x: pad(x).sum())(x)[0, :, :, 0]
+    np.testing.assert_array_equal(counts, np.outer([2, 3, 2], [2, 3, 2]))
 
 
 @pytest.mark.parametrize("plain_layers", [False, True])

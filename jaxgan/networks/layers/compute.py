@@ -26,6 +26,13 @@ class Compute:
     plain_layers: bool = field(default=False, metadata=FREE)
     """Whether to use XLA's own convolutions, norms and gradients, for comparison."""
 
+    pad_channels: bool = field(default=False, metadata=FREE)
+    """Whether convolutions of images with fewer than 8 channels compute 8, the others being zero,
+    which a GPU's matrix units may need. Not measured yet."""
+    gather_padding: bool = field(default=False, metadata=FREE)
+    """Whether ResNets pad by reflection with one gather, which moves fewer bytes on a GPU, instead
+    of concatenations. Not measured yet."""
+
     def __post_init__(self):
         require(self.accumulate >= 1, "accumulate must be at least 1")
 

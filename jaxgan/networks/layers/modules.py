@@ -5,11 +5,13 @@ transposes: (height, width, output channels, input channels).
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.nn import initializers
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float
@@ -66,8 +68,8 @@ class Conv(nn.Module):
         kernel = self.compute.cast(self.param("kernel", self.kernel_init, shape))
         plainly = self.compute.plain_layers
         conv = forms.plain if plainly else convolutions.strided_conv
-        x = conv(self.compute.cast(gather_rows(x)), kernel, self.stride, self.padding)
-        x = gather_rows(x)
+        x = self.compute.cast(gather_rows(x))
+        x = gather_rows(_convolve(self, conv, x, kernel, self.stride, self.padding))
         return _add_bias(self, x) if self.use_bias else x
 
 
@@ -91,7 +93,7 @@ class ConvTranspose(nn.Module):
         plainly = self.compute.plain_layers
         conv = forms.plain_transpose if plainly else convolutions.conv_transpose
         x = self.compute.cast(gather_rows(x))
-        x = conv(x, kernel, self.stride, self.padding, self.output_padding)
+        x = _convolve(self, conv, x, kernel, self.stride, self.padding, self.output_padding)
         return _add_bias(self, x) if self.use_bias else x
 
 
@@ -123,8 +125,29 @@ class ResizeConv(nn.Module):
         spread = columns[:, :-1] + columns[:, 1:]
         plainly = self.compute.plain_layers
         conv = forms.plain_transpose if plainly else convolutions.conv_transpose
-        x = conv(self.compute.cast(gather_rows(x)), self.compute.cast(spread), 2, 1, 0)
+        x, spread = self.compute.cast(gather_rows(x)), self.compute.cast(spread)
+        x = _convolve(self, conv, x, spread, 2, 1, 0)
         return _add_bias(self, x) if self.use_bias else x
+
+
+def _convolve(
+    layer: Conv | ConvTranspose | ResizeConv,
+    conv: Callable[..., NewFeatures],
+    x: Features,
+    kernel: Float[Array, "size size _ _"],
+    *geometry: int,
+) -> NewFeatures:
+    """Apply a convolution, with zero channels added if the compute settings say so."""
+    if not layer.compute.pad_channels:
+        return conv(x, kernel, *geometry)
+    wide_kernel = _fill_channels(_fill_channels(kernel, 2), 3)
+    return conv(_fill_channels(x, 3), wide_kernel, *geometry)[..., : layer.features]
+
+
+def _fill_channels(x: Float[Array, "_ _ _ _"], axis: int) -> Float[Array, "_ _ _ _"]:
+    """Append zeros to an axis of fewer than 8 channels."""
+    missing = max(0, 8 - x.shape[axis])
+    return jnp.pad(x, [(0, missing if axis == each else 0) for each in range(4)])
 
 
 def _add_bias(layer: Conv | ConvTranspose | ResizeConv, x: Features) -> Features:
@@ -184,9 +207,32 @@ def block(
     return nn.remat(lambda _, x: function(x))(module, x)
 
 
-def reflect_pad(x: Features, padding: int) -> NewFeatures:
+def reflect_pad(x: Features, padding: int, compute: Compute) -> NewFeatures:
     """Pad by reflection on all sides, without repeating the edge."""
+    return (_gather_pad if compute.gather_padding else _concatenate_pad)(x, padding)
+
+
+def _concatenate_pad(x: Features, padding: int) -> NewFeatures:
     return jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)), mode="reflect")
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _gather_pad(x: Features, padding: int) -> NewFeatures:
+    rows, columns = (np.pad(np.arange(n), padding, mode="reflect") for n in x.shape[1:3])
+    return x[:, rows[:, None], columns]
+
+
+def _gather_pad_forward(x, padding):
+    return _gather_pad(x, padding), x.shape
+
+
+def _gather_pad_backward(padding, shape, gradient):
+    # The transpose of a gather is a scatter, which is slow.
+    x = jax.ShapeDtypeStruct(shape, gradient.dtype)
+    return jax.linear_transpose(partial(_concatenate_pad, padding=padding), x)(gradient)
+
+
+_gather_pad.defvjp(_gather_pad_forward, _gather_pad_backward)
 
 
 def leaky_relu(x: Features) -> Features:
