@@ -16,7 +16,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -213,8 +213,8 @@ def check(config: Config) -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
-    """Run the benchmark and return its exit code."""
+def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the parsed options."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument(
@@ -228,7 +228,12 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3, help="runs of each variant (default: 3)")
     parser.add_argument("--report", action="store_true", help="only print the table")
     parser.add_argument("--check", action="store_true", help="only test the measures")
-    own = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main() -> int:
+    """Run the benchmark and return its exit code."""
+    own = read_arguments(sys.argv[1:])
     every = quality_runs.experiments(own.data, own.fashion_mnist)
     chosen = {name: variants for name, variants in every.items() if own.only in name}
     if not chosen:

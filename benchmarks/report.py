@@ -7,7 +7,7 @@ docs/performance.md and the line on GPUs in README.md.
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -178,13 +178,21 @@ def replace_line(text: str, new: str) -> str:
     return "\n".join(new if line.startswith(README_LINE) else line for line in text.split("\n"))
 
 
-def main(arguments: Iterable[str] | None = None) -> int:
-    """Print the tables and return the exit code."""
+def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the parsed options."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("results", type=Path, help="the file that gpu.sh wrote")
     parser.add_argument("--write", action="store_true", help="put them into README and docs")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
-    own = parser.parse_args(None if arguments is None else list(arguments))
+    return parser.parse_args(arguments)
+
+
+def run(own: argparse.Namespace) -> None:
+    """Print the tables, and write them if the options say so.
+
+    Raises:
+        UserError: If there are no times, or they are from a rehearsal and should be written.
+    """
     results = read(own.results)
     if not steps(results):
         raise UserError(f"{own.results} has no times of train steps")
@@ -195,6 +203,11 @@ def main(arguments: Iterable[str] | None = None) -> int:
         page, readme = own.root / "docs/performance.md", own.root / "README.md"
         page.write_text(replace_section(page.read_text(), section(results)))
         readme.write_text(replace_line(readme.read_text(), readme_line(results)))
+
+
+def main() -> int:
+    """Print the tables and return the exit code."""
+    run(read_arguments(sys.argv[1:]))
     return 0
 
 

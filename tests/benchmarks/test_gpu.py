@@ -64,11 +64,11 @@ def test_every_measurement_runs_and_leaves_numbers(rehearsal):
 
 
 def test_a_rehearsal_is_reported_and_not_published(rehearsal, capsys):
-    report.main([str(rehearsal)])
+    report.run(report.read_arguments([str(rehearsal)]))
     printed = capsys.readouterr().out
     assert all(name in printed for name in report.steps(report.read(rehearsal)))
     with pytest.raises(UserError, match="from a rehearsal"):
-        report.main([str(rehearsal), "--write"])
+        report.run(report.read_arguments([str(rehearsal), "--write"]))
 
 
 def test_a_measurement_that_takes_too_long_is_stopped(tmp_path):
@@ -93,7 +93,7 @@ def test_the_tables_are_written_into_readme_and_docs(tmp_path):
     file = tmp_path / "gpu.jsonl"
     file.write_text("".join(f"{json.dumps(result)}\n" for result in (PEAKS, STEP)))
     for _ in range(2):  # also over earlier tables
-        report.main([str(file), "--write", f"--root={tmp_path}"])
+        report.run(report.read_arguments([str(file), "--write", f"--root={tmp_path}"]))
     page = (tmp_path / "docs/performance.md").read_text()
     assert page.count("One NVIDIA H200, jax 0.11.2, 2026-12-24") == 1
     assert page.count("## On GPUs and TPUs") == page.count("## Other benchmarks") == 1
