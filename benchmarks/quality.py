@@ -193,8 +193,13 @@ def markdown(table: Mapping[str, Mapping[str, Mapping[str, list[float]]]]) -> st
 
 
 def _cell(values: list[float]) -> str:
-    spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.3g}{spread}"
+    spread = f" ± {_number(statistics.stdev(values), 2)}" if len(values) > 1 else ""
+    return f"{_number(statistics.mean(values), 3)}{spread}"
+
+
+def _number(value: float, digits: int) -> str:
+    """Return a number with some significant digits, and all digits before the point."""
+    return f"{value:,.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
 
 
 def check(config: Config) -> str:

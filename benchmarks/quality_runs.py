@@ -29,6 +29,7 @@ from jaxgan.types import Dataset, Method
 EMA = 0.995
 CROPS = Loading(load_size=72, crop_size=64)
 FACADES = ProceduralFacades(size=64, train_count=600, test_count=200)
+FEW_FACADES = ProceduralFacades(size=64, train_count=100, test_count=200)
 
 # Each variant changes the papers' settings, which only have smaller networks.
 _pix2pix = Pix2pix(features=16, discriminator_features=16, schedule=LinearDecay(), ema=EMA)
@@ -106,11 +107,14 @@ def experiments(data: Path, fashion_mnist: Path) -> dict[str, dict[str, Config]]
     clothes = Loading(load_size=28, crop_size=28, flip=False)
     return {
         "pix2pix, edges2emoji": _runs(PIX2PIX, pairs, 4000),
-        "pix2pix, facades": _runs(
+        "pix2pix, 600 facades": _runs(
             PIX2PIX, Paired(source=FACADES, label_maps="a", loading=CROPS), 4000
         ),
+        "pix2pix, 100 facades": _runs(
+            PIX2PIX, Paired(source=FEW_FACADES, label_maps="a", loading=CROPS), 4000
+        ),
         "CycleGAN, noto2twemoji": _unpaired(emoji),
-        "CycleGAN, facades": _unpaired(drawings),
+        "CycleGAN, 600 facades": _unpaired(drawings),
         "DCGAN, twemoji": _runs(
             DCGANS,
             Unconditional(
@@ -120,7 +124,7 @@ def experiments(data: Path, fashion_mnist: Path) -> dict[str, dict[str, Config]]
             2000,
             batch_size=16,
         ),
-        "DCGAN, facades": _runs(
+        "DCGAN, 600 facades": _runs(
             DCGANS,
             Unconditional(
                 source=FacadePictures(facades=FACADES), loading=Loading(load_size=32, crop_size=32)

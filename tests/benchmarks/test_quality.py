@@ -94,8 +94,9 @@ def test_runs_are_measured_with_both_weights_and_kept(experiments, tmp_path, cap
 
 
 def test_the_table_has_means_and_deviations_over_seeds():
-    table = {"pix2pix": {"paper": {"kid": [1.0, 2.0, 3.0]}, "other": {}}}
-    assert quality.markdown(table).splitlines()[-1] == "| paper | 2 ± 1 |"
+    paper = {"kid": [1e3, 2e3, 3e3], "l1": [0.25, 0.26, 0.27]}
+    table = {"pix2pix": {"paper": paper, "other": {}}}
+    assert quality.markdown(table).splitlines()[-1] == "| paper | 2,000 ± 1,000 | 0.26 ± 0.01 |"
 
 
 def test_every_run_fits_its_method_and_data(tmp_path):
