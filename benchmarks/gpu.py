@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+SECONDS = 475  # for all measurements together
 FOLDER = ("--config.data.root=.",)  # not read
 TINY = ("--config.data.load_size=64", "--config.data.crop_size=64", "--config.method.features=4")
 DISCRIMINATOR = ("--config.method.discriminator_features=4",)
-BLOCKS = ("--rounds=5", "--block_seconds=0.4")
+BLOCKS = ("--rounds=4", "--block_seconds=0.3")
 VARIABLES = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several processes share the GPU
 DETERMINISTIC = {"XLA_FLAGS": "--xla_gpu_deterministic_ops=true"}
 WITHOUT_TF32 = {"JAX_DEFAULT_MATMUL_PRECISION": "highest"}
@@ -51,7 +52,7 @@ def against_pytorch(
     name: str, seconds: int, config: str, batch_size: int, *flags: str, tiny: tuple[str, ...] = ()
 ) -> Measurement:
     """Return the comparison of a train step with PyTorch's."""
-    start = f"--start_seconds={seconds - 20}"
+    start = f"--start_seconds={seconds - (35 if '--levers' in flags else 20)}"
     size = f"--batch_size={batch_size}"
     command = ("benchmarks/pytorch.py", "--config", config, start, size, *BLOCKS, *flags)
     return Measurement(name, seconds, command, (*FEW_BLOCKS, *TINY, *DISCRIMINATOR, *tiny))
@@ -66,17 +67,17 @@ ON_CYCLEGAN = ("--config", CYCLEGAN, *FOLDER, "--compute_dtype=bfloat16", "--bat
 MEASUREMENTS = (
     Measurement("peaks", 20, ("benchmarks/peaks.py", "--size=8192"), ("--size=256",)),
     against_pytorch(
-        "CycleGAN, 256x256, batch 16", 110, CYCLEGAN, 16, *FOLDER, "--levers", tiny=ONE_BLOCK
+        "CycleGAN, 256x256, batch 16", 150, CYCLEGAN, 16, *FOLDER, "--levers", tiny=ONE_BLOCK
     ),
-    against_pytorch("pix2pix, 256x256, batch 1", 65, PIX2PIX, 1, *FOLDER, "--levers"),
-    against_pytorch("CycleGAN, 256x256, batch 1", 70, CYCLEGAN, 1, *FOLDER, tiny=ONE_BLOCK),
-    against_pytorch("pix2pix, 256x256, batch 64", 50, PIX2PIX, 64, *FOLDER),
-    against_pytorch("DCGAN, 64x64, batch 128", 40, DCGAN, 128),
+    against_pytorch("pix2pix, 256x256, batch 1", 85, PIX2PIX, 1, *FOLDER, "--levers"),
+    against_pytorch("CycleGAN, 256x256, batch 1", 100, CYCLEGAN, 1, *FOLDER, tiny=ONE_BLOCK),
+    against_pytorch("pix2pix, 256x256, batch 64", 60, PIX2PIX, 64, *FOLDER),
+    against_pytorch("DCGAN, 64x64, batch 128", 45, DCGAN, 128),
     Measurement(
         "tests",
-        45,
-        ("-m", "pytest", "-m", "gpu", "-q"),
-        ("-k", "restored and pix2pix"),
+        40,
+        ("-m", "pytest", "-m", "gpu", "-q", "--numprocesses=8"),
+        ("--numprocesses=1", "-k", "restored and pix2pix"),
         {
             "XLA_FLAGS": "--xla_gpu_deterministic_ops=true",
             "JAX_DEFAULT_MATMUL_PRECISION": "highest",
@@ -84,19 +85,28 @@ MEASUREMENTS = (
     ),
     Measurement("agreement", 30, ("benchmarks/agreement.py",), ("--steps=3", *TINY)),
     Measurement(
-        "kernels", 35, ("benchmarks/top_kernels.py", *ON_CYCLEGAN), (*TINY, "--batch_size=1")
+        "kernels", 30, ("benchmarks/top_kernels.py", *ON_CYCLEGAN), (*TINY, "--batch_size=1")
     ),
     Measurement(
         "layers",
-        35,
+        30,
         ("benchmarks/layers.py", "--config", PIX2PIX, *FOLDER, "--compute_dtype=bfloat16"),
         (*TINY, "--config.method.depth=2", *DISCRIMINATOR),
     ),
 )
 
 
-def run(measurement: Measurement, rehearse: bool, log: Path) -> dict[str, object]:
-    """Run one measurement, and return its results or how it ended."""
+def run(
+    measurement: Measurement, log: Path, *, rehearse: bool = False, limit: float | None = None
+) -> dict[str, object]:
+    """Run one measurement, and return its results and how it ended.
+
+    Args:
+        measurement: The measurement.
+        log: File to append its output to.
+        rehearse: Whether to run it with tiny sizes.
+        limit: Time limit in seconds.
+    """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "results.json")
         command = [sys.executable, *measurement.command]
@@ -115,9 +125,9 @@ def run(measurement: Measurement, rehearse: bool, log: Path) -> dict[str, object
                 start_new_session=True,
             )
             try:
-                ended = f"exit code {process.wait(None if rehearse else measurement.seconds)}"
+                ended = f"exit code {process.wait(limit)}"
             except subprocess.TimeoutExpired:
-                ended = f"stopped after {measurement.seconds} s"
+                ended = f"stopped after {limit:.0f} s"
             with contextlib.suppress(ProcessLookupError):  # also what it started
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -135,10 +145,14 @@ def main() -> int:
     parser.add_argument("--only", default="", help="measurements whose name contains this text")
     own = parser.parse_args()
     own.results.unlink(missing_ok=True)
-    complete = True
+    log = own.results.with_suffix(".log")
+    log.unlink(missing_ok=True)
+    end, complete = time.monotonic() + SECONDS, True
     for measurement in MEASUREMENTS:
         if own.only in measurement.name:
-            results = run(measurement, own.rehearse, own.results.with_suffix(".log"))
+            limit = max(0.0, min(measurement.seconds, end - time.monotonic()))
+            limit = None if own.rehearse else limit
+            results = run(measurement, log, rehearse=own.rehearse, limit=limit)
             with own.results.open("a") as file:
                 file.write(json.dumps(results) + "\n")
             print(f"{measurement.name}: {results['ended']}, {results['seconds']} s", flush=True)

@@ -54,9 +54,10 @@ class Variant:
 
 BFLOAT16 = ("--config.method.compute_dtype=bfloat16",)
 KINDS = "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,CONDITIONAL,WHILE,DYNAMIC_SLICE_FUSION"
-ON_GPU = {"bfloat16": Variant(BFLOAT16)}
-TEN_STEPS = {
-    "bfloat16, 10 steps per dispatch": Variant((*BFLOAT16, "--config.train.steps_per_dispatch=10"))
+TEN_STEPS = "--config.train.steps_per_dispatch=10"
+ON_GPU = {
+    "bfloat16": Variant(BFLOAT16),
+    "bfloat16, 10 steps per dispatch": Variant((*BFLOAT16, TEN_STEPS)),
 }
 LEVERS = {
     # CUDA graphs of as many kernels as possible, and none at all.
@@ -143,10 +144,10 @@ def ask_torch(python: str, task: Mapping[str, Any]) -> dict[str, list[str]]:
 def start(
     stack: contextlib.ExitStack, own: argparse.Namespace, rest: Sequence[str], config: Config
 ) -> tuple[dict[str, Competitor], dict[str, str]]:
-    """Start all competitors, the most important ones first.
+    """Start all competitors.
 
-    Ours are started one after the other, because XLA times kernels while it compiles. Those of
-    PyTorch are started at once.
+    Ours are started one after the other, because XLA times kernels while it compiles. After the
+    first of them, those of PyTorch are started at once, and compile at the same time as the others.
 
     Args:
         stack: Closes them on exit.
@@ -179,27 +180,23 @@ def start(
             competitors[name] = competitor
             print(f"{name} is ready", flush=True)
 
-    def ours(variants):
-        for name, variant in variants.items():
-            finish(f"{OURS}, {name}", begin([*command, *variant.arguments], variant.xla_flags))
-
     command = [sys.executable, str(HERE / "jax_worker.py"), *rest]
     finish(OURS, begin(command))
     if OURS in failures:
         raise UserError(failures[OURS])
     platform = competitors[OURS].about["platform"]
-    if platform == "gpu":
-        ours(ON_GPU)
+    theirs: dict[str, Competitor] = {}
     try:
-        tasks = torch_tasks(own.python, config, platform)
+        for name, task in torch_tasks(own.python, config, platform).items():
+            theirs[name] = begin(torch_command(own.python, task))
     except UserError as error:
         failures["PyTorch"] = str(error)
-    else:
-        started = {name: begin(torch_command(own.python, task)) for name, task in tasks.items()}
-        for name, competitor in started.items():
-            finish(name, competitor)
     if platform == "gpu":
-        ours(TEN_STEPS | (LEVERS if own.levers else {}))
+        for name, variant in (ON_GPU | (LEVERS if own.levers else {})).items():
+            arguments = [*command, *variant.arguments]
+            finish(f"{OURS}, {name}", begin(arguments, variant.xla_flags))
+    for name, competitor in theirs.items():
+        finish(name, competitor)
     return competitors, failures
 
 

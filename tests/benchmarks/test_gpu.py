@@ -73,7 +73,7 @@ def test_a_rehearsal_is_reported_and_not_published(rehearsal, capsys):
 
 def test_a_measurement_that_takes_too_long_is_stopped(tmp_path):
     endless = gpu.Measurement("endless", 1, ("-c", "import time; time.sleep(600)"))
-    result = gpu.run(endless, rehearse=False, log=tmp_path / "log")
+    result = gpu.run(endless, tmp_path / "log", limit=1)
     assert result["ended"] == "stopped after 1 s"
 
 
