@@ -2,6 +2,9 @@
 
 All kernels are those of the strided convolution, in HWIO layout. `size` is the height and width of
 the images that a transpose returns.
+
+The forms for the CPU transpose their operands to NHWC and HWIO. XLA does the same by itself, but
+not inside conditionals and loops, where other layouts are up to 40 times slower (jax-ml/jax#12868).
 """
 
 from collections.abc import Sequence
@@ -62,6 +65,18 @@ def row_by_row(x: Image, kernel: Kernel, stride: int, padding: int) -> Windows:
     return reduce(jnp.add, [y[:, row : row + count, :, row] for row in range(size)])
 
 
+def row_by_row_kernel(
+    x: Image, kernel: Kernel, gradient: Windows, stride: int, padding: int
+) -> Kernel:
+    """Return the kernel gradient of `row_by_row`."""
+    assert stride == 1
+    size, _, channels, new_channels = kernel.shape
+    edges = [((0, 0), (row, size - 1 - row), (0, 0), (0, 0)) for row in range(size)]
+    side_by_side = jnp.concatenate([jnp.pad(gradient, edge) for edge in edges], axis=-1)
+    y = plain(_pad(x, padding).transpose(3, 1, 2, 0), side_by_side.transpose(1, 2, 0, 3), 1, 0)
+    return y.reshape(channels, size, size, new_channels).transpose(2, 1, 0, 3)
+
+
 def polyphase(x: Image, kernel: Kernel, gradient: Windows, stride: int, padding: int) -> Kernel:
     """Return the kernel gradient, computed separately for each phase of the kernel.
 
@@ -74,14 +89,9 @@ def polyphase(x: Image, kernel: Kernel, gradient: Windows, stride: int, padding:
     def part(i, j):
         tall, wide = (len(range(phase, size, stride)) for phase in (i, j))
         seen = x[:, i::stride, j::stride][:, : rows + tall - 1, : columns + wide - 1]
-        y = conv_general_dilated(
-            # Without the barrier, XLA undoes padding and slicing.
-            jax.lax.optimization_barrier(seen),
-            gradient,
-            window_strides=(1, 1),
-            padding="VALID",
-            dimension_numbers=("CHWN", "HWIO", "NHWC"),
-        )
+        # Without the barrier, XLA undoes padding and slicing.
+        seen = jax.lax.optimization_barrier(seen.transpose(3, 1, 2, 0))
+        y = plain(seen, gradient, 1, 0)
         return jnp.pad(y, ((0, 0), (0, longest - tall), (0, longest - wide), (0, 0)))
 
     phases = range(min(stride, size))
@@ -90,19 +100,54 @@ def polyphase(x: Image, kernel: Kernel, gradient: Windows, stride: int, padding:
     return whole[:, :size, :size].transpose(1, 2, 0, 3)
 
 
+def dilated_kernel(
+    x: Image, kernel: Kernel, gradient: Windows, stride: int, padding: int
+) -> Kernel:
+    """Return the kernel gradient, by a convolution with the dilated gradient."""
+    unused = [(n + 2 * padding - len(kernel)) % stride for n in x.shape[1:3]]
+    y = conv_general_dilated(
+        x.transpose(3, 1, 2, 0),
+        gradient.transpose(1, 2, 0, 3),
+        window_strides=(1, 1),
+        padding=[(padding, padding - rows) for rows in unused],
+        rhs_dilation=(stride, stride),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+    return y.transpose(1, 2, 0, 3)
+
+
 def dilated(
     gradient: Windows, kernel: Kernel, stride: int, padding: int, size: Sequence[Length]
 ) -> Image:
     """Return the input gradient as XLA computes it, by a convolution of the dilated gradient."""
-    low = len(kernel) - 1 - padding
+    return _dilated(gradient, kernel[::-1, ::-1], "HWOI", stride, padding, size)
+
+
+def dilated_image(
+    gradient: Windows, kernel: Kernel, stride: int, padding: int, size: Sequence[Length]
+) -> Image:
+    """Return `dilated` in the layout for the CPU."""
+    flipped = kernel[::-1, ::-1].swapaxes(2, 3)
+    return _dilated(gradient, flipped, "HWIO", stride, padding, size)
+
+
+def _dilated(
+    gradient: Windows,
+    flipped: Float[Array, "tall wide _ _"],
+    layout: str,
+    stride: int,
+    padding: int,
+    size: Sequence[Length],
+) -> Image:
+    low = len(flipped) - 1 - padding
     spans = [(rows - 1) * stride + 1 for rows in gradient.shape[1:3]]
     return conv_general_dilated(
         gradient,
-        kernel[::-1, ::-1],
+        flipped,
         window_strides=(1, 1),
         padding=[(low, n - span + padding) for n, span in zip(size, spans, strict=True)],
         lhs_dilation=(stride, stride),
-        dimension_numbers=("NHWC", "HWOI", "NHWC"),
+        dimension_numbers=("NHWC", layout, "NHWC"),
     )
 
 
@@ -122,10 +167,10 @@ def phases(
         (rows, row_padding), (columns, column_padding) = part(0, i), part(1, j)
         return conv_general_dilated(
             gradient,
-            kernel[rows, columns][::-1, ::-1],
+            kernel[rows, columns][::-1, ::-1].swapaxes(2, 3),
             window_strides=(1, 1),
             padding=(row_padding, column_padding),
-            dimension_numbers=("NHWC", "HWOI", "NHWC"),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
         )
 
     rows = [jnp.stack([convolve_phase(i, j) for j in range(stride)], axis=3) for i in range(stride)]

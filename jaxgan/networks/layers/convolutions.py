@@ -77,7 +77,7 @@ def input_gradient(
     if _makes_few_channels(flipped := kernel[::-1, ::-1].swapaxes(2, 3), stride):
         return convolve(gradient, flipped, 1, len(kernel) - 1 - padding)
     in_phases = 1 < stride <= len(kernel) and kernel.shape[2] >= WIDE
-    form = forms.phases if in_phases else forms.dilated
+    form = forms.phases if in_phases else forms.dilated_image
     return on_cpu(form, forms.dilated, gradient, kernel, stride=stride, padding=padding, size=size)
 
 
@@ -91,9 +91,9 @@ def kernel_gradient(
     if _is_small(gradient.shape[:3], kernel):
         plain = form = _transposed(forms.matmul)
     elif _makes_few_channels(kernel, stride):
-        form = _transposed(forms.row_by_row)
+        form = forms.row_by_row_kernel
     elif stride > 1 and kernel.size <= SMALL_KERNEL:
-        form = plain
+        form = forms.dilated_kernel
 
     def materialized(x, kernel, gradient, **geometry):
         # Without the barrier, XLA fuses their computation into the convolution, which is slow.
