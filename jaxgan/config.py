@@ -60,8 +60,7 @@ class TrainConfig:
     the newest run in ./runs."""
     steps_per_dispatch: int = field(default=1, metadata=FREE)
     """Training steps per call to the device. Other step counts must be multiples of it. More than
-    one helps on GPUs and TPUs if a step takes about as long as a call, a millisecond. On a CPU the
-    steps are unrolled, which takes longer to compile."""
+    one helps if a step takes about as long as a call, a millisecond."""
     mesh: str = field(default="auto", metadata=FREE)
     """Number of devices per axis, such as data:4,spatial:2. The axes are data, fsdp, spatial and,
     for CycleGAN, direction (docs/devices.md). auto uses as many devices as divide the batch."""

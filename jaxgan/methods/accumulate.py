@@ -127,11 +127,9 @@ def _in_turn(
     """Return the sum of a function's first result over the parts, and `(aux, batch_stats)`."""
 
     def step(carry, numbered):
-        # The barrier keeps the parts sequential, even if the loop is unrolled.
-        (total, batch_stats), part_params = jax.lax.optimization_barrier((carry, params))
-        part, number = numbered
+        (total, batch_stats), (part, number) = carry, numbered
         keys = jax.tree.map(lambda key: jax.random.fold_in(key, number), key)
-        found, (aux, batch_stats) = function(part_params, batch_stats, part, keys)
+        found, (aux, batch_stats) = function(params, batch_stats, part, keys)
         return (jax.tree.map(jnp.add, total, found), batch_stats), aux
 
     inputs = (split_batch(batch, parts), jnp.arange(parts))
