@@ -1,8 +1,8 @@
 """DCGAN on your own images, at 64x64.
 
-Paper:    Radford et al. 2016, arXiv 1511.06434; with the gradient penalty R1 (Mescheder et al. 2018)
-          and a moving average of the generator, the best settings for small data sets that were
-          measured (docs/quality.md).
+Paper:    Radford et al. 2016, arXiv 1511.06434; with the gradient penalty R1 (Mescheder et al.
+          2018) and a moving average of the generator, the best settings for small data sets that
+          were measured (docs/quality.md).
 Run:      jaxgan train dcgan_folder --config.data.root=DIR
 Data:     images in DIR, or in DIR/train and DIR/test.
 As in the paper: --config.method.r1=0 --config.method.ema=0
