@@ -1,7 +1,9 @@
 """The measurements for a GPU, rehearsed on the CPU, and the tables made of them."""
 
 import json
+import os
 import subprocess
+import sys
 
 import gpu
 import pytest
@@ -42,10 +44,14 @@ def rehearsal(tmp_path_factory):
     done = subprocess.run(
         ["benchmarks/gpu.sh", "--rehearse", f"--results={file}"],
         cwd=ROOT,
+        env=os.environ | {"PYTHON": sys.executable},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout + file.with_suffix(".log").read_text()
+    log = file.with_suffix(".log")
+    assert done.returncode == 0, (
+        done.stdout + done.stderr + (log.read_text() if log.exists() else "")
+    )
     return file
 
 
