@@ -22,6 +22,7 @@ SECONDS = 475  # for all measurements together
 FOLDER = ("--config.data.root=.",)  # not read
 TINY = ("--config.data.load_size=64", "--config.data.crop_size=64", "--config.method.features=4")
 DISCRIMINATOR = ("--config.method.discriminator_features=4",)
+TESTS = ("tests/networks", "tests/methods", "tests/training/test_checkpoint.py")  # no TFDS
 BLOCKS = ("--rounds=4", "--block_seconds=0.3")
 VARIABLES = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several processes share the GPU
 DETERMINISTIC = {"XLA_FLAGS": "--xla_gpu_deterministic_ops=true"}
@@ -76,7 +77,7 @@ MEASUREMENTS = (
     Measurement(
         "tests",
         40,
-        ("-m", "pytest", "-m", "gpu", "-q", "--numprocesses=8"),
+        ("-m", "pytest", "-m", "gpu", "-q", "--numprocesses=8", *TESTS),
         ("--numprocesses=1", "-k", "restored and pix2pix"),
         {
             "XLA_FLAGS": "--xla_gpu_deterministic_ops=true",

@@ -4,11 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import gpu
 import pytest
 import report
-from paths import ROOT
+from paths import ROOT, TESTS
 
 from jaxgan.errors import UserError
 
@@ -117,3 +118,9 @@ def test_a_file_that_gpu_sh_did_not_write_is_one_line(tmp_path):
     (tmp_path / "other").write_text("[1]")
     with pytest.raises(UserError, match=r"not written by benchmarks/gpu.sh"):
         report.read(tmp_path / "other")
+
+
+def test_all_tests_marked_for_a_gpu_are_run_there():
+    marked = [file for file in TESTS.rglob("test_*.py") if "mark.gpu" in file.read_text()]
+    for file in set(marked) - {Path(__file__)}:
+        assert str(file.relative_to(ROOT)).startswith(gpu.TESTS)
