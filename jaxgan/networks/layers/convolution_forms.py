@@ -90,8 +90,8 @@ def polyphase(x: Image, kernel: Kernel, gradient: Windows, stride: int, padding:
         tall, wide = (len(range(phase, size, stride)) for phase in (i, j))
         seen = x[:, i::stride, j::stride][:, : rows + tall - 1, : columns + wide - 1]
         # Without the barrier, XLA undoes padding and slicing.
-        seen = jax.lax.optimization_barrier(seen.transpose(3, 1, 2, 0))
-        y = plain(seen, gradient, 1, 0)
+        seen = jax.lax.optimization_barrier(seen)
+        y = plain(seen.transpose(3, 1, 2, 0), gradient, 1, 0)
         return jnp.pad(y, ((0, 0), (0, longest - tall), (0, longest - wide), (0, 0)))
 
     phases = range(min(stride, size))
