@@ -76,7 +76,7 @@ class Competitor:
 
         Args:
             command: The command.
-            variables: Environment variables, besides those of this process.
+            variables: Environment variables to add to those of this process.
         """
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(

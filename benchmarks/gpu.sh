@@ -20,12 +20,12 @@ python=${PYTHON:-python3}
 path=$root
 if [ "${1:-}" = --download ]; then
   # shellcheck disable=SC2086
-  exec "$python" -m pip download --no-deps --only-binary=:all: --python-version=3.12 --dest="$2" $packages
+  exec "$python" -m pip download --no-deps --only-binary=:all: --python-version=3.12 --dest="${2:?name a folder: --download DIR}" $packages
 fi
 if [ "${1:-}" = --wheels ]; then
   unpacked=$(mktemp -d)
   trap 'rm -rf "$unpacked"' EXIT
-  "$python" -m pip install --quiet --no-index --no-deps --target="$unpacked" "$2"/*.whl
+  "$python" -m pip install --quiet --no-index --no-deps --target="$unpacked" "${2:?name a folder: --wheels DIR}"/*.whl
   path=$root:$unpacked
   shift 2
 fi

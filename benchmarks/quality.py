@@ -31,7 +31,7 @@ from jaxgan import Config, Model, TranslatesImages, load, train
 from jaxgan.cli import console
 from jaxgan.errors import UserError
 from jaxgan.files import replacing
-from jaxgan.images.pictures import grid
+from jaxgan.images.pictures import grid, to_uint8
 from jaxgan.types import Splits
 
 HELD_OUT = 500  # images to measure on, at most
@@ -54,24 +54,16 @@ class Judge(NamedTuple):
     measure: Callable[[np.ndarray], dict[str, float]]
 
 
-def make_judge(config: Config, splits: Splits) -> Judge:
+def make_judge(config: Config) -> Judge:
     """Train the features of an experiment's target images."""
-    method, kinds = config.method, list(config.data.kinds())
-    paired = isinstance(method, TranslatesImages) and method.paired
-    domains = kinds if isinstance(method, TranslatesImages) and not paired else [None]
-    examples: dict[str, Images] = {}
-    for domain in domains:
-        train, held_out = (
-            _read(config, splits, count, split, domain)
-            for split, count in (("train", TRAINING), ("test", HELD_OUT))
-        )
-        examples |= {name: Images(train[name], held_out[name]) for name in held_out}
-    target = examples[kinds[-1]]
+    method, examples = config.method, read_examples(config)
+    target = list(examples.values())[-1]
     features = quality_features.rotations(target.train).features
     real = features(target.held_out)
+    paired = isinstance(method, TranslatesImages) and method.paired
     classify = None
-    if len(domains) == 2:
-        classify = quality_features.domains(*(examples[name].train for name in kinds)).classify
+    if isinstance(method, TranslatesImages) and not paired:
+        classify = quality_features.domains(*(each.train for each in examples.values())).classify
 
     def measure(made):
         results = quality_features.measure(features(made), real)
@@ -82,6 +74,20 @@ def make_judge(config: Config, splits: Splits) -> Judge:
         return results
 
     return Judge(examples, measure)
+
+
+def read_examples(config: Config) -> dict[str, Images]:
+    """Return the images of an experiment by domain, the target last."""
+    splits, method = config.data.prepare(), config.method
+    unpaired = isinstance(method, TranslatesImages) and not method.paired
+    examples: dict[str, Images] = {}
+    for domain in config.data.kinds() if unpaired else [None]:
+        train, held_out = (
+            _read(config, splits, count, split, domain)
+            for split, count in (("train", TRAINING), ("test", HELD_OUT))
+        )
+        examples |= {name: Images(train[name], held_out[name]) for name in held_out}
+    return examples
 
 
 def _read(
@@ -108,7 +114,7 @@ def make_images(model: Model, examples: Mapping[str, Images]) -> np.ndarray:
         made = model.translate(source.held_out)
     else:
         made = model.generate(len(target.held_out))
-    return np.round((np.clip(made, -1, 1) + 1) * 127.5) / np.float32(127.5) - 1
+    return to_uint8(made) / np.float32(127.5) - 1
 
 
 def run(config: Config, judge: Judge, folder: Path) -> dict[str, float | dict[str, float]]:
@@ -133,8 +139,7 @@ def run_all(experiments: Mapping[str, Mapping[str, Config]], seeds: int, results
 
     @cache
     def judge_of(experiment: str) -> Judge:
-        config = next(iter(experiments[experiment].values()))
-        return make_judge(config, config.data.prepare())
+        return make_judge(next(iter(experiments[experiment].values())))
 
     for seed in range(seeds):
         for experiment, variants in experiments.items():
@@ -204,15 +209,9 @@ def _number(value: float, digits: int) -> str:
 
 def check(config: Config) -> str:
     """Return a table of the measures of damaged images, one row for each kind of damage."""
-    domain = list(config.data.kinds())[-1]
-    splits = config.data.prepare()
-    unpaired = isinstance(config.method, TranslatesImages) and not config.method.paired
-    train, held_out = (
-        _read(config, splits, count, split, domain if unpaired else None)[domain]
-        for split, count in (("train", TRAINING), ("test", HELD_OUT))
-    )
+    target = list(read_examples(config).values())[-1]
     lines = ["| damage | kid | frechet | diversity |", "|---" * 4 + "|"]
-    for damage, levels in quality_features.check(train, held_out).items():
+    for damage, levels in quality_features.check(*target).items():
         cells = (", ".join(f"{level[name]:.3g}" for level in levels) for name in MEASURES[:3])
         lines.append(f"| {damage} | {' | '.join(cells)} |")
     return "\n".join(lines)

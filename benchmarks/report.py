@@ -68,19 +68,22 @@ def speeds(results: Results) -> list[str]:
         if peak and "gflop_per_step" in bfloat16:
             share = f"{bfloat16['gflop_per_step'] / bfloat16['ms_per_step'] * 1000 / peak:.0%}"
         best = min(ours.values())
-        images = {ms: f"{1000 * step['batch_size'] / ms:,.1f}" for ms in (*ours.values(),)}
         cells = [
             name,
-            images[ours[OURS]],
-            images.get(bfloat16.get("ms_per_step"), ""),
+            _images_per_second(step, ours[OURS]),
+            _images_per_second(step, bfloat16.get("ms_per_step")),
             share,
             f"{bfloat16['memory_mib']:,.0f}" if "memory_mib" in bfloat16 else "",
-            f"{1000 * step['batch_size'] / min(theirs.values()):,.1f}" if theirs else "",
+            _images_per_second(step, min(theirs.values(), default=None)),
             f"{theirs[EAGER] / best:.2f} times" if EAGER in theirs else "",
             f"{min(theirs.values()) / best:.2f} times" if theirs else "",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _images_per_second(step: Mapping[str, Any], ms: float | None) -> str:
+    return f"{1000 * step['batch_size'] / ms:,.1f}" if ms else ""
 
 
 def variants(results: Results) -> list[str]:
@@ -191,7 +194,8 @@ def run(own: argparse.Namespace) -> None:
     """Print the tables, and write them if the options say so.
 
     Raises:
-        UserError: If there are no times, or they are from a rehearsal and should be written.
+        UserError: If the file has no times of train steps, or if `--write` is given and the times
+            are from a rehearsal.
     """
     results = read(own.results)
     if not steps(results):

@@ -54,7 +54,7 @@ def import_torch(folder: Path, workdir: Path, config: Config | None) -> None:
         UserError: If the files cannot be read or do not fit. Nothing is written then.
     """
     if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}")
+        raise UserError(f"the folder {folder} does not exist")
     if (workdir / "checkpoints").exists():
         raise UserError(f"{workdir} already holds a run: choose another --workdir")
     names = [*PIX2PIX_FILES.values(), *DCGAN_FILES.values(), *CYCLEGAN_FILES.values()]

@@ -31,7 +31,7 @@ def find_run(run: str | Path) -> Path:
         return runs[0]
     shown = ", ".join(map(str, runs[:SHOWN]))
     found = f"the newest runs in ./{RUNS} are {shown}" if runs else f"there are no runs in ./{RUNS}"
-    raise UserError(f"there is no folder {folder}: {found}")
+    raise UserError(f"the folder {folder} does not exist: {found}")
 
 
 def newest_runs() -> list[Path]:

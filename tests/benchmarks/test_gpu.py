@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import gpu
+import options
 import pytest
+import pytorch
 import report
 from paths import ROOT, TESTS
 
@@ -118,6 +120,15 @@ def test_a_file_that_gpu_sh_did_not_write_is_one_line(tmp_path):
     (tmp_path / "other").write_text("[1]")
     with pytest.raises(UserError, match=r"not written by benchmarks/gpu.sh"):
         report.read(tmp_path / "other")
+
+
+def test_pytorchs_side_supports_the_settings_of_every_train_step():
+    steps = [step.command for step in gpu.MEASUREMENTS if "benchmarks/pytorch.py" in step.command]
+    assert len(steps) == 5
+    for command in steps:
+        _, rest = pytorch.read_arguments(command[1:])
+        changed = pytorch.task_of(options.experiment(rest)[1])["changed"]
+        assert set(changed) <= {"depth", "schedule"}
 
 
 def test_all_tests_marked_for_a_gpu_are_run_there():

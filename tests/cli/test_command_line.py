@@ -193,9 +193,9 @@ def test_exit_codes_of_the_program(program, arguments, code, tmp_path):
 def test_names_of_files_do_not_break_lines_or_prints(capsys):
     def main():
         print(os.fsdecode(b"caf\xe9"))
-        raise UserError("there is no folder a\nb")
+        raise UserError("the folder a\nb does not exist")
 
     assert console.run(main) == 2
     printed = capsys.readouterr()
     assert printed.out == "caf\\udce9\n"
-    assert printed.err == "error: there is no folder a\\nb\n"
+    assert printed.err == "error: the folder a\\nb does not exist\n"

@@ -110,7 +110,7 @@ def test_a_changed_folder_is_prepared_anew(tmp_path, data_dir):
 def test_folders_without_anything_to_train_on_say_what_is_wanted(tmp_path, data_dir):
     with pytest.raises(UserError, match=r"--config\.data\.root=DIR"):
         PairedFolder().prepare(data_dir)
-    with pytest.raises(UserError, match="no folder"):
+    with pytest.raises(UserError, match="does not exist"):
         prepare(tmp_path / "nowhere", data_dir)
     with pytest.raises(UserError, match="trainA"):
         prepare(tmp_path, data_dir)

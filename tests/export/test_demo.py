@@ -341,14 +341,17 @@ def test_without_data_there_are_no_examples(model, tmp_path, monkeypatch, capsys
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def missing(self):
-        raise UserError("there is no folder photos")
+        raise UserError("the folder photos does not exist")
 
     monkeypatch.setattr(type(model.config.data), "prepare", missing)
     write_demo(model, tmp_path / "demo", runtime=runtime())
     settings = settings_of(tmp_path / "demo")
     assert settings["examples"] == {"input_to_target": []}
     assert settings["palette"] is None
-    assert "held-out images are not available: there is no folder photos" in capsys.readouterr().out
+    assert (
+        "held-out images are not available: the folder photos does not exist"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_a_checkpoint_that_was_copied_elsewhere_is_enough(run, tmp_path, part):
 
 
 def test_folders_without_a_readable_checkpoint_are_told(run, tmp_path):
-    with pytest.raises(UserError, match=r"there is no folder .*nowhere: "):
+    with pytest.raises(UserError, match=r"the folder .*nowhere does not exist: "):
         jaxgan.load(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"there is no checkpoint in .*empty: give the folder of"):

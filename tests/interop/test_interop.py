@@ -218,7 +218,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
 def test_folders_without_a_generator_are_told(tmp_path):
     with pytest.raises(UserError, match=r"has no generator: no file latest_net_G\.pth"):
         import_torch(tmp_path, tmp_path / "run", None)
-    with pytest.raises(UserError, match="there is no folder"):
+    with pytest.raises(UserError, match="does not exist"):
         import_torch(tmp_path / "nowhere", tmp_path / "run", None)
 
 

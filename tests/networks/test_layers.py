@@ -1,6 +1,7 @@
 from functools import partial
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -81,6 +82,10 @@ def test_reflection_leaves_the_edge_itself_out(gather_padding):
     padded = pad(x)[0, :, :, 0]
     np.testing.assert_array_equal(padded[2], [2, 1, 0, 1, 2, 1, 0])
     np.testing.assert_array_equal(padded[:, 2], [6, 3, 0, 3, 6, 3, 0])
+    height, width = jax.export.symbolic_shape("3*height, 3*width")
+    any_size = jax.ShapeDtypeStruct((1, height, width, 1), x.dtype)
+    exported = jax.export.export(jax.jit(pad))(any_size)
+    np.testing.assert_array_equal(exported.call(x), pad(x))
     # The gradient counts how often a pixel appears.
     counts = jax.grad(lambda x: pad(x).sum())(x)[0, :, :, 0]
     np.testing.assert_array_equal(counts, np.outer([2, 3, 2], [2, 3, 2]))

@@ -38,15 +38,17 @@ def test_a_folder_that_is_missing_is_named_with_the_newest_runs(folders):
     with pytest.raises(UserError) as raised:
         find_run("runs/middel")
     assert str(raised.value) == (
-        "there is no folder runs/middel: the newest runs in ./runs are runs/middle, runs/old, "
-        "runs/oldest"
+        "the folder runs/middel does not exist: the newest runs in ./runs are runs/middle, "
+        "runs/old, runs/oldest"
     )
 
 
 @pytest.mark.parametrize("run", ["latest", "runs/00000-quickstart"])
 def test_without_runs_the_error_says_so(tmp_path, monkeypatch, run):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=f"there is no folder {run}: there are no runs in ./runs"):
+    with pytest.raises(
+        UserError, match=f"the folder {run} does not exist: there are no runs in ./runs"
+    ):
         find_run(run)
 
 

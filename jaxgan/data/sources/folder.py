@@ -85,7 +85,7 @@ def prepare_folder(root: str | None, data_dir: Path, layout: Layout) -> Splits:
         raise UserError("no images given: pass their folder as --config.data.root=DIR")
     folder = Path(root).expanduser()
     if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}")
+        raise UserError(f"the folder {folder} does not exist")
     found = layout.find(folder)
     files = [file for split in found.items.values() for item in split for file in item.files]
     kinds = {name: (kind.channels, kind.dtype) for name, kind in layout.pixels.items()}

@@ -3,8 +3,8 @@
 All kernels are those of the strided convolution, in HWIO layout. `size` is the height and width of
 the images that a transpose returns.
 
-The forms for the CPU transpose their operands to NHWC and HWIO. XLA does the same by itself, but
-not inside conditionals and loops, where other layouts are up to 40 times slower (jax-ml/jax#12868).
+The forms for the CPU transpose their operands to NHWC and HWIO. XLA also does this, but only
+outside conditionals and loops. Inside, other layouts are up to 40 times slower (jax-ml/jax#12868).
 """
 
 from collections.abc import Sequence

@@ -11,7 +11,6 @@ from typing import Literal
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.nn import initializers
 from jax.nn.initializers import Initializer
 from jaxtyping import Array, Float
@@ -218,8 +217,11 @@ def _concatenate_pad(x: Features, padding: int) -> NewFeatures:
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
 def _gather_pad(x: Features, padding: int) -> NewFeatures:
-    rows, columns = (np.pad(np.arange(n), padding, mode="reflect") for n in x.shape[1:3])
-    return x[:, rows[:, None], columns]
+    def positions(length):  # `length` can be a symbolic dimension
+        positions = jnp.abs(jnp.arange(length + 2 * padding) - padding)
+        return length - 1 - jnp.abs(length - 1 - positions)
+
+    return x[:, positions(x.shape[1])[:, None], positions(x.shape[2])]
 
 
 def _gather_pad_forward(x, padding):
