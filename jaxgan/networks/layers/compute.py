@@ -27,11 +27,11 @@ class Compute:
     """Whether to use XLA's own convolutions, norms and gradients, for comparison."""
 
     pad_channels: bool = field(default=False, metadata=FREE)
-    """Whether convolutions of images with fewer than 8 channels compute 8, the others being zero,
-    which a GPU's matrix units may need. Not measured yet."""
+    """Whether to pad images and kernels with zeros to at least 8 channels, which a GPU's matrix
+    units may need. Not measured yet."""
     gather_padding: bool = field(default=False, metadata=FREE)
-    """Whether ResNets pad by reflection with one gather, which moves fewer bytes on a GPU, instead
-    of concatenations. Not measured yet."""
+    """Whether ResNets pad by reflection with a gather instead of concatenations, which moves fewer
+    bytes on a GPU. Not measured yet."""
 
     def __post_init__(self):
         require(self.accumulate >= 1, "accumulate must be at least 1")
