@@ -195,7 +195,7 @@ def test_a_model_without_its_data_is_checked_on_random_images(runs, tmp_path, ca
     (tmp_path / "file").touch()
     missing = jaxgan.UnpairedFolder(root=str(tmp_path / "missing"))
     for source, data_dir, reason in (
-        (missing, tmp_path / "none", "does not exist"),
+        (missing, tmp_path / "none", f"the folder {missing.root} does not exist"),
         (model.config.data.source, tmp_path / "file" / "none", "[Errno 20] Not a directory"),
     ):
         loading = dataclasses.replace(model.config.data.loading, data_dir=str(data_dir))
