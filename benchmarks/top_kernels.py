@@ -2,6 +2,11 @@
 
 Profiles a few steps on noise and sums the times of kernels (on a CPU, of XLA's operations) with the
 same name up to numbers. Takes its own options (--help) and the arguments of train.py.
+
+On a CPU with several cores, the threads that compute convolutions are not in the profile. On one
+core, without those threads, it is complete:
+
+    XLA_FLAGS=--xla_cpu_multi_thread_eigen=false taskset -c 0 python benchmarks/top_kernels.py ...
 """
 
 import collections
