@@ -13,11 +13,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 WARM_UP = 3  # steps to compile and fill caches, before a timed step that sets the block length
-PATIENCE = 30  # seconds to wait for a process to end
 
 
 class Steps(NamedTuple):
@@ -26,10 +25,12 @@ class Steps(NamedTuple):
     Attributes:
         run: Completes at least the given number of steps, and returns how many it ran.
         about: Returns facts about the program, after its first steps.
+        free: Frees memory that the program does not need between blocks.
     """
 
     run: Callable[[int], int]
     about: Callable[[], Mapping[str, Any]]
+    free: Callable[[], None] = lambda: None
 
 
 def serve(prepare: Callable[[], Steps]) -> None:
@@ -41,7 +42,7 @@ def serve(prepare: Callable[[], Steps]) -> None:
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # output of libraries must not mix with replies
     start = time.perf_counter()
-    run, about = prepare()
+    run, about, free = prepare()
     run(WARM_UP)
     start_seconds = time.perf_counter() - start
 
@@ -51,10 +52,14 @@ def serve(prepare: Callable[[], Steps]) -> None:
         return (time.perf_counter() - start) / done
 
     measured = {"start_seconds": start_seconds, "seconds_per_step": seconds_per_step(1)}
-    print(json.dumps({**about(), **measured}), file=replies)
+    facts = {**about(), **measured}
+    free()
+    print(json.dumps(facts), file=replies)
     for line in sys.stdin:
         run(1)  # not timed, because other programs have evicted the caches
-        print(json.dumps(seconds_per_step(int(line))), file=replies)
+        seconds = seconds_per_step(int(line))
+        free()
+        print(json.dumps(seconds), file=replies)
 
 
 class Failed(Exception):
@@ -88,7 +93,7 @@ class Competitor:
             env=os.environ | dict(variables or {}),
         )
 
-    def wait_until_ready(self, seconds: float) -> None:
+    def wait_until_ready(self, seconds: float = threading.TIMEOUT_MAX) -> None:
         """Wait until the process can run blocks.
 
         Raises:
@@ -118,16 +123,13 @@ class Competitor:
         return self._read()
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, which has nothing to save."""
+        self._process.kill()
+        self._process.wait()
         assert self._process.stdin
         assert self._process.stdout
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
-        try:
-            self._process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
         self._process.stdout.close()
         self._errors.close()
 
@@ -139,6 +141,30 @@ class Competitor:
         code = self._process.wait()
         self._errors.seek(0)
         raise Failed(f"{reason_in(self._errors.read())} (exit code {code})")
+
+
+def compete(
+    competitors: Mapping[str, Competitor], rounds: int, block_seconds: float
+) -> Iterator[tuple[Mapping[str, Sequence[float]], Mapping[str, str]]]:
+    """Run blocks of all competitors in turn; each round starts with another competitor.
+
+    Yields:
+        After every round, the seconds per step of every block so far by name, and the reasons why
+        competitors failed.
+    """
+    names = list(competitors)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    failures: dict[str, str] = {}
+    for number in range(rounds):
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            steps = round(block_seconds / competitors[name].about["seconds_per_step"])
+            try:
+                if name in seconds:
+                    seconds[name].append(competitors[name].seconds_per_step(max(1, steps)))
+            except Failed as error:
+                failures[name] = str(error)
+                del seconds[name]
+        yield seconds, failures
 
 
 def reason_in(text: str) -> str:

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Measures jaxgan and PyTorch on a GPU in less than eight minutes, without a network.
 #
-#   benchmarks/gpu.sh [--wheels DIR] [--results FILE] [--only TEXT]
+#   benchmarks/gpu.sh [--wheels DIR] [--results FILE]
+#   benchmarks/gpu.sh ... --only TEXT       repeat the measurements whose name contains TEXT
 #   benchmarks/gpu.sh --rehearse            the same with tiny sizes, on a CPU
 #   benchmarks/gpu.sh --download DIR        download the wheels for --wheels, for Python 3.12
 #

@@ -67,10 +67,17 @@ def about() -> dict[str, Any]:
     }
 
 
-def write(path: Path | None, results: Mapping[str, Any]) -> None:
-    """Write results as JSON if a file is given."""
+def save(path: Path | None, results: Mapping[str, Any]) -> None:
+    """Write results as JSON if a file is given; whoever stops this leaves a whole file."""
     if path:
-        path.write_text(json.dumps(about() | dict(results), indent=2) + "\n")
+        new = path.with_name(f"{path.name}.new")
+        new.write_text(json.dumps(results, indent=2) + "\n")
+        new.replace(path)
+
+
+def write(path: Path | None, results: Mapping[str, Any]) -> None:
+    """Write results with date, hardware and versions as JSON if a file is given."""
+    save(path, about() | dict(results))
 
 
 def report(path: Path | None, results: Mapping[str, Any]) -> None:

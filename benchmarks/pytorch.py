@@ -27,7 +27,7 @@ from typing import Any
 
 import jax
 import options
-from blocks import Competitor, Failed, cores, reason_in
+from blocks import Competitor, Failed, compete, cores, reason_in
 
 from jaxgan.cli import console
 from jaxgan.config import Config
@@ -39,35 +39,10 @@ HERE = Path(__file__).parent
 OURS = "jaxgan"
 
 
-@dataclasses.dataclass(frozen=True)
-class Variant:
-    """A variant of ours.
-
-    Attributes:
-        arguments: Arguments of train.py.
-        xla_flags: Flags of XLA.
-    """
-
-    arguments: tuple[str, ...] = ()
-    xla_flags: str = ""
-
-
-BFLOAT16 = ("--config.method.compute_dtype=bfloat16",)
-KINDS = "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,CONDITIONAL,WHILE,DYNAMIC_SLICE_FUSION"
-TEN_STEPS = "--config.train.steps_per_dispatch=10"
+BFLOAT16 = "--config.method.compute_dtype=bfloat16"
 ON_GPU = {
-    "bfloat16": Variant(BFLOAT16),
-    "bfloat16, 10 steps per dispatch": Variant((*BFLOAT16, TEN_STEPS)),
-}
-LEVERS = {
-    # CUDA graphs of as many kernels as possible, and none at all.
-    "bfloat16, large CUDA graphs": Variant(BFLOAT16, f"--xla_gpu_enable_command_buffer={KINDS}"),
-    "bfloat16, no CUDA graphs": Variant(BFLOAT16, "--xla_gpu_enable_command_buffer="),
-    "bfloat16, NHWC": Variant(BFLOAT16, "--xla_gpu_force_conv_nhwc=true"),
-    "bfloat16, NCHW": Variant(BFLOAT16, "--xla_gpu_force_conv_nchw=true"),
-    "bfloat16, padded channels": Variant((*BFLOAT16, "--config.method.pad_channels=True")),
-    "bfloat16, padding by gather": Variant((*BFLOAT16, "--config.method.gather_padding=True")),
-    "bfloat16, XLA's own layers": Variant((*BFLOAT16, "--config.method.plain_layers=True")),
+    "bfloat16": [BFLOAT16],
+    "bfloat16, 10 steps per dispatch": [BFLOAT16, "--config.train.steps_per_dispatch=10"],
 }
 
 
@@ -84,7 +59,6 @@ def read_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[s
         default=600.0,
         help="time to start all competitors; those that are not ready by then are left out",
     )
-    parser.add_argument("--levers", action="store_true", help="on a GPU, also vary XLA's flags")
     own, rest = options.read(parser, arguments)
     if own.rounds < 1:
         raise UserError("--rounds must be at least 1")
@@ -165,9 +139,8 @@ def start(
     competitors: dict[str, Competitor] = {}
     failures: dict[str, str] = {}
 
-    def begin(command, xla_flags=""):
-        flags = " ".join(filter(None, (os.environ.get("XLA_FLAGS"), xla_flags)))
-        competitor = Competitor(command, {"XLA_FLAGS": flags} if flags else {})
+    def begin(command):
+        competitor = Competitor(command)
         stack.callback(competitor.close)
         return competitor
 
@@ -192,9 +165,8 @@ def start(
     except UserError as error:
         failures["PyTorch"] = str(error)
     if platform == "gpu":
-        for name, variant in (ON_GPU | (LEVERS if own.levers else {})).items():
-            arguments = [*command, *variant.arguments]
-            finish(f"{OURS}, {name}", begin(arguments, variant.xla_flags))
+        for name, arguments in ON_GPU.items():
+            finish(f"{OURS}, {name}", begin([*command, *arguments]))
     for name, competitor in theirs.items():
         finish(name, competitor)
     return competitors, failures
@@ -214,29 +186,6 @@ def torch_tasks(python: str, config: Config, platform: str) -> dict[str, dict[st
         f"PyTorch {name}": {**task, "platform": platform, "variant": name}
         for name in variants[platform]
     }
-
-
-def compete(
-    competitors: Mapping[str, Competitor], rounds: int, block_seconds: float
-) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Run blocks of all competitors in turn; each round starts with another competitor.
-
-    Returns:
-        Seconds per step of every block by name, and the reasons why competitors failed.
-    """
-    names = list(competitors)
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    failures: dict[str, str] = {}
-    for number in range(rounds):
-        for name in names[number % len(names) :] + names[: number % len(names)]:
-            steps = round(block_seconds / competitors[name].about["seconds_per_step"])
-            try:
-                if name in seconds:
-                    seconds[name].append(competitors[name].seconds_per_step(max(1, steps)))
-            except Failed as error:
-                failures[name] = str(error)
-                del seconds[name]
-    return seconds, failures
 
 
 def summarize(ours: Sequence[float], theirs: Sequence[float], batch_size: int) -> dict[str, Any]:
@@ -268,21 +217,24 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
-    """Run the benchmark and return its exit code."""
-    load, (own, rest) = os.getloadavg()[0], read_arguments(sys.argv[1:])
-    jax.config.update("jax_platforms", "cpu")  # this process computes only shapes
-    name, config = options.experiment(rest)
-    if own.threads is not None:
-        use_threads(own.threads)
-    with contextlib.ExitStack() as stack:
-        competitors, failures = start(stack, own, rest, config)
-        seconds, later_failures = compete(competitors, own.rounds, own.block_seconds)
-    failures |= later_failures
-    if OURS in failures:
-        raise UserError(failures[OURS])
+def summary(
+    name: str,
+    config: Config,
+    load: float,
+    about: Mapping[str, Mapping[str, Any]],
+    seconds: Mapping[str, Sequence[float]],
+    failures: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return all results.
 
-    about = {name: competitor.about for name, competitor in competitors.items()}
+    Args:
+        name: Name of the config.
+        config: The config.
+        load: System load at the start.
+        about: Facts about the competitors by name.
+        seconds: Seconds per step of their blocks.
+        failures: Why others failed.
+    """
     batch_size = config.train.batch_size
     results = {
         name: {
@@ -295,7 +247,7 @@ def main() -> int:
     }
     theirs = [name for name in results if not name.startswith(OURS)]
     best = min(theirs, key=lambda name: results[name]["ms_per_step"], default=None)
-    report = {
+    return {
         "config": name,
         "batch_size": batch_size,
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -310,12 +262,29 @@ def main() -> int:
         "results": results | {name: {"error": failure} for name, failure in failures.items()},
         "experiment": to_json(config),
     }
+
+
+def main() -> int:
+    """Run the benchmark and return its exit code."""
+    load, (own, rest) = os.getloadavg()[0], read_arguments(sys.argv[1:])
+    jax.config.update("jax_platforms", "cpu")  # this process computes only shapes
+    name, config = options.experiment(rest)
+    if own.threads is not None:
+        use_threads(own.threads)
+    report: dict[str, Any] = {}
+    with contextlib.ExitStack() as stack:
+        competitors, failures = start(stack, own, rest, config)
+        about = {name: competitor.about for name, competitor in competitors.items()}
+        for seconds, later_failures in compete(competitors, own.rounds, own.block_seconds):
+            failures |= later_failures
+            if OURS in failures:
+                raise UserError(failures[OURS])
+            report = summary(name, config, load, about, seconds, failures)
+            options.save(own.json, report)  # so that being stopped loses only later rounds
     for fact in ("config", "batch_size", "hardware", "load_before", "versions", "best_pytorch"):
         print(f"{fact:12} {report[fact]}")
     print("ratio: time of the other by time of ours in the same round, above 1 ours is faster")
     print(table(report["results"]))
-    if own.json:
-        own.json.write_text(json.dumps(report, indent=2) + "\n")
     return 0
 
 

@@ -98,6 +98,19 @@ def variants(results: Results) -> list[str]:
     return lines
 
 
+def levers(results: Results) -> list[str]:
+    """Return the table of the settings that were tried."""
+    tried = {name: result["levers"] for name, result in results.items() if "levers" in result}
+    settings = dict.fromkeys(setting for each in tried.values() for setting in each)
+    heads = (name.removeprefix("settings, ") for name in tried)
+    lines = [f"| setting | {' | '.join(heads)} |", "|---" * (1 + len(tried)) + "|"]
+    for setting in settings:
+        found = (each.get(setting, {}) for each in tried.values())
+        cells = (f"{each['speedup']:.2f}" if "speedup" in each else "" for each in found)
+        lines.append(f"| {setting} | {' | '.join(cells)} |")
+    return lines
+
+
 def kernels(result: Mapping[str, Any]) -> list[str]:
     """Return the table of the kernels that take longest."""
     lines = ["| kernel | ms per step | share | times per step |", "|---|---|---|---|"]
@@ -138,6 +151,13 @@ def section(results: Results) -> str:
         lines += ["", _agreement(agreement)]
     if "top" in results.get("kernels", {}):
         lines += ["", "CycleGAN, 256x256, batch 16, bfloat16:", "", *kernels(results["kernels"])]
+    if any("levers" in result for result in results.values()):
+        lines += [
+            "",
+            "Time per step in bfloat16 without a setting, divided by the time with it:",
+            "",
+        ]
+        lines += levers(results)
     if "layers" in results.get("layers", {}):
         lines += ["", "The layers of pix2pix that are slowest against XLA's own:", ""]
         lines += layers(results["layers"])

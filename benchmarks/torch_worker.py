@@ -63,7 +63,7 @@ def prepare(task):
             facts["memory_mib"] = torch.cuda.max_memory_allocated() / 2**20
         return facts
 
-    return blocks.Steps(run, about)
+    return blocks.Steps(run, about, torch.cuda.empty_cache)  # without a GPU, it does nothing
 
 
 def describe(task):

@@ -27,7 +27,7 @@ STEP = {
     "results": {
         "jaxgan": {"ms_per_step": 200.0},
         "jaxgan, bfloat16": {"ms_per_step": 80.0, "gflop_per_step": 24_000.0, "memory_mib": 9000.4},
-        "jaxgan, bfloat16, NCHW": {"error": "it was not ready within 9 s"},
+        "jaxgan, bfloat16, 10 steps per dispatch": {"error": "it was not ready within 9 s"},
         "PyTorch eager": {"ms_per_step": 320.0},
         "PyTorch compile": {"ms_per_step": 160.0},
     },
@@ -66,6 +66,8 @@ def test_every_measurement_runs_and_leaves_numbers(rehearsal):
     for step in report.steps(results).values():
         assert step["results"]["jaxgan"]["ms_per_step"] > 0
         assert step["results"]["jaxgan"]["gflop_per_step"] > 0
+    assert results["settings, CycleGAN, batch 16"]["levers"]["padding by gather"]["speedup"] > 0
+    assert results["settings, pix2pix, batch 1"]["levers"]["NHWC"]["speedup"] > 0
     assert results["agreement"]["device"]["1"] == 0  # the device is the CPU
     assert results["agreement"]["cpu, other rounding"]["1"] > 0
     shares = [kernel["share"] for kernel in results["kernels"]["top"]]
@@ -94,7 +96,17 @@ def test_the_tables_have_the_ratios_of_the_fastest():
     # 16 images in 200 and 80 ms, 24 TFLOP in 80 ms of 600 TFLOP/s, 160 and 320 ms against 80.
     numbers = "80.0 | 200.0 | 50% | 9,000 | 100.0 | 4.00 times | 2.00 times"
     assert line == f"| CycleGAN, batch 16 | {numbers} |"
-    assert "| jaxgan, bfloat16, NCHW |  |" in report.variants(results)
+    assert "| jaxgan, bfloat16, 10 steps per dispatch |  |" in report.variants(results)
+
+
+def test_the_table_of_settings_has_the_speedup_of_each():
+    results = {
+        "settings, A": {"levers": {"NHWC": {"speedup": 1.25}, "NCHW": {"error": "killed"}}},
+        "settings, B": {"levers": {"NHWC": {"speedup": 0.5}}},
+    }
+    head, _, *lines = report.levers(results)
+    assert head == "| setting | A | B |"
+    assert lines == ["| NHWC | 1.25 | 0.50 |", "| NCHW |  |  |"]
 
 
 def test_the_tables_are_written_into_readme_and_docs(tmp_path):
