@@ -96,9 +96,14 @@ class Competitor:
     def wait_until_ready(self, seconds: float = threading.TIMEOUT_MAX) -> None:
         """Wait until the process can run blocks.
 
+        Args:
+            seconds: Time limit. At least one second is given, so that a process that is ready
+                passes whenever it is asked.
+
         Raises:
-            Failed: If it ends before that, or takes longer than `seconds`.
+            Failed: If it ends before that, or takes longer.
         """
+        seconds = max(1, seconds)
         deadline = threading.Timer(seconds, self._process.kill)
         deadline.start()
         try:
@@ -157,10 +162,12 @@ def compete(
     failures: dict[str, str] = {}
     for number in range(rounds):
         for name in names[number % len(names) :] + names[: number % len(names)]:
-            steps = round(block_seconds / competitors[name].about["seconds_per_step"])
+            if name in failures:
+                continue
+            latest = [competitors[name].about["seconds_per_step"], *seconds[name]][-1]
+            steps = max(1, round(block_seconds / latest))
             try:
-                if name in seconds:
-                    seconds[name].append(competitors[name].seconds_per_step(max(1, steps)))
+                seconds[name].append(competitors[name].seconds_per_step(steps))
             except Failed as error:
                 failures[name] = str(error)
                 del seconds[name]

@@ -24,7 +24,10 @@ TINY = ("--config.data.load_size=64", "--config.data.crop_size=64", "--config.me
 DISCRIMINATOR = ("--config.method.discriminator_features=4",)
 TESTS = ("tests/networks", "tests/methods", "tests/training/test_checkpoint.py")  # no TFDS
 BLOCKS = ("--rounds=4", "--block_seconds=0.3")
-VARIABLES = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several processes share the GPU
+VARIABLES = {  # several processes share the GPU; a step of the largest takes 25 GiB
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    "XLA_PYTHON_CLIENT_MEM_FRACTION": "0.25",
+}
 ONE_ROUND = ("--rounds=1", "--block_seconds=0.1", "--batch_size=1")
 
 
@@ -51,7 +54,7 @@ def against_pytorch(
     name: str, seconds: int, config: str, batch_size: int, *flags: str, tiny: tuple[str, ...] = ()
 ) -> Measurement:
     """Return the comparison of a train step with PyTorch's."""
-    start = f"--start_seconds={seconds - 20}"  # all competitors are ready by then, or left out
+    start = f"--start_seconds={seconds - 30}"  # all competitors are ready by then, or left out
     size = f"--batch_size={batch_size}"
     command = ("benchmarks/pytorch.py", "--config", config, start, size, *BLOCKS, *flags)
     rehearsal = (*ONE_ROUND, "--start_seconds=600", *TINY, *DISCRIMINATOR, *tiny)
@@ -66,16 +69,16 @@ BFLOAT16 = ("--compute_dtype=bfloat16",)
 ON_CYCLEGAN = ("--config", CYCLEGAN, *FOLDER, *BFLOAT16, "--batch_size=16")
 
 MEASUREMENTS = (
-    Measurement("peaks", 20, ("benchmarks/peaks.py", "--size=8192"), ("--size=256",)),
-    against_pytorch("CycleGAN, 256x256, batch 16", 140, CYCLEGAN, 16, *FOLDER, tiny=ONE_BLOCK),
-    against_pytorch("pix2pix, 256x256, batch 1", 70, PIX2PIX, 1),
+    Measurement("peaks", 45, ("benchmarks/peaks.py", "--size=8192"), ("--size=256",)),
+    against_pytorch("CycleGAN, 256x256, batch 16", 150, CYCLEGAN, 16, *FOLDER, tiny=ONE_BLOCK),
+    against_pytorch("pix2pix, 256x256, batch 1", 75, PIX2PIX, 1),
     against_pytorch("CycleGAN, 256x256, batch 1", 100, CYCLEGAN, 1, *FOLDER, tiny=ONE_BLOCK),
-    against_pytorch("pix2pix, 256x256, batch 64", 60, PIX2PIX, 64),
-    against_pytorch("DCGAN, 64x64, batch 128", 50, DCGAN, 128),
+    against_pytorch("pix2pix, 256x256, batch 64", 75, PIX2PIX, 64),
+    against_pytorch("DCGAN, 64x64, batch 128", 60, DCGAN, 128),
     Measurement(
         "tests",
-        40,
-        ("-m", "pytest", "-m", "gpu", "-q", "--numprocesses=8", *TESTS),
+        90,
+        ("-m", "pytest", "-m", "gpu", "-v", "-p", "no:benchmark", "--numprocesses=8", *TESTS),
         ("--numprocesses=1", "-k", "restored and pix2pix"),
         {
             "XLA_FLAGS": "--xla_gpu_deterministic_ops=true",
@@ -88,19 +91,19 @@ MEASUREMENTS = (
     ),
     Measurement(
         "layers",
-        45,
-        ("benchmarks/layers.py", "--config", PIX2PIX, *BFLOAT16),
-        (*TINY, "--config.method.depth=2", *DISCRIMINATOR),
+        60,
+        ("benchmarks/layers.py", "--config", PIX2PIX, *BFLOAT16, "--batch_size=64"),
+        ("--batch_size=1", *TINY, "--config.method.depth=2", *DISCRIMINATOR),
     ),
     Measurement(
         "settings, CycleGAN, batch 16",
-        75,
+        150,
         ("benchmarks/levers.py", *ON_CYCLEGAN, *BLOCKS),
         (*ONE_ROUND, *TINY, *DISCRIMINATOR, *ONE_BLOCK, "--only=gather"),
     ),
     Measurement(
         "settings, pix2pix, batch 1",
-        45,
+        90,
         ("benchmarks/levers.py", "--config", PIX2PIX, *BFLOAT16, "--batch_size=1", *BLOCKS),
         (*ONE_ROUND, *TINY, *DISCRIMINATOR, "--only=NHWC"),
     ),

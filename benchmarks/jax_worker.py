@@ -32,18 +32,13 @@ def prepare(config: Config) -> blocks.Steps:
     train = dataclasses.replace(config.train, mesh="data:1")
     config = without_augmentation(dataclasses.replace(config, train=train))
     program = make_program(config)
-    lowered = program.lower()
-    compiled = lowered.compile()
+    compiled = program.lower().compile()
     about = {
         "platform": jax.default_backend(),
         "device": jax.devices()[0].device_kind,
         "memory_mib": sum(memory_of(compiled)) / 2**20,
         "versions": {name: metadata.version(name) for name in ("jax", "jaxlib")},
     }
-    if config.train.steps_per_dispatch == 1:
-        cost = lowered.cost_analysis()
-        assert cost is not None
-        about["gflop_per_step"] = cost["flops"] / 1e9
     return blocks.Steps(train_steps.runner(program, compiled), lambda: about)
 
 

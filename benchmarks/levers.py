@@ -18,6 +18,7 @@ import options
 from blocks import Competitor, Failed, compete
 
 from jaxgan.cli import console
+from jaxgan.errors import UserError
 
 WORKER = Path(__file__).with_name("jax_worker.py")
 WITHOUT = "without it"
@@ -64,6 +65,9 @@ def compare(
     Returns:
         `speedup` is the time without the setting divided by the time with it, the median over the
         rounds; `error` is instead of it if the program fails.
+
+    Raises:
+        UserError: If the train step without it fails.
     """
     command = [sys.executable, str(WORKER), *arguments, *lever.arguments]
     flags = " ".join(filter(None, (os.environ.get("XLA_FLAGS"), lever.xla_flags)))
@@ -73,8 +77,10 @@ def compare(
         except Failed as error:
             return {"error": str(error)}
         *_, (seconds, failures) = compete({WITHOUT: base, "with": other}, rounds, block_seconds)
+    if WITHOUT in failures:
+        raise UserError(failures[WITHOUT])
     if failures:
-        return {"error": "; ".join(failures.values())}
+        return {"error": failures["with"]}
     ratios = [a / b for a, b in zip(seconds[WITHOUT], seconds["with"], strict=True)]
     return {
         "ms_per_step": 1000 * statistics.median(seconds["with"]),
@@ -94,7 +100,10 @@ def main() -> int:
     print("time without a setting, divided by the time with it")
     results: dict[str, dict[str, Any]] = {}
     with contextlib.closing(Competitor([sys.executable, str(WORKER), *rest])) as base:
-        base.wait_until_ready()
+        try:
+            base.wait_until_ready()
+        except Failed as error:
+            raise UserError(str(error)) from error
         for setting, lever in LEVERS.items():
             if own.only in setting:
                 result = compare(base, rest, lever, own.rounds, own.block_seconds)

@@ -26,7 +26,7 @@ def product_speed(dtype: str, size: int = MATRIX) -> float:
     """Return the floating-point operations per second of a large matrix product on one device."""
     # Random numbers, because GPUs are faster with constant ones; scaled to stay finite.
     y = jax.random.normal(jax.random.key(0), (size, size), dtype) / size**0.5
-    product = jax.jit(jnp.matmul, donate_argnums=0)
+    product = jax.jit(jnp.matmul)
     x = jnp.ones((size, size), dtype)
     return 2 * size**3 / _seconds_per_call(lambda x: product(x, y), x)
 

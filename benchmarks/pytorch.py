@@ -22,12 +22,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import jax
 import options
 from blocks import Competitor, Failed, compete, cores, reason_in
+from flops import flops_per_step
 
 from jaxgan.cli import console
 from jaxgan.config import Config
@@ -117,7 +119,7 @@ def ask_torch(python: str, task: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def start(
     stack: contextlib.ExitStack, own: argparse.Namespace, rest: Sequence[str], config: Config
-) -> tuple[dict[str, Competitor], dict[str, str]]:
+) -> tuple[dict[str, Competitor], dict[str, str], Future[float]]:
     """Start all competitors.
 
     Ours are started one after the other, because XLA times kernels while it compiles. After the
@@ -130,7 +132,8 @@ def start(
         config: The config of these arguments.
 
     Returns:
-        The competitors by name, and the reasons why others failed.
+        The competitors by name, the reasons why others failed, and the floating-point operations
+        of a step, which are counted meanwhile.
 
     Raises:
         UserError: If ours fails.
@@ -146,7 +149,7 @@ def start(
 
     def finish(name, competitor):
         try:
-            competitor.wait_until_ready(max(0, deadline - time.monotonic()))
+            competitor.wait_until_ready(deadline - time.monotonic())
         except Failed as error:
             failures[name] = str(error)
         else:
@@ -164,12 +167,13 @@ def start(
             theirs[name] = begin(torch_command(own.python, task))
     except UserError as error:
         failures["PyTorch"] = str(error)
+    flops = stack.enter_context(ThreadPoolExecutor()).submit(flops_per_step, config, platform)
     if platform == "gpu":
         for name, arguments in ON_GPU.items():
             finish(f"{OURS}, {name}", begin([*command, *arguments]))
     for name, competitor in theirs.items():
         finish(name, competitor)
-    return competitors, failures
+    return competitors, failures, flops
 
 
 def torch_tasks(python: str, config: Config, platform: str) -> dict[str, dict[str, Any]]:
@@ -239,7 +243,7 @@ def summary(
     results = {
         name: {
             fact: about[name][fact]
-            for fact in ("start_seconds", "memory_mib", "gflop_per_step")
+            for fact in ("start_seconds", "memory_mib")
             if fact in about[name]
         }
         | summarize(seconds[OURS], times, batch_size)
@@ -273,13 +277,14 @@ def main() -> int:
         use_threads(own.threads)
     report: dict[str, Any] = {}
     with contextlib.ExitStack() as stack:
-        competitors, failures = start(stack, own, rest, config)
+        competitors, failures, flops = start(stack, own, rest, config)
         about = {name: competitor.about for name, competitor in competitors.items()}
         for seconds, later_failures in compete(competitors, own.rounds, own.block_seconds):
             failures |= later_failures
             if OURS in failures:
                 raise UserError(failures[OURS])
             report = summary(name, config, load, about, seconds, failures)
+            report["gflop_per_step"] = flops.result() / 1e9
             options.save(own.json, report)  # so that being stopped loses only later rounds
     for fact in ("config", "batch_size", "hardware", "load_before", "versions", "best_pytorch"):
         print(f"{fact:12} {report[fact]}")

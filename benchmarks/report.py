@@ -65,8 +65,8 @@ def speeds(results: Results) -> list[str]:
         ours, theirs = timed(step, True), timed(step, False)
         bfloat16 = step["results"].get(f"{OURS}, bfloat16", {})
         share = ""
-        if peak and "gflop_per_step" in bfloat16:
-            share = f"{bfloat16['gflop_per_step'] / bfloat16['ms_per_step'] * 1000 / peak:.0%}"
+        if peak and "ms_per_step" in bfloat16:
+            share = f"{step['gflop_per_step'] / bfloat16['ms_per_step'] * 1000 / peak:.0%}"
         best = min(ours.values())
         cells = [
             name,

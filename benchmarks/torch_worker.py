@@ -20,7 +20,6 @@ VARIANTS = {
     },
     "gpu": {
         "eager": Variant(),
-        "channels_last": Variant(channels_last=True, fused=True),
         "channels_last, compile": Variant(channels_last=True, fused=True, compile_mode="default"),
         "channels_last, bfloat16": Variant(channels_last=True, fused=True, bfloat16=True),
         "channels_last, bfloat16, compile": Variant(
