@@ -1,7 +1,7 @@
 """Counts the floating-point operations of a train step: `python benchmarks/flops.py --config FILE`.
 
-XLA counts them in the program before optimization. On GPUs it does not, so that this program counts
-them on the CPU, in the program for --platform. Takes its own options (--help) and the arguments of
+XLA counts them in the program before optimization, but only in a process that runs on the CPU. So
+this one does, and counts them in the program for --platform. Takes its own options (--help) and the arguments of
 train.py, and prints a number.
 """
 

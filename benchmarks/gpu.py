@@ -24,9 +24,9 @@ TINY = ("--config.data.load_size=64", "--config.data.crop_size=64", "--config.me
 DISCRIMINATOR = ("--config.method.discriminator_features=4",)
 TESTS = ("tests/networks", "tests/methods", "tests/training/test_checkpoint.py")  # no TFDS
 BLOCKS = ("--rounds=4", "--block_seconds=0.3")
-VARIABLES = {  # several processes share the GPU; a step of the largest takes 25 GiB
+VARIABLES = {  # several processes share the GPU; the largest step takes 25 GiB
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-    "XLA_PYTHON_CLIENT_MEM_FRACTION": "0.25",
+    "XLA_PYTHON_CLIENT_MEM_FRACTION": "0.35",
 }
 ONE_ROUND = ("--rounds=1", "--block_seconds=0.1", "--batch_size=1")
 
