@@ -1,8 +1,8 @@
 """Counts the floating-point operations of a train step: `python benchmarks/flops.py --config FILE`.
 
 XLA counts them in the program before optimization, but only in a process that runs on the CPU. So
-this one does, and counts them in the program for --platform. Takes its own options (--help) and the arguments of
-train.py, and prints a number.
+this one does, and counts them in the program for --platform. Takes its own options (--help) and the
+arguments of train.py. Prints a number; --json=FILE writes it.
 """
 
 import dataclasses
@@ -52,7 +52,9 @@ def main() -> int:
     parser.add_argument("--platform", default="cpu", help="cpu, gpu or tpu (default: cpu)")
     own, rest = options.read(parser, sys.argv[1:])
     jax.config.update("jax_platforms", "cpu")
-    print(flops_per_step(options.experiment(rest)[1], own.platform))
+    flops = flops_per_step(options.experiment(rest)[1], own.platform)
+    print(flops)
+    options.write(own.json, {"flops_per_step": flops})
     return 0
 
 
