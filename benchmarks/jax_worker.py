@@ -3,6 +3,7 @@
 Takes the arguments of train.py.
 """
 
+import contextlib
 import dataclasses
 import os
 import sys
@@ -16,6 +17,7 @@ import train_steps
 
 from jaxgan.cli import console
 from jaxgan.config import Config
+from jaxgan.errors import UserError
 from jaxgan.training.dry_run import memory_of
 from jaxgan.training.program import make_program
 
@@ -36,9 +38,10 @@ def prepare(config: Config) -> blocks.Steps:
     about = {
         "platform": jax.default_backend(),
         "device": jax.devices()[0].device_kind,
-        "memory_mib": sum(memory_of(compiled)) / 2**20,
         "versions": {name: metadata.version(name) for name in ("jax", "jaxlib")},
     }
+    with contextlib.suppress(UserError):
+        about["memory_mib"] = sum(memory_of(compiled)) / 2**20
     return blocks.Steps(train_steps.runner(program, compiled), lambda: about)
 
 

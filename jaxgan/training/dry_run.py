@@ -7,6 +7,7 @@ import jax
 
 from jaxgan.config import Config
 from jaxgan.devices.mesh import describe_mesh
+from jaxgan.errors import UserError
 from jaxgan.settings.stored import to_json
 from jaxgan.training.program import Program, make_program
 from jaxgan.types import PyTree
@@ -36,9 +37,13 @@ def describe(config: Config) -> str:
 
 def _memory(program: Program) -> str:
     """Return a description of the memory that the compiler reserves on each device."""
-    arguments, temporary = memory_of(program.lower().compile())
+    devices = describe_mesh(program.mesh)
+    try:
+        arguments, temporary = memory_of(program.lower().compile())
+    except UserError as error:
+        return f"{devices}\nmemory of a device: {error}"
     return (
-        f"{describe_mesh(program.mesh)}\n"
+        f"{devices}\n"
         "memory of a device, as the compiler counts it: "
         f"{arguments / MIB:,.1f} MiB for the state and a batch, "
         f"{temporary / MIB:,.1f} MiB for activations and gradients"
@@ -46,9 +51,15 @@ def _memory(program: Program) -> str:
 
 
 def memory_of(step: jax.stages.Compiled) -> tuple[int, int]:
-    """Return the bytes per device of a step's arguments, and of its temporaries and outputs."""
+    """Return the bytes per device of a step's arguments, and of its temporaries and outputs.
+
+    Raises:
+        UserError: If they are not known: not every plugin of XLA counts them, or not for programs
+            from the cache.
+    """
     memory = step.memory_analysis()
-    assert memory is not None, "this platform does not count memory"
+    if memory is None:
+        raise UserError("not known, because XLA does not count it here")
     temporary = memory.temp_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
     return memory.argument_size_in_bytes, temporary
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 from paths import ROOT
 
@@ -169,6 +170,13 @@ def test_dry_run_counts_parameters_and_memory():
     floats = 3 * (generator + discriminator) + running + 1 + 4  # Adam: two moments; the counters
     example = 2 * 36 * 36 * 3  # bytes of a pair: each of two devices has one
     assert f"{(4 * floats + example) / 2**20:,.1f} MiB for the state and a batch" in text
+
+
+def test_dry_run_says_so_where_memory_is_not_counted(monkeypatch):
+    monkeypatch.setattr(jax.stages.Compiled, "memory_analysis", lambda step: None)
+    _, arguments = parse()
+    text = describe(arguments.config)
+    assert text.endswith("memory of a device: not known, because XLA does not count it here")
     assert "mesh data:2" in text
     assert '"steps": 6' in text
 
