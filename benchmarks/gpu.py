@@ -158,20 +158,23 @@ def main() -> int:
     parser.add_argument("--rehearse", action="store_true", help="tiny sizes, for a CPU")
     parser.add_argument("--only", default="", help="only repeat those whose name contains it")
     own = parser.parse_args()
+    chosen = [measurement for measurement in MEASUREMENTS if own.only in measurement.name]
+    if not chosen:
+        names = "; ".join(measurement.name for measurement in MEASUREMENTS)
+        parser.error(f"--only={own.only} is in none of the names: {names}")
     log = own.results.with_suffix(".log")
     if not own.only:
         own.results.unlink(missing_ok=True)
         log.unlink(missing_ok=True)
     end, complete = time.monotonic() + SECONDS, True
-    for measurement in MEASUREMENTS:
-        if own.only in measurement.name:
-            limit = max(0.0, min(measurement.seconds, end - time.monotonic()))
-            limit = None if own.rehearse else limit
-            results = run(measurement, log, rehearse=own.rehearse, limit=limit)
-            with own.results.open("a") as file:
-                file.write(json.dumps(results) + "\n")
-            print(f"{measurement.name}: {results['ended']}, {results['seconds']} s", flush=True)
-            complete &= results["ended"] == "exit code 0"
+    for measurement in chosen:
+        limit = max(0.0, min(measurement.seconds, end - time.monotonic()))
+        limit = None if own.rehearse else limit
+        results = run(measurement, log, rehearse=own.rehearse, limit=limit)
+        with own.results.open("a") as file:
+            file.write(json.dumps(results) + "\n")
+        print(f"{measurement.name}: {results['ended']}, {results['seconds']} s", flush=True)
+        complete &= results["ended"] == "exit code 0"
     return 0 if complete else 1
 
 

@@ -97,6 +97,9 @@ def main() -> int:
     parser.add_argument("--only", default="", help="settings whose name contains this text")
     own, rest = options.read(parser, sys.argv[1:])
     name, _ = options.experiment(rest)
+    chosen = {setting: lever for setting, lever in LEVERS.items() if own.only in setting}
+    if not chosen:
+        raise UserError(f"--only={own.only} is in none of the names: {'; '.join(LEVERS)}")
     print("time without a setting, divided by the time with it")
     results: dict[str, dict[str, Any]] = {}
     with contextlib.closing(Competitor([sys.executable, str(WORKER), *rest])) as base:
@@ -104,13 +107,12 @@ def main() -> int:
             base.wait_until_ready()
         except Failed as error:
             raise UserError(str(error)) from error
-        for setting, lever in LEVERS.items():
-            if own.only in setting:
-                result = compare(base, rest, lever, own.rounds, own.block_seconds)
-                results[setting] = result
-                text = f"{result['speedup']:.2f}" if "speedup" in result else result["error"]
-                print(f"{setting:20} {text}", flush=True)
-                options.write(own.json, {"config": name, "levers": results})
+        for setting, lever in chosen.items():
+            result = compare(base, rest, lever, own.rounds, own.block_seconds)
+            results[setting] = result
+            text = f"{result['speedup']:.2f}" if "speedup" in result else result["error"]
+            print(f"{setting:20} {text}", flush=True)
+            options.write(own.json, {"config": name, "levers": results})
     return 0
 
 

@@ -89,6 +89,18 @@ def test_a_rehearsal_is_reported_and_not_published(rehearsal, capsys):
         report.run(report.read_arguments([str(rehearsal), "--write"]))
 
 
+def test_a_single_measurement_is_repeated_and_keeps_the_others(tmp_path, monkeypatch):
+    file = tmp_path / "gpu.jsonl"
+    file.write_text(f"{json.dumps(STEP)}\n")
+    arguments = ["gpu.sh", f"--results={file}", "--rehearse", "--only"]
+    monkeypatch.setattr(sys, "argv", [*arguments, "peaks"])
+    assert gpu.main() == 0
+    assert list(report.read(file)) == [STEP["measurement"], "peaks"]
+    monkeypatch.setattr(sys, "argv", [*arguments, "tpus"])
+    with pytest.raises(SystemExit):
+        gpu.main()
+
+
 def test_a_measurement_that_takes_too_long_is_stopped(tmp_path):
     endless = gpu.Measurement("endless", 1, ("-c", "import time; time.sleep(600)"))
     result = gpu.run(endless, tmp_path / "log", limit=1)
