@@ -111,7 +111,7 @@ def test_a_program_that_is_ready_is_not_stopped_after_the_deadline():
     serve = "import blocks; blocks.serve(lambda: blocks.Steps(lambda steps: steps, dict))"
     benchmarks = {"PYTHONPATH": str(ROOT / "benchmarks")}
     with closing(blocks.Competitor([sys.executable, "-c", serve], benchmarks)) as competitor:
-        time.sleep(1)
+        time.sleep(5)  # until it is ready
         competitor.wait_until_ready(-60)
         time.sleep(1.5)
         assert competitor.seconds_per_step(1) > 0
