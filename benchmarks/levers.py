@@ -95,6 +95,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=4, help="blocks of each")
     parser.add_argument("--block_seconds", type=float, default=1.0, help="length of a block")
     parser.add_argument("--only", default="", help="settings whose name contains this text")
+    # Leaves GPU memory to the programs that are timed.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     own, rest = options.read(parser, sys.argv[1:])
     name, _ = options.experiment(rest)
     chosen = {setting: lever for setting, lever in LEVERS.items() if own.only in setting}

@@ -89,7 +89,7 @@ MESSAGES = (
     "config must be a Config, the name of a packaged config or a config file, not int",
     "workdir must be a folder, not ''",
     "workdir must be a folder, not None",
-    "the folder no/run does not exist: there are no runs in ./runs",
+    "the folder no/run does not exist: ./runs contains no runs",
     "unknown metric fidd: choose from fid, kid",
     "metrics must be text such as 'fid,kid', not ['l1']",
     "count must be at least 2",

@@ -30,7 +30,7 @@ def find_run(run: str | Path) -> Path:
         print(f"the latest run is {runs[0]}")
         return runs[0]
     shown = ", ".join(map(str, runs[:SHOWN]))
-    found = f"the newest runs in ./{RUNS} are {shown}" if runs else f"there are no runs in ./{RUNS}"
+    found = f"the newest runs in ./{RUNS} are {shown}" if runs else f"./{RUNS} contains no runs"
     raise UserError(f"the folder {folder} does not exist: {found}")
 
 

@@ -47,7 +47,7 @@ def test_a_folder_that_is_missing_is_named_with_the_newest_runs(folders):
 def test_without_runs_the_error_says_so(tmp_path, monkeypatch, run):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
-        UserError, match=f"the folder {run} does not exist: there are no runs in ./runs"
+        UserError, match=f"the folder {run} does not exist: ./runs contains no runs"
     ):
         find_run(run)
 
